@@ -1,0 +1,37 @@
+#include "crypto/hash.h"
+
+#include <sodium.h>
+#include <string.h>
+
+void hash_blake2b(uint8_t out[HASH_BYTES], struct bytes in)
+{
+    (void)crypto_generichash(out, HASH_BYTES, in.p, in.n, NULL, 0);
+}
+
+/* The label ends with a zero byte, so that no label can run over into another one's input. */
+void hash_labelled(uint8_t out[HASH_BYTES], const char *label, struct bytes in)
+{
+    crypto_generichash_state st;
+    (void)crypto_generichash_init(&st, NULL, 0, HASH_BYTES);
+    (void)crypto_generichash_update(&st, (const uint8_t *)label, strlen(label) + 1);
+    (void)crypto_generichash_update(&st, in.p, in.n);
+    (void)crypto_generichash_final(&st, out, HASH_BYTES);
+    sodium_memzero(&st, sizeof st); /* callers hash keys too */
+}
+
+void hash_sha256(uint8_t out[HASH_BYTES], struct bytes in)
+{
+    (void)crypto_hash_sha256(out, in.p, in.n);
+}
+
+void hash_commit(uint8_t out[HASH_BYTES], const uint8_t salt[32], struct bytes content)
+{
+    static const char label[] = "spoke/commit/1"; /* with its NUL */
+    crypto_hash_sha256_state st;
+    (void)crypto_hash_sha256_init(&st);
+    (void)crypto_hash_sha256_update(&st, (const uint8_t *)label, sizeof label);
+    (void)crypto_hash_sha256_update(&st, salt, 32);
+    (void)crypto_hash_sha256_update(&st, content.p, content.n);
+    (void)crypto_hash_sha256_final(&st, out);
+    sodium_memzero(&st, sizeof st); /* the salt is what hides a short content */
+}

@@ -1,0 +1,17 @@
+/* Hashes: BLAKE2b-256 (RFC 7693) for chains, ids and fingerprints; SHA-256 (FIPS 180-4) for commitments, so that a
+ * stranger's tools can check them. */
+#ifndef SPOKE_CRYPTO_HASH_H
+#define SPOKE_CRYPTO_HASH_H
+
+#include "base/buf.h"
+
+#define HASH_BYTES 32
+
+void hash_blake2b(uint8_t out[HASH_BYTES], struct bytes in);
+/* With a label as domain separation: BLAKE2b-256(label ‖ 0x00 ‖ in). label is ASCII without NUL. */
+void hash_labelled(uint8_t out[HASH_BYTES], const char *label, struct bytes in);
+void hash_sha256(uint8_t out[HASH_BYTES], struct bytes in);
+/* Salted commitment: SHA-256("spoke/commit/1" ‖ 0x00 ‖ salt(32) ‖ content). */
+void hash_commit(uint8_t out[HASH_BYTES], const uint8_t salt[32], struct bytes content);
+
+#endif

@@ -1,0 +1,35 @@
+/* The encrypting SQLite VFS: database and WAL sealed page by page (crypto/page.h), temporary files in memory, rollback
+ * journals refused, WAL only, wal-index on the heap. ../shared/notes/pagevfs.md lists the traps it avoids. */
+#ifndef SPOKE_CRYPTO_PAGEVFS_H
+#define SPOKE_CRYPTO_PAGEVFS_H
+
+#include "crypto/secret.h"
+
+struct sqlite3;
+
+/* Refuse SQLite below 3.40.1 or without session, preupdate hook and thread safety: ERR_VERSION with a clear message. */
+MUST_CHECK enum err pagevfs_check_library(struct why *why);
+
+/* Create an empty encrypted database at `path` under data_key: journal_mode WAL, page size 4096, secure_delete on,
+ * auto_vacuum none; one page, written and synced whole, so that a crash leaves either a database or a blank file that
+ * create takes over. ERR_EXISTS. `lower` names the VFS underneath (NULL = default). */
+MUST_CHECK enum err pagevfs_create(const char *path, const char *lower, const struct secret *data_key, struct why *why);
+
+/* Open. The key check value is judged before the WAL is ever looked at (T2). ERR_UNINIT: no file; ERR_TAMPERED: wrong
+ * key or not our database (one clear message); ERR_IO; ERR_BUSY: another process has it open (one at a time; waits
+ * 10 s). The connection comes hardened: DEFENSIVE on, trusted_schema off, temp_store memory, secure_delete on,
+ * synchronous FULL, no loadable extensions, busy timeout 10 s, wal_autocheckpoint as default, cell_size_check on.
+ * ATTACH is refused. Close with pagevfs_close. */
+MUST_CHECK enum err pagevfs_open(struct sqlite3 **out, const char *path, const char *lower,
+                                 const struct secret *data_key, struct why *why);
+/* Close connection and forget the key when it was the last of that path. All statements must be finalised. */
+void pagevfs_close(struct sqlite3 *db);
+
+/* Decrypt the whole database file page by page and hand each plaintext page to `each` (verification, and the tests that
+ * search every byte, free pages included). The database must be closed and its WAL empty: ERR_BUSY otherwise.
+ * ERR_TAMPERED names the first bad page. */
+MUST_CHECK enum err pagevfs_scan(const char *path, const struct secret *data_key,
+                                 enum err (*each)(void *ctx, uint32_t pgno, const uint8_t page[4096]), void *ctx,
+                                 struct why *why);
+
+#endif

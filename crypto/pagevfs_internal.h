@@ -1,0 +1,86 @@
+/* Inside of the encrypting VFS, shared by crypto/pagevfs*.c and its tests only.
+ *
+ * One sqlite3_vfs object is registered for each open database, under a name of its own, and carries that database's
+ * keys; closing the database unregisters it. So SQLite's own list of VFSes, which SQLite guards with its mutex, is the
+ * only registry: there is no table of ours to lock, and a log finds its keys without asking SQLite for the database's
+ * file object (pagevfs.md, T10). */
+#ifndef SPOKE_CRYPTO_PAGEVFS_INTERNAL_H
+#define SPOKE_CRYPTO_PAGEVFS_INTERNAL_H
+
+#include "crypto/page.h"
+
+#include <sqlite3.h>
+
+#define WAL_HEAD_BYTES 32
+#define FRAME_HEAD_BYTES 24
+#define FRAME_BYTES (FRAME_HEAD_BYTES + (int)PAGE_BYTES)
+
+struct pagevfs {
+    sqlite3_vfs vfs;        /* what SQLite sees; pAppData points back here */
+    sqlite3_vfs *lower;     /* does the real work; not ours */
+    struct page_keys *keys; /* of this one database */
+    bool main_open;         /* the database file is open: no second one (ATTACH) */
+    char name[32];          /* the VFS's name, from the address of this struct: unique while registered */
+};
+
+enum page_kind { PAGE_DB, PAGE_WAL };
+
+/* A frame as it is being written, which SQLite may do in several pieces (T5). */
+struct frame_write {
+    sqlite3_int64 offset;         /* of the frame in the log; -1: none */
+    int head_n;                   /* bytes of head known */
+    int body_n;                   /* bytes of body gathered, 0 unless the body comes in pieces */
+    uint8_t head[FRAME_HEAD_BYTES];
+    uint8_t nonce[24];            /* fixed from the first piece of the body to the last */
+    uint8_t body[PAGE_BYTES];     /* plaintext so far, zeros behind */
+};
+
+/* A database or log file. The lower file follows in the same allocation. */
+struct page_file {
+    sqlite3_file base;            /* first: SQLite casts */
+    enum page_kind kind;
+    struct pagevfs *owner;
+    bool locked;                  /* PAGE_DB: we hold the exclusive lock */
+    sqlite3_int64 written;        /* PAGE_WAL: end of the frames written since this handle last read the header */
+    uint8_t salt[8];              /* PAGE_WAL: of the current log */
+    struct frame_write frame;     /* PAGE_WAL */
+    uint8_t cipher[FRAME_BYTES];  /* as on disk */
+    uint8_t plain[FRAME_BYTES];   /* scratch for pieces */
+};
+
+static inline sqlite3_file *pagevfs_lower_file(struct page_file *f)
+{
+    return (sqlite3_file *)(void *)(f + 1);
+}
+
+/* pagevfs_file.c: the file methods of databases and logs, and reads and writes of the database. */
+int pagevfs_file_open(struct pagevfs *v, const char *name, sqlite3_file *file, int flags, int *out_flags);
+int pagevfs_db_read(struct page_file *f, uint8_t *out, int n, sqlite3_int64 at);
+int pagevfs_db_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at);
+/* A page that we could not give back as it is: content in the reserve (T1) or a foreign geometry. */
+bool pagevfs_page_storable(uint32_t pgno, const uint8_t *page);
+
+/* pagevfs_wal.c: reads and writes of the log. */
+int pagevfs_wal_read(struct page_file *f, uint8_t *out, int n, sqlite3_int64 at);
+int pagevfs_wal_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at);
+void pagevfs_wal_reset(struct page_file *f, sqlite3_int64 size); /* opened (0) or truncated to `size` */
+
+/* Is the first frame of this log, if there is one, authentic under the keys of v? */
+bool pagevfs_wal_proves_key(const struct pagevfs *v, const char *wal_name);
+
+/* pagevfs_temp.c: temporary files, in memory. */
+int pagevfs_temp_open(sqlite3_file *file);
+int pagevfs_temp_size(void); /* bytes of such a file object */
+
+/* pagevfs_pragma.c: SQLITE_FCNTL_PRAGMA. SQLITE_NOTFOUND lets SQLite go on. */
+int pagevfs_pragma(char **args);
+
+/* pagevfs_vfs.c: the VFS object. */
+enum err pagevfs_vfs_new(struct pagevfs **out, const char *lower, const struct secret *data_key, struct why *why);
+void pagevfs_vfs_free(struct pagevfs *v); /* unregisters; no file of it may be open */
+
+/* pagevfs.c: as pagevfs_open, waiting `wait_ms` for another process (tests do not want to wait 10 s). */
+MUST_CHECK enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char *lower,
+                                         const struct secret *data_key, int wait_ms, struct why *why);
+
+#endif
