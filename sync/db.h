@@ -1,0 +1,84 @@
+/* One SQL on two engines (SQLite now; PostgreSQL follows): statements keep to the common subset with $1 parameters, each
+ * used in the order of its number on first appearance. Connection and statements are opaque; no sqlite3.h above here.
+ *
+ * A statement is fetched from the connection's cache by its SQL text (static storage: the pointer need not be stable,
+ * the text is the key), bound, stepped, and given back. Errors are sticky within a statement: binds do not fail, the
+ * next step reports. */
+#ifndef SPOKE_SYNC_DB_H
+#define SPOKE_SYNC_DB_H
+
+#include "base/env.h"
+#include "crypto/secret.h"
+#include "sync/value.h"
+
+struct db;   /* opaque: one connection */
+struct stmt; /* opaque: a prepared statement of that connection */
+struct sqlite3;
+
+/* Create an empty encrypted store and run `schema` (several statements) in it. ERR_EXISTS, ERR_FULL, ERR_IO. */
+MUST_CHECK enum err db_create(const struct env *env, const char *path, const struct secret *key, const char *schema,
+                              struct why *why);
+/* ERR_UNINIT, ERR_TAMPERED, ERR_BUSY (another process has it). */
+MUST_CHECK enum err db_open(struct db **out, const struct env *env, const char *path, const struct secret *key,
+                            struct why *why);
+void db_close(struct db *db);             /* finalises cached statements; NULL is fine */
+struct sqlite3 *db_sqlite(struct db *db); /* for node/capture only */
+
+/* Transactions. BEGIN IMMEDIATE. A failed commit rolls back. Savepoints nest by name (a literal). */
+MUST_CHECK enum err db_begin(struct db *db, struct why *why);
+MUST_CHECK enum err db_commit(struct db *db, struct why *why);
+void db_rollback(struct db *db); /* fine outside a transaction */
+MUST_CHECK enum err db_savepoint(struct db *db, const char *name, struct why *why);
+MUST_CHECK enum err db_savepoint_release(struct db *db, const char *name, struct why *why);
+MUST_CHECK enum err db_savepoint_rollback(struct db *db, const char *name,
+                                          struct why *why); /* rolls back to it and releases it */
+
+/* Prepare (cached). On failure *out is NULL. */
+MUST_CHECK enum err db_prepare(struct db *db, const char *sql, struct stmt **out, struct why *why);
+void db_bind_int(struct stmt *s, int n, int64_t v);       /* n from 1 = $n */
+void db_bind_text(struct stmt *s, int n, struct bytes v); /* borrowed until db_done or the next bind */
+void db_bind_str(struct stmt *s, int n, const char *v);   /* NULL binds NULL */
+void db_bind_blob(struct stmt *s, int n, struct bytes v);
+void db_bind_id(struct stmt *s, int n, const uint8_t id[16]);
+void db_bind_null(struct stmt *s, int n);
+void db_bind_value(struct stmt *s, int n, struct value v); /* VALUE_NONE binds NULL */
+/* Next row: *out_row false at the end. After the end or an error the statement has been reset. */
+MUST_CHECK enum err db_step(struct stmt *s, bool *out_row, struct why *why);
+MUST_CHECK enum err db_run(struct stmt *s, struct why *why); /* step to the end and give back */
+void db_done(struct stmt *s);            /* reset, clear bindings, give back to the cache; NULL is fine */
+int64_t db_int(struct stmt *s, int col); /* col from 0; NULL gives 0 */
+bool db_is_null(struct stmt *s, int col);
+struct bytes db_bytes(struct stmt *s, int col);       /* TEXT or BLOB, borrowed until the next step; empty for NULL */
+bool db_id(struct stmt *s, int col, uint8_t out[16]); /* false (and zeros) unless exactly 16 bytes */
+struct value db_value(struct stmt *s, int col);
+int db_columns(struct stmt *s);
+const char *db_column_name(struct stmt *s, int col);
+
+/* Conveniences for one-row questions: false in *out_found when there is none. */
+MUST_CHECK enum err db_exec(struct db *db, const char *sql, struct why *why); /* several statements, no parameters */
+int64_t db_changes(struct db *db);                                            /* rows changed by the last run */
+
+/* Maintenance. */
+MUST_CHECK enum err db_vacuum(struct db *db, struct why *why);       /* rewrite: no stale bytes in free pages */
+MUST_CHECK enum err db_truncate_log(struct db *db, struct why *why); /* checkpoint and cut the WAL to nothing */
+MUST_CHECK enum err db_check(struct db *db, struct why *why);        /* integrity_check; ERR_TAMPERED */
+
+/* A person's SQL (spoke sql): only SELECT unless `write`; an authoriser refuses PRAGMA, ATTACH, schema changes, and
+ * writes to tables that are not synced (write) in any case. `each` gets every row. */
+typedef enum err (*db_row_fn)(void *ctx, struct stmt *s, struct why *why);
+MUST_CHECK enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each, void *ctx, struct why *why);
+
+/* Whole rows of synced tables, by rule (one prepared statement a table, kept in the connection). */
+MUST_CHECK enum err db_row_get(struct db *db, const struct table_rule *t, const uint8_t id[16], struct buf *store,
+                               struct row *out, bool *out_found,
+                               struct why *why); /* values borrow from *store, which is appended to */
+MUST_CHECK enum err db_row_put(struct db *db, const struct row *r,
+                               struct why *why); /* INSERT OR REPLACE, all columns */
+MUST_CHECK enum err db_row_set(struct db *db, const struct table_rule *t, const uint8_t id[16], size_t column,
+                               struct value v, struct why *why);
+MUST_CHECK enum err db_row_delete(struct db *db, const struct table_rule *t, const uint8_t id[16], struct why *why);
+
+/* BLAKE2b-256 over every row of every synced table in key order: equal replicas have equal hashes. */
+MUST_CHECK enum err db_content_hash(struct db *db, uint8_t out[32], struct why *why);
+
+#endif

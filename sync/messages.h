@@ -1,0 +1,152 @@
+/* What stands in bundles: the items of one round, encoder and decoder together. FORMAT.md §4. Every item is a CBOR array
+ * whose first element is its type. Decoders are strict and borrow from the item. */
+#ifndef SPOKE_SYNC_MESSAGES_H
+#define SPOKE_SYNC_MESSAGES_H
+
+#include "sync/envelope.h"
+
+enum message_type {
+    MSG_NODE_HELLO = 1, /* [1, cose] */
+    MSG_RECEIPT = 2,    /* [2, cose] */
+    MSG_ENVELOPE = 4,   /* [4, cose, [[salt, content], …]] */
+    MSG_HUB_HELLO = 17, /* [17, cose] */
+    MSG_VERDICTS = 18,  /* [18, cose] */
+    MSG_ORDERS = 19,    /* [19, cose] */
+    MSG_DROPS = 20,     /* [20, cose] */
+    MSG_PAGE = 21,      /* [21, cose, n] then n × MSG_PART */
+    MSG_PART = 22,      /* [22, salt, content] part of the page before it, in order */
+    MSG_ENROL = 33,     /* [33, cose] enrolment request */
+    MSG_ENROLLED = 34,  /* [34, cose] */
+};
+/* Type of an item, 0 when it is none. */
+unsigned message_type(struct bytes item);
+
+/* The type in the protected header (16, `typ`) keeps one kind of signed thing from being passed off as another. */
+struct node_hello {
+    uint8_t binding[32]; /* of the sealed stream it stands in */
+    uint8_t hub[KID_BYTES];
+    uint64_t epoch;
+    uint64_t request;                /* number of this request: 1, 2, … */
+    uint8_t last_answer[HASH_BYTES]; /* hash of the last answer taken; zeros before the first */
+    uint8_t cursor[CUT_BYTES];       /* cut the replica stands at; zeros before the first */
+    uint64_t schema;
+    char software[32];
+    uint64_t clock_ms;  /* the node's clock */
+    uint64_t unsent;    /* envelopes not yet judged, those in this request too */
+    uint64_t oldest_ms; /* time of the oldest of them; 0 none */
+    uint64_t budget;    /* bytes of page content wanted at most */
+    uint64_t wait_ms;   /* may be parked for so long */
+};
+struct hub_hello {
+    uint8_t binding[32];
+    uint8_t node[KID_BYTES];
+    uint64_t epoch;
+    uint64_t request;
+    uint8_t request_hash[HASH_BYTES]; /* of the whole request bundle */
+    uint64_t clock_ms;
+    uint8_t cut[CUT_BYTES]; /* where the replica stands once this answer is taken */
+    bool more;              /* ask again at once */
+    bool revoked;           /* nothing but verdicts follows, now or later */
+    uint64_t drops;         /* rows in drop items of this answer */
+};
+enum verdict { VERDICT_APPLIED, VERDICT_MERGED, VERDICT_HELD, VERDICT_WAITS, VERDICT_FAULT };
+const char *verdict_word(enum verdict v);
+struct verdict_item {
+    uint64_t seq;
+    enum verdict verdict;
+    struct bytes reason; /* plain English; empty unless held, waits, fault */
+};
+struct drop_item {
+    int table_index;
+    uint8_t id[16];
+};
+struct receipt {
+    uint8_t node[KID_BYTES];
+    uint64_t request;               /* the answer (by its request number) whose drops were carried out */
+    uint8_t drops_hash[HASH_BYTES]; /* hash_blake2b of all its MSG_DROPS cose bytes, concatenated in order */
+    uint64_t rows;                  /* how many rows the orders named */
+    uint64_t done_ms;
+    uint64_t parked; /* envelopes with unsent edits to such rows, still to be sent */
+    uint64_t kind;   /* 1: gone from tables, overlay, spool, log; 2: parked edits gone too */
+};
+struct enrol_request {
+    uint8_t token[16];
+    uint8_t node[PUBLIC_BYTES];
+    uint8_t hub_fingerprint[32];
+    char user[128]; /* name of the person, UTF-8 */
+    char software[32];
+    uint8_t binding[32];
+};
+struct enrol_answer {
+    uint8_t node[KID_BYTES];
+    uint8_t token_hash[32]; /* BLAKE2b-256 of the token: ties the answer to the request */
+    char hub_name[128];
+    uint64_t epoch;
+    char site[64];
+    char agency[64];
+    uint8_t user[16];        /* practitioner id */
+    uint8_t recovery_pk[32]; /* X25519: acknowledged content is sealed to it */
+    uint64_t clock_ms;
+    uint8_t binding[32];
+};
+
+/* Encoders append one whole item; signed things are signed here. */
+MUST_CHECK enum err message_put_node_hello(struct buf *b, const struct identity_secret *by, const struct node_hello *m,
+                                           struct why *why);
+MUST_CHECK enum err message_get_node_hello(struct bytes item, const struct identity *by, struct node_hello *out,
+                                           struct why *why);
+MUST_CHECK enum err message_put_hub_hello(struct buf *b, const struct identity_secret *by, const struct hub_hello *m,
+                                          struct why *why);
+MUST_CHECK enum err message_get_hub_hello(struct bytes item, const struct identity *by, struct hub_hello *out,
+                                          struct why *why);
+/* Envelope with its parts beside it. */
+void message_put_envelope(struct buf *b, struct bytes cose, const struct part *parts, size_t n_parts);
+/* At most `max` parts (and ENVELOPE_MAX_PARTS); on failure parts[] holds nothing of use. How many must be is for the
+ * caller to compare with the envelope. */
+MUST_CHECK enum err message_get_envelope(struct bytes item, struct bytes *out_cose, struct part *parts, size_t max,
+                                         size_t *out_n, struct why *why);
+MUST_CHECK enum err message_put_verdicts(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
+                                         uint64_t request, const struct verdict_item *v, size_t n, struct why *why);
+/* Calls each in order, once the whole list has been found good; stops at the first error, which it returns.
+ * ERR_TAMPERED: for another node or request. out_cose (drops, receipt) may be NULL. */
+MUST_CHECK enum err message_get_verdicts(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES],
+                                         uint64_t request,
+                                         enum err (*each)(void *ctx, const struct verdict_item *v, struct why *why),
+                                         void *ctx, struct why *why);
+MUST_CHECK enum err message_put_drops(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
+                                      uint64_t request, const struct drop_item *v, size_t n,
+                                      struct why *why); /* n <= 20,000: use several items */
+MUST_CHECK enum err message_get_drops(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES],
+                                      uint64_t request,
+                                      enum err (*each)(void *ctx, const struct drop_item *d, struct why *why),
+                                      void *ctx, struct bytes *out_cose, struct why *why);
+MUST_CHECK enum err message_put_receipt(struct buf *b, const struct identity_secret *by, const struct receipt *m,
+                                        struct why *why);
+MUST_CHECK enum err message_get_receipt(struct bytes item, const struct identity *by, struct receipt *out,
+                                        struct bytes *out_cose, struct why *why);
+void message_put_page(struct buf *b, struct bytes cose, size_t n_parts);
+MUST_CHECK enum err message_get_page(struct bytes item, struct bytes *out_cose, size_t *out_n_parts, struct why *why);
+void message_put_part(struct buf *b, const struct part *p);
+MUST_CHECK enum err message_get_part(struct bytes item, struct part *out, struct why *why);
+/* Enrolment: the request is signed by the node's new key; get verifies with the key inside and the kid of it. */
+MUST_CHECK enum err message_put_enrol(struct buf *b, const struct identity_secret *by, const struct enrol_request *m,
+                                      struct why *why);
+MUST_CHECK enum err message_get_enrol(struct bytes item, struct enrol_request *out, struct identity *out_node,
+                                      struct why *why);
+MUST_CHECK enum err message_put_enrolled(struct buf *b, const struct identity_secret *by, const struct enrol_answer *m,
+                                         struct why *why);
+MUST_CHECK enum err message_get_enrolled(struct bytes item, const struct identity *by, struct enrol_answer *out,
+                                         struct why *why);
+
+/* The invitation code a person types or pipes: Base32 (RFC 4648, upper case, no padding) of
+ * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all before,
+ * in groups of 6 parted by '-'. Reading ignores case, spaces, line ends and '-'. ERR_FORMAT: mistyped. */
+struct invitation {
+    uint8_t fingerprint[32];
+    uint8_t token[16];
+    char address[200]; /* "http://127.0.0.1:8470" */
+};
+MUST_CHECK enum err invitation_put(struct buf *b, const struct invitation *i, struct why *why);
+MUST_CHECK enum err invitation_get(struct bytes code, struct invitation *out, struct why *why);
+
+#endif
