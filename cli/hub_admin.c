@@ -1,0 +1,208 @@
+/* spoke-hub bundle, held, conflict, policy, verify: what lies in the store. */
+#include "cli/hub_commands.h"
+#include "cli/hub_home.h"
+#include "sync/bundle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ----------------------------------------------------------------------------------------------------- bundle */
+static enum err exchange(struct cli *c, struct hub *h, struct why *why)
+{
+    struct buf in, out;
+    struct hub_exchange_result result = {0};
+    buf_init(&in, BUNDLE_MAX);
+    buf_init(&out, BUNDLE_MAX);
+    enum err e = c->env->read_file(c->env->ctx, c->args[0], BUNDLE_MAX, &in, why);
+    if (e == ERR_OK) e = hub_exchange(h, buf_bytes(&in), false, &out, &result, why);
+    if (e == ERR_OK) e = c->env->write_file(c->env->ctx, c->args[1], buf_bytes(&out), why);
+    if (e == ERR_OK && c->json) {
+        struct json *o = json_object_new();
+        json_set_int(o, "bytes_in", (int64_t)in.len);
+        json_set_int(o, "bytes_out", (int64_t)out.len);
+        e = show_json(o, why);
+    } else if (e == ERR_OK) {
+        printf("The answer is in %s (%zu bytes). Take it to the same device: spoke bundle import FILE\n", c->args[1],
+               out.len);
+    }
+    buf_release(&in);
+    buf_release(&out);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------ held and conflicts */
+static enum err list_held(struct cli *c, struct hub *h, struct why *why)
+{
+    static const struct show_column cols[] = {{"node", "Device", SHOW_ID},   {"seq", "Change", SHOW_INT},
+                                              {"site", "Site", SHOW_TEXT},   {"agency", "Agency", SHOW_TEXT},
+                                              {"state", "State", SHOW_TEXT}, {"found_at", "Since", SHOW_TIME},
+                                              {"age_ms", "For", SHOW_AGE},   {"fault", "Fault", SHOW_BOOL}};
+    struct stmt *s = NULL;
+    enum err e = db_prepare(hub_db(h),
+                            "SELECT n.kid, x.seq, s.code, t.agency, x.state, x.found_at, $1 - x.found_at, x.fault "
+                            "FROM h_held x JOIN h_node n ON n.no = x.node_no JOIN h_site s ON s.no = n.site_no "
+                            "LEFT JOIN site t ON t.code = s.code WHERE $2 = 1 OR x.state = 'waiting' "
+                            "ORDER BY x.found_at, n.no, x.seq",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, env_now(c->env));
+    db_bind_int(s, 2, cli_has(c, "all"));
+    return show_list(c, s, cols, COUNT(cols), "Nothing is held.", NULL, why);
+}
+
+static enum err list_conflicts(struct cli *c, struct hub *h, struct why *why)
+{
+    static const struct show_column cols[] = {{"tbl", "Table", SHOW_TEXT},
+                                              {"state", "State", SHOW_TEXT},
+                                              {"count", "Count", SHOW_INT},
+                                              {"oldest", "Oldest", SHOW_TIME},
+                                              {"newest", "Newest", SHOW_TIME}};
+    return hub_home_list(
+        c, h,
+        "SELECT tbl, state, count(*), min(found_at), max(found_at) FROM conflict WHERE voided_at IS NULL "
+        "GROUP BY tbl, state ORDER BY tbl, state",
+        cols, COUNT(cols), "There are no conflicts.", why);
+}
+
+/* ----------------------------------------------------------------------------------------------------- policy */
+/* What holds for a column: the hub's own rule, else the default of the schema. */
+static enum err policy_of(struct hub *h, const struct table_rule *t, const struct column_rule *col, char policy[16],
+                          char arg[256], bool *out_own, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(hub_db(h), "SELECT policy, arg FROM column_policy WHERE tbl = $1 AND col = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, t->name);
+    db_bind_str(s, 2, col->name);
+    e = db_step(s, &row, why);
+    snprintf(policy, 16, "%s", rules_policy_word(col->policy));
+    snprintf(arg, 256, "%s", col->arg != NULL ? col->arg : "");
+    *out_own = false;
+    if (e == ERR_OK && row && !db_is_null(s, 0)) {
+        struct bytes p = db_bytes(s, 0), a = db_bytes(s, 1);
+        *out_own = !bytes_equal(p, bytes_of_str(policy)) || !bytes_equal(a, bytes_of_str(arg));
+        snprintf(policy, 16, "%.*s", (int)p.n, (const char *)p.p);
+        snprintf(arg, 256, "%.*s", (int)a.n, a.n > 0 ? (const char *)a.p : "");
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err show_policy(struct cli *c, struct hub *h, struct json *list, const struct table_rule *t,
+                            const struct column_rule *col, struct why *why)
+{
+    char policy[16], arg[256];
+    bool own = false;
+    enum err e = policy_of(h, t, col, policy, arg, &own, why);
+    if (e != ERR_OK) return e;
+    if (!c->json) {
+        printf("%-14s %-16s %s%s%s%s\n", t->name, col->name, policy, arg[0] != '\0' ? " " : "", arg,
+               own ? "  (set by this hub)" : "");
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_str(o, "tbl", t->name);
+    json_set_str(o, "col", col->name);
+    json_set_str(o, "policy", policy);
+    json_set_str(o, "arg", arg[0] != '\0' ? arg : NULL);
+    json_set_bool(o, "own", own);
+    json_append(list, o);
+    return ERR_OK;
+}
+
+static enum err policy_show(struct cli *c, struct hub *h, struct why *why)
+{
+    struct json *list = c->json ? json_array_new() : NULL;
+    const char *only = c->n_args > 0 ? c->args[0] : NULL;
+    size_t n = 0, shown = 0;
+    const struct table_rule *t = rules_tables(&n);
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < t[i].n_columns && e == ERR_OK; k++) {
+            const struct column_rule *col = &t[i].columns[k];
+            if (t[i].kind != TABLE_CASE || col->write == WRITE_NEVER || col->write == WRITE_HUB ||
+                (only != NULL && strcmp(only, t[i].name) != 0))
+                continue;
+            e = show_policy(c, h, list, &t[i], col, why);
+            shown++;
+        }
+    if (e == ERR_OK && only != NULL && shown == 0)
+        e = why_set(why, ERR_NOTFOUND, "There is no table of cases with that name.");
+    if (e == ERR_OK && c->json) return show_json(list, why);
+    json_free(list);
+    return e;
+}
+
+static enum err policy_set(struct cli *c, struct hub *h, struct why *why)
+{
+    char both[200];
+    enum err e = hub_set_policy(h, c->args[0], c->args[1], c->args[2], c->n_args > 3 ? c->args[3] : NULL, why);
+    if (e != ERR_OK) return e;
+    snprintf(both, sizeof both, "%s.%s", c->args[0], c->args[1]);
+    return hub_home_said(c, "column", both, "The rule holds for every change from now on.", why);
+}
+
+static enum err verify(struct cli *c, struct hub *h, struct why *why)
+{
+    enum err e = hub_verify(h, why);
+    if (e != ERR_OK) return e;
+    if (!c->json) {
+        puts("Who sees what was worked out anew for every row, and agrees with what is stored.");
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_bool(o, "verified", true);
+    return show_json(o, why);
+}
+
+static enum err run_exchange(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, exchange, why);
+}
+static enum err run_held(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, list_held, why);
+}
+static enum err run_conflicts(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, list_conflicts, why);
+}
+static enum err run_policy_show(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, policy_show, why);
+}
+static enum err run_policy_set(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, policy_set, why);
+}
+static enum err run_verify(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, verify, why);
+}
+
+static const struct flag held_flags[] = {{"all", NULL, "also what a manager has decided already"}, {0}};
+
+const struct command hub_store_commands[] = {
+    {"bundle exchange", "IN OUT", 2, 2,
+     "Answer a bundle that a device brought as a file, for instance on a USB stick. "
+     "IN is its request, OUT gets the answer.",
+     "spoke-hub bundle exchange /media/usb/request.spoke /media/usb/answer.spoke", NULL, run_exchange},
+    {"held list", "", 0, 0,
+     "List the changes that were not accepted: whose, since when, and whether something was wrong with them. What they "
+     "say is shown to the area's manager at a MASH device alone.",
+     "spoke-hub held list", held_flags, run_held},
+    {"conflict list", "", 0, 0, "Count the conflicts by table and state.", "spoke-hub conflict list", NULL,
+     run_conflicts},
+    {"policy show", "[TABLE]", 0, 1, "Show which of two people's values stands, column by column.",
+     "spoke-hub policy show case_file", NULL, run_policy_show},
+    {"policy set", "TABLE COLUMN POLICY [ARG]", 3, 4,
+     "Change which value stands in a column when two people wrote it at once. POLICY is lww, max, "
+     "strictest, authority or escalate; max and strictest take an order such as \"blue<green<amber<red\", authority "
+     "takes social_care or lead.",
+     "spoke-hub policy set case_file due_at escalate", NULL, run_policy_set},
+    {"verify", "", 0, 0, "Check the store. Who sees what is worked out anew for every row and compared.",
+     "spoke-hub verify", NULL, run_verify},
+    {0}};

@@ -1,0 +1,12 @@
+/* The command tables of spoke-hub; each ends with an empty entry. */
+#ifndef SPOKE_CLI_HUB_COMMANDS_H
+#define SPOKE_CLI_HUB_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command hub_place_commands[];  /* init, agency, site, practitioner, duty */
+extern const struct command hub_device_commands[]; /* invite, node */
+extern const struct command hub_store_commands[];  /* bundle, held, conflict, policy, verify */
+extern const struct command hub_serve_commands[];  /* serve */
+
+#endif

@@ -1,0 +1,27 @@
+/* What the commands of spoke-hub share: the open hub, and what people type for a row. */
+#ifndef SPOKE_CLI_HUB_HOME_H
+#define SPOKE_CLI_HUB_HOME_H
+
+#include "cli/command.h"
+#include "cli/show.h"
+#include "hub/hub.h"
+
+/* Open the hub of --home with the passphrase. ERR_UNINIT before a passphrase is asked; ERR_BUSY says to
+ * stop the server. */
+MUST_CHECK enum err hub_home_open(struct cli *c, struct hub **out, struct why *why);
+/* Open, act, close: the usual shape of a command. */
+MUST_CHECK enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *h, struct why *why),
+                                 struct why *why);
+
+/* A list that is one question without parameters. */
+MUST_CHECK enum err hub_home_list(struct cli *c, struct hub *h, const char *sql, const struct show_column *cols,
+                                  size_t n, const char *none, struct why *why);
+/* A whole id or its unique beginning (8 hex digits or more; hyphens and blanks do not matter). sql gives the ids whose
+ * hex begins with $1. ERR_NOTFOUND, ERR_USAGE. */
+MUST_CHECK enum err hub_home_pick(struct hub *h, const char *sql, const char *typed, const char *what,
+                                  uint8_t out_id[16], struct why *why);
+/* Say that something was done: a sentence, or {key: value}. */
+MUST_CHECK enum err hub_home_said(struct cli *c, const char *key, const char *value, const char *sentence,
+                                  struct why *why);
+
+#endif

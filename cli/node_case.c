@@ -1,0 +1,334 @@
+/* case new, list, show, set, share, unshare. */
+#include "cli/node_commands.h"
+#include "cli/node_work.h"
+
+#include <string.h>
+
+/* --------------------------------------------------------------------------------------------------------- new */
+/* Who leads a new case: the agency of the area's MASH room, social care's first. NULL: no MASH room covers the area. */
+static enum err mash_of(struct work *w, const char *area, struct buf *out_agency, struct buf *out_phone,
+                        struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(
+        w->db,
+        "SELECT s.agency, coalesce(s.phone, '') FROM site s JOIN coverage v ON v.site = s.code"
+        " LEFT JOIN agency a ON a.code = s.agency"
+        " WHERE s.kind = 'mash' AND v.area IN ('*', $1) ORDER BY a.kind = 'social_care' DESC, s.code LIMIT 1",
+        &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, area);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) {
+        buf_put_bytes(out_agency, db_bytes(s, 0));
+        buf_put_bytes(out_phone, db_bytes(s, 1));
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err due_after(struct work *w, const char *rag, int64_t *out_ms, bool *out_any, struct why *why)
+{
+    struct stmt *s = NULL;
+    enum err e = db_prepare(
+        w->db, "SELECT minutes FROM timescale WHERE rag = $1 AND what = 'reply' ORDER BY minutes LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, rag);
+    e = db_step(s, out_any, why);
+    if (e == ERR_OK && *out_any) *out_ms = w->now + db_int(s, 0) * 60000;
+    db_done(s);
+    return e;
+}
+
+static enum err put_case(struct work *w, const uint8_t id[16], const char *reference, const char *lead, struct why *why)
+{
+    struct row r;
+    uint8_t same[16];
+    int64_t due = 0;
+    bool any = false;
+    const char *rag = cli_flag(w->c, "rag"), *subject = cli_flag(w->c, "subject");
+    enum err e = rag != NULL ? due_after(w, rag, &due, &any, why) : ERR_OK;
+    if (e != ERR_OK) return e;
+    work_row(w, &r, "case_file", id, id, same);
+    work_set(&r, "reference", value_str(reference));
+    work_set(&r, "area", work_text_flag(w, "area"));
+    work_set(&r, "subject_kind", value_str(subject != NULL ? subject : "child"));
+    work_set(&r, "rag", value_str(rag));
+    work_set(&r, "status", value_str("new"));
+    work_set(&r, "lead_agency", value_str(lead));
+    work_set(&r, "restricted", value_int(0));
+    work_set(&r, "received_at", value_int(w->now));
+    if (any) work_set(&r, "due_at", value_int(due));
+    e = work_put(w, &r, why);
+    if (e != ERR_OK) return e;
+    work_row(w, &r, "brief", id, id, same);
+    work_set(&r, "primary_need", work_text_flag(w, "need"));
+    work_set(&r, "summary", work_text_flag(w, "summary"));
+    work_set(&r, "rag_reason", work_text_flag(w, "reason"));
+    return work_put(w, &r, why);
+}
+
+static void participant_id(uint8_t out[16], const uint8_t case_id[16], const char *member, const char *site)
+{
+    const struct bytes parts[] = {bytes_of(case_id, 16), bytes_of_str(member), bytes_of_str(site)};
+    work_derived_id(out, "spoke/participant/1", parts, 3);
+}
+
+/* Beside the case: where it came from, who opened it, and the first rating with its reason. */
+static enum err put_origin(struct work *w, const uint8_t case_id[16], struct why *why)
+{
+    struct row r;
+    uint8_t id[16];
+    work_row(w, &r, "referral", case_id, NULL, id);
+    work_set(&r, "source", work_text_flag(w, "source"));
+    work_set(&r, "received_at", value_int(w->now));
+    enum err e = work_put(w, &r, why);
+    if (e != ERR_OK) return e;
+    participant_id(id, case_id, w->info.agency, "");
+    work_row(w, &r, "participant", case_id, id, id);
+    work_set(&r, "member", value_str(w->info.agency));
+    work_set(&r, "site", value_str(""));
+    work_set(&r, "access", value_str("contribute"));
+    work_set(&r, "since", value_int(w->now));
+    e = work_put(w, &r, why);
+    if (e != ERR_OK || !cli_has(w->c, "rag")) return e;
+    work_row(w, &r, "rating", case_id, NULL, id);
+    work_set(&r, "author", value_id(w->info.user));
+    work_set(&r, "stage", value_str("initial"));
+    work_set(&r, "rag", work_text_flag(w, "rag"));
+    work_set(&r, "reason", work_text_flag(w, "reason"));
+    work_set(&r, "rated_at", value_int(w->now));
+    return work_put(w, &r, why);
+}
+
+static enum err say_new(struct work *w, const uint8_t id[16], const char *reference, bool mash, const char *phone,
+                        struct why *why)
+{
+    char text[37];
+    uuid_format(id, text);
+    if (!mash) {
+        fprintf(stderr,
+                "No MASH room covers this area, so nobody will pick this case up. Tell the hub's administrator now.\n");
+        w->c->attention = true;
+    }
+    const char *rag = cli_flag(w->c, "rag");
+    if (rag != NULL && strcmp(rag, "red") == 0)
+        fprintf(stderr, "The MASH does NOT have this yet: it goes with the next contact (spoke sync).%s%s\n",
+                *phone != '\0' ? " If a child may be at risk now, phone "
+                               : " If a child may be at risk now, phone the MASH.",
+                phone);
+    if (!w->c->json) {
+        printf("Case %s (%s)\n", reference, text);
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_str(o, "id", text);
+    json_set_str(o, "reference", reference);
+    return show_json(o, why);
+}
+
+static enum err do_new(struct work *w, struct why *why)
+{
+    static const char *const needed[] = {"area", "source", "need", "summary"};
+    const char *v = NULL;
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0] && e == ERR_OK; i++) e = cli_need(w->c, needed[i], &v, why);
+    if (e == ERR_OK && cli_has(w->c, "rag")) e = cli_need(w->c, "reason", &v, why);
+    if (e != ERR_OK) return e;
+    uint8_t id[16];
+    char reference[16];
+    struct buf lead, phone;
+    buf_init(&lead, 4096);
+    buf_init(&phone, 4096);
+    env_new_id(w->c->env, id);
+    work_reference(w, reference);
+    e = mash_of(w, cli_flag(w->c, "area"), &lead, &phone, why);
+    bool mash = lead.len != 0;
+    if (e == ERR_OK) e = put_case(w, id, reference, mash ? buf_cstr(&lead) : w->info.agency, why);
+    if (e == ERR_OK) e = put_origin(w, id, why);
+    if (e == ERR_OK) e = say_new(w, id, reference, mash, phone.len != 0 ? buf_cstr(&phone) : "", why);
+    buf_release(&lead);
+    buf_release(&phone);
+    return e;
+}
+static enum err run_new(struct cli *c, struct why *why)
+{
+    return work_edit(c, "opened a case", do_new, why);
+}
+
+/* -------------------------------------------------------------------------------------------------------- list */
+static const struct show_column list_columns[] = {
+    {"id", NULL, SHOW_ID},
+    {"reference", "Reference", SHOW_TEXT},
+    {"area", "Area", SHOW_TEXT},
+    {"rag", "Rating", SHOW_TEXT},
+    {"status", "Status", SHOW_TEXT},
+    {"lead_agency", "Lead", SHOW_TEXT},
+    {"received_at", "Received", SHOW_TIME},
+    {"due_at", "Due", SHOW_TIME},
+    {"unsent", "Unsent", SHOW_BOOL},
+};
+
+static enum err do_list(struct work *w, struct why *why)
+{
+    struct stmt *s = NULL;
+    enum err e = db_prepare(
+        w->db,
+        "SELECT c.id, c.reference, c.area, c.rag, c.status, c.lead_agency, c.received_at, c.due_at,"
+        " EXISTS (SELECT 1 FROM n_pending p WHERE p.id = c.id)"
+        " FROM case_file c WHERE c.voided_at IS NULL AND ($1 IS NULL OR c.rag = $1) AND ($2 IS NULL OR c.status = $2)"
+        " AND ($3 = 0 OR (c.due_at < $4 AND c.status IS NOT 'closed')) AND ($5 IS NULL OR c.agency = $5)"
+        " ORDER BY CASE c.rag WHEN 'red' THEN 0 WHEN 'amber' THEN 1 WHEN 'green' THEN 2 WHEN 'blue' THEN 3 ELSE 4 END,"
+        " c.due_at, c.reference",
+        &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, cli_flag(w->c, "rag"));
+    db_bind_str(s, 2, cli_flag(w->c, "status"));
+    db_bind_int(s, 3, cli_has(w->c, "overdue"));
+    db_bind_int(s, 4, w->now);
+    db_bind_str(s, 5, cli_has(w->c, "mine") ? w->info.agency : NULL);
+    return show_list(w->c, s, list_columns, sizeof list_columns / sizeof list_columns[0],
+                     "No such case on this device.", NULL, why);
+}
+static enum err run_list(struct cli *c, struct why *why)
+{
+    return work_read(c, do_list, why);
+}
+
+/* --------------------------------------------------------------------------------------------------------- set */
+static enum err do_set(struct work *w, struct why *why)
+{
+    static const char *const tables[] = {"case_file", "brief"};
+    uint8_t ids[2][16];
+    enum err e = work_pick(w, "case_file", w->c->args[0], ids[0], why);
+    memcpy(ids[1], ids[0], 16); /* a case's brief has the case's own id */
+    for (int i = 1; i < w->c->n_args && e == ERR_OK; i++)
+        e = work_assign(w, tables, (const uint8_t(*)[16])ids, 2, w->c->args[i], why);
+    return e == ERR_OK ? work_say_id(w, "Changed case", ids[0], why) : e;
+}
+static enum err run_set(struct cli *c, struct why *why)
+{
+    return work_edit(c, "changed a case", do_set, why);
+}
+
+/* ------------------------------------------------------------------------------------------------------- share */
+static enum err check_member(struct work *w, const char *agency, const char *site, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(w->db,
+                            "SELECT 1 FROM agency a WHERE a.code = $1 AND ($2 = '' OR EXISTS"
+                            " (SELECT 1 FROM site s WHERE s.code = $2 AND s.agency = a.code))",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, agency);
+    db_bind_str(s, 2, site);
+    e = db_step(s, &row, why);
+    db_done(s);
+    if (e == ERR_OK && !row) e = why_set(why, ERR_NOTFOUND, "The hub knows no such agency or site.");
+    return e;
+}
+
+static enum err do_share(struct work *w, struct why *why)
+{
+    uint8_t case_id[16], id[16];
+    const char *agency = w->c->args[1], *site = cli_flag(w->c, "site"), *access = cli_flag(w->c, "access");
+    struct value until;
+    bool there = false;
+    enum err e = work_pick(w, "case_file", w->c->args[0], case_id, why);
+    if (e == ERR_OK) e = check_member(w, agency, site != NULL ? site : "", why);
+    if (e == ERR_OK) e = work_time_flag(w, "until", value_null(), &until, why);
+    participant_id(id, case_id, agency, site != NULL ? site : "");
+    if (e == ERR_OK) e = work_has(w, "participant", id, &there, why);
+    if (e != ERR_OK) return e;
+    if (there) {
+        e = work_update(w, "participant", id, "access", value_str(access != NULL ? access : "contribute"), why);
+        if (e == ERR_OK) e = work_update(w, "participant", id, "until", until, why);
+        if (e == ERR_OK && cli_has(w->c, "basis"))
+            e = work_update(w, "participant", id, "basis", work_text_flag(w, "basis"), why);
+    } else {
+        struct row r;
+        work_row(w, &r, "participant", case_id, id, id);
+        work_set(&r, "member", value_str(agency));
+        work_set(&r, "site", value_str(site != NULL ? site : ""));
+        work_set(&r, "access", value_str(access != NULL ? access : "contribute"));
+        work_set(&r, "basis", work_text_flag(w, "basis"));
+        work_set(&r, "since", value_int(w->now));
+        work_set(&r, "until", until);
+        e = work_put(w, &r, why);
+    }
+    return e == ERR_OK ? work_say_id(w, "Shared; participant", id, why) : e;
+}
+static enum err run_share(struct cli *c, struct why *why)
+{
+    return work_edit(c, "shared a case with an agency", do_share, why);
+}
+
+static enum err do_unshare(struct work *w, struct why *why)
+{
+    uint8_t case_id[16], ids[64][16];
+    struct stmt *s = NULL;
+    size_t n = 0;
+    bool row = false;
+    enum err e = work_pick(w, "case_file", w->c->args[0], case_id, why);
+    if (e == ERR_OK)
+        e = db_prepare(
+            w->db,
+            "SELECT id FROM participant WHERE case_id = $1 AND member = $2 AND voided_at IS NULL AND access IS NOT 'none'",
+            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    db_bind_str(s, 2, w->c->args[1]);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row && n < 64) db_id(s, 0, ids[n++]);
+    db_done(s);
+    if (e == ERR_OK && n == 0) e = why_set(why, ERR_NOTFOUND, "That agency takes no part in this case.");
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        e = work_update(w, "participant", ids[i], "access", value_str("none"), why);
+        if (e == ERR_OK) e = work_update(w, "participant", ids[i], "until", value_int(w->now), why);
+    }
+    return e == ERR_OK ? work_say_id(w, "No longer shared: case", case_id, why) : e;
+}
+static enum err run_unshare(struct cli *c, struct why *why)
+{
+    return work_edit(c, "stopped sharing a case with an agency", do_unshare, why);
+}
+
+static const struct flag new_flags[] = {
+    {"area", "AREA", "the area it is in"},
+    {"source", "CODE", "who referred: a code of the list referral_source, like 3B for a health visitor"},
+    {"need", "CODE", "primary need, like N1"},
+    {"summary", "TEXT", "what has happened, in a sentence or two"},
+    {"subject", "KIND", "child (default) or adult"},
+    {"rag", "RATING", "red, amber, green or blue; needs --reason"},
+    {"reason", "TEXT", "why that rating"},
+    {0}};
+static const struct flag list_flags[] = {{"rag", "RATING", "only this rating"},
+                                         {"overdue", NULL, "only what is past its time"},
+                                         {"mine", NULL, "only what this agency opened"},
+                                         {"status", "STATUS", "new, gathering, ready, decided or closed"},
+                                         {0}};
+static const struct flag share_flags[] = {{"site", "SITE", "only this site of the agency"},
+                                          {"access", "HOW", "check, view or contribute (default)"},
+                                          {"basis", "TEXT", "on what basis it is shared"},
+                                          {"until", "TIME", "ends by itself then"},
+                                          {0}};
+
+const struct command node_case_commands[] = {
+    {"case new", "", 0, 0,
+     "Open a case: a new referral. The MASH room of the area gets it with the next contact, named or not.",
+     "spoke case new --area north --source 3B --need N1 --summary \"Bruising seen at visit\" --rag red --reason \"Injury, child under 1\"",
+     new_flags, run_new},
+    {"case list", "", 0, 0, "Cases on this device, the gravest and most pressing first.", "spoke case list --rag red",
+     list_flags, run_list},
+    {"case show", "CASE", 1, 1, "Everything this device holds about a case.", "spoke case show C-7K2M9QXD", NULL,
+     node_case_show},
+    {"case set", "CASE COLUMN=VALUE...", 2, CLI_MAX_ARGS,
+     "Change what is said about a case: rag, status, summary, decision and the like.",
+     "spoke case set C-7K2M9QXD rag=amber status=gathering", NULL, run_set},
+    {"case share", "CASE AGENCY", 2, 2, "Let an agency take part in a case.",
+     "spoke case share C-7K2M9QXD probation --basis \"Working Together\"", share_flags, run_share},
+    {"case unshare", "CASE AGENCY", 2, 2,
+     "End an agency's part in a case. What it wrote stays with it; all else leaves its devices.",
+     "spoke case unshare C-7K2M9QXD probation", NULL, run_unshare},
+    {0}};

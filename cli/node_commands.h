@@ -1,0 +1,16 @@
+/* The command tables of spoke; each ends with an empty entry. */
+#ifndef SPOKE_CLI_NODE_COMMANDS_H
+#define SPOKE_CLI_NODE_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command node_home_commands[];   /* enrol, status, sync, bundle, outbox, verify */
+extern const struct command node_case_commands[];   /* case … */
+extern const struct command node_person_commands[]; /* person, kin, contact, warning */
+extern const struct command node_record_commands[]; /* record, void, consent */
+extern const struct command node_judge_commands[];  /* conflict, held */
+extern const struct command node_data_commands[];   /* import, sql */
+
+enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file of its own */
+
+#endif

@@ -1,0 +1,329 @@
+/* enrol, status, sync, bundle, verify, outbox: the node as a whole. */
+#include "cli/node_commands.h"
+#include "cli/node_work.h"
+#include "cli/secretin.h"
+
+#include "sync/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void say_fingerprint(struct cli *c, struct json *o, const char *key, const char *title,
+                            const struct identity *id)
+{
+    char spoken[64];
+    identity_spoken(id->kid, spoken, sizeof spoken);
+    if (c->json)
+        json_set_str(o, key, spoken);
+    else
+        printf("%-18s %s\n", title, spoken);
+}
+
+/* ------------------------------------------------------------------------------------------------------- enrol */
+static enum err read_code(struct cli *c, struct invitation *out, struct why *why)
+{
+    const char *path = cli_flag(c, "code-file");
+    struct buf text;
+    buf_init(&text, 4096);
+    enum err e = c->env->read_file(c->env->ctx, path != NULL ? path : "/dev/stdin", 4096, &text, why);
+    if (e == ERR_OK) e = invitation_get(buf_bytes(&text), out, why);
+    buf_release(&text);
+    return e;
+}
+
+static enum err ask_hub(struct cli *c, const struct invitation *code, struct bytes pass, const char *user,
+                        struct why *why)
+{
+    struct carrier_http *http = NULL;
+    struct buf request, answer;
+    uint8_t keys[PUBLIC_BYTES];
+    buf_init(&request, 1u << 20);
+    buf_init(&answer, 1u << 20);
+    enum err e = carrier_http_new(&http, code->address, why);
+    if (e == ERR_OK) e = carrier_http_hub(http, keys, why);
+    if (e == ERR_OK)
+        e = node_enrol_begin(c->env, c->home, pass, code, bytes_of(keys, sizeof keys), user, &request, why);
+    if (e == ERR_OK) e = carrier_http_enrol(http, buf_bytes(&request), &answer, why);
+    if (e == ERR_OK) e = node_enrol_finish(c->env, c->home, pass, buf_bytes(&answer), why);
+    carrier_http_free(http);
+    buf_release(&request);
+    buf_release(&answer);
+    return e;
+}
+
+static enum err run_enrol(struct cli *c, struct why *why)
+{
+    struct invitation code;
+    struct secret pass = {0};
+    const char *user = NULL;
+    enum err e = cli_need(c, "user", &user, why);
+    if (e == ERR_OK) e = read_code(c, &code, why);
+    if (e == ERR_OK) e = secretin_passphrase(c, true, &pass, why);
+    if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, why);
+    struct node *n = NULL;
+    struct node_info info;
+    if (e == ERR_OK) e = node_open(&n, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    secret_release(&pass);
+    if (e == ERR_OK) e = node_get_info(n, &info, why);
+    node_close(n);
+    if (e != ERR_OK) return e;
+    struct json *o = c->json ? json_object_new() : NULL;
+    if (c->json)
+        json_set_str(o, "site", info.site);
+    else
+        printf("This device now belongs to %s and serves %s.\n", info.site, info.hub_name);
+    say_fingerprint(c, o, "device", "This device", &info.self);
+    say_fingerprint(c, o, "hub", "The MASH server", &info.hub);
+    if (c->json) return show_json(o, why);
+    puts("Read both aloud to the hub's administrator: they must be the same there. Then type: spoke sync");
+    return ERR_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------------ status */
+static void status_json(const struct node_info *i, struct json *o)
+{
+    char t[40];
+    json_set_str(o, "hub", i->hub_name);
+    json_set_str(o, "site", i->site);
+    json_set_str(o, "agency", i->agency);
+    json_set_str(o, "user", i->user_name);
+    show_rfc3339(i->last_contact_ms, t, sizeof t);
+    json_set_str(o, "last_contact", i->last_contact_ms != 0 ? t : NULL);
+    json_set_int(o, "unsent", (int64_t)i->unsent);
+    show_rfc3339(i->oldest_unsent_ms, t, sizeof t);
+    json_set_str(o, "oldest_unsent", i->oldest_unsent_ms != 0 ? t : NULL);
+    json_set_int(o, "held", (int64_t)i->held);
+    json_set_int(o, "waiting", (int64_t)i->waiting);
+    json_set_int(o, "conflicts", (int64_t)i->conflicts);
+    json_set_int(o, "rows", (int64_t)i->rows);
+    json_set_int(o, "receipts_due", (int64_t)i->receipts_due);
+    json_set_bool(o, "revoked", i->revoked);
+}
+
+static void status_text(const struct node_info *i, int64_t now)
+{
+    char t[64], span[64];
+    printf("%-18s %s\n%-18s %s (%s)\n%-18s %s\n", "MASH server", i->hub_name, "Site", i->site, i->agency, "User",
+           i->user_name);
+    show_time(i->last_contact_ms, t, sizeof t);
+    printf("%-18s %s\n", "Last contact", i->last_contact_ms != 0 ? t : "never");
+    show_span(now - i->oldest_unsent_ms, span, sizeof span);
+    printf("%-18s %llu%s%s\n", "Not sent yet", (unsigned long long)i->unsent, i->unsent != 0 ? ", the oldest for " : "",
+           i->unsent != 0 ? span : "");
+    printf("%-18s %llu\n%-18s %llu\n", "Not accepted yet", (unsigned long long)(i->held + i->waiting), "Two versions",
+           (unsigned long long)i->conflicts);
+    printf("%-18s %llu\n", "Rows held here", (unsigned long long)i->rows);
+    if (i->revoked) puts("The hub has cut this device off. Phone its administrator.");
+}
+
+static enum err do_status(struct work *w, struct why *why)
+{
+    w->c->attention = w->info.held + w->info.waiting + w->info.conflicts > 0 || w->info.revoked;
+    if (!w->c->json) {
+        status_text(&w->info, w->now);
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    status_json(&w->info, o);
+    return show_json(o, why);
+}
+static enum err run_status(struct cli *c, struct why *why)
+{
+    return work_read(c, do_status, why);
+}
+
+/* -------------------------------------------------------------------------------------------------------- sync */
+static enum err say_round(struct cli *c, const struct round_result *r, struct why *why)
+{
+    const struct {
+        const char *key;
+        uint64_t n;
+    } f[] = {{"rounds", r->rounds},
+             {"rows_in", r->rows_in},
+             {"rows_dropped", r->rows_dropped},
+             {"sent", r->sent},
+             {"applied", r->applied},
+             {"merged", r->merged},
+             {"held", r->held},
+             {"waits", r->waits},
+             {"fault", r->fault},
+             {"receipts", r->receipts},
+             {"conflicts_new", r->conflicts_new},
+             {"bytes_out", r->bytes_out},
+             {"bytes_in", r->bytes_in}};
+    c->attention = r->held + r->waits + r->fault + r->conflicts_new > 0;
+    if (c->json) {
+        struct json *o = json_object_new();
+        for (size_t i = 0; i < sizeof f / sizeof f[0]; i++) json_set_int(o, f[i].key, (int64_t)f[i].n);
+        return show_json(o, why);
+    }
+    printf("In step with the MASH: %llu rows came, %llu were removed here; %llu changes sent",
+           (unsigned long long)r->rows_in, (unsigned long long)r->rows_dropped, (unsigned long long)r->sent);
+    if (r->sent != 0)
+        printf(" (%llu taken, %llu taken in part, %llu not accepted yet)", (unsigned long long)r->applied,
+               (unsigned long long)r->merged, (unsigned long long)(r->held + r->waits + r->fault));
+    printf("; %llu bytes out, %llu in.\n", (unsigned long long)r->bytes_out, (unsigned long long)r->bytes_in);
+    if (r->conflicts_new != 0)
+        printf("%llu with two versions: see 'spoke conflict list'.\n", (unsigned long long)r->conflicts_new);
+    if (r->held + r->waits + r->fault != 0) puts("Some changes are not accepted yet: see 'spoke outbox list'.");
+    return ERR_OK;
+}
+
+static enum err do_sync(struct work *w, struct why *why)
+{
+    struct carrier_http *http = NULL;
+    struct round_options opt = {0};
+    struct round_result r = {0};
+    const char *wait = cli_flag(w->c, "wait");
+    enum err e = ERR_OK;
+    if (wait != NULL) {
+        char *end = NULL;
+        unsigned long long s = strtoull(wait, &end, 10);
+        if (*wait == '\0' || *end != '\0' || s > 3600)
+            return why_set(why, ERR_USAGE, "--wait takes a number of seconds, at most 3600.");
+        opt.wait_ms = s * 1000;
+    }
+    e = carrier_http_new(&http, w->info.hub_address, why);
+    if (e == ERR_OK) {
+        struct carrier via = carrier_http(http);
+        e = node_sync(w->node, &via, &opt, &r, why);
+    }
+    carrier_http_free(http);
+    return e == ERR_OK ? say_round(w->c, &r, why) : e;
+}
+static enum err run_sync(struct cli *c, struct why *why)
+{
+    return work_read(c, do_sync, why);
+}
+
+/* ------------------------------------------------------------------------------------------------------ bundle */
+static enum err do_export(struct work *w, struct why *why)
+{
+    struct buf b;
+    buf_init(&b, BUNDLE_MAX);
+    enum err e = node_bundle_export(w->node, &b, why);
+    if (e == ERR_OK) e = w->c->env->write_file(w->c->env->ctx, w->c->args[0], buf_bytes(&b), why);
+    if (e == ERR_OK && w->c->json) {
+        struct json *o = json_object_new();
+        json_set_int(o, "bytes", (int64_t)b.len);
+        e = show_json(o, why);
+    } else if (e == ERR_OK) {
+        printf(
+            "Written, %zu bytes, sealed to the MASH server alone. Bring it there; its answer goes in with 'spoke bundle import'.\n",
+            b.len);
+    }
+    buf_release(&b);
+    return e;
+}
+static enum err run_export(struct cli *c, struct why *why)
+{
+    return work_read(c, do_export, why);
+}
+
+static enum err do_import(struct work *w, struct why *why)
+{
+    struct buf b;
+    struct round_result r = {0};
+    buf_init(&b, BUNDLE_MAX);
+    enum err e = w->c->env->read_file(w->c->env->ctx, w->c->args[0], BUNDLE_MAX, &b, why);
+    if (e == ERR_OK) e = node_bundle_import(w->node, buf_bytes(&b), &r, why);
+    buf_release(&b);
+    return e == ERR_OK ? say_round(w->c, &r, why) : e;
+}
+static enum err run_bundle_import(struct cli *c, struct why *why)
+{
+    return work_read(c, do_import, why);
+}
+
+/* ------------------------------------------------------------------------------------------------------ verify */
+static enum err do_verify(struct work *w, struct why *why)
+{
+    struct verify_result r = {0};
+    enum err e = node_verify(w->node, &r, why);
+    if (e != ERR_OK) return e;
+    if (!w->c->json) {
+        printf("All is sound: %llu pages, %llu rows, %llu signed changes, %llu rows with changes not judged yet.\n",
+               (unsigned long long)r.pages, (unsigned long long)r.rows, (unsigned long long)r.envelopes,
+               (unsigned long long)r.pending_rows);
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_int(o, "pages", (int64_t)r.pages);
+    json_set_int(o, "rows", (int64_t)r.rows);
+    json_set_int(o, "envelopes", (int64_t)r.envelopes);
+    json_set_int(o, "pending_rows", (int64_t)r.pending_rows);
+    return show_json(o, why);
+}
+static enum err run_verify(struct cli *c, struct why *why)
+{
+    return work_read(c, do_verify, why);
+}
+
+/* ------------------------------------------------------------------------------------------------------ outbox */
+struct outbox_list {
+    struct json *array; /* NULL when printed as text */
+    size_t n;
+};
+
+static enum err outbox_each(void *ctx, const struct outbox_item *i, struct why *why)
+{
+    struct outbox_list *l = ctx;
+    char t[64];
+    (void)why;
+    l->n++;
+    if (l->array == NULL) {
+        show_time(i->written_ms, t, sizeof t);
+        printf("%6llu  %-22s %-8s %s%s%s%s\n", (unsigned long long)i->seq, t, i->state, i->what,
+               i->parked ? " (the case was taken away meanwhile)" : "", i->reason != NULL ? ": " : "",
+               i->reason != NULL ? i->reason : "");
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    show_rfc3339(i->written_ms, t, sizeof t);
+    json_set_int(o, "seq", (int64_t)i->seq);
+    json_set_str(o, "written_at", t);
+    json_set_str(o, "what", i->what);
+    json_set_str(o, "state", i->state);
+    json_set_str(o, "reason", i->reason);
+    json_set_bool(o, "parked", i->parked);
+    json_set_int(o, "bytes", (int64_t)i->bytes);
+    json_append(l->array, o);
+    return ERR_OK;
+}
+
+static enum err do_outbox(struct work *w, struct why *why)
+{
+    struct outbox_list l = {.array = w->c->json ? json_array_new() : NULL};
+    enum err e = node_outbox(w->node, outbox_each, &l, why);
+    if (e == ERR_OK && w->c->json) return show_json(l.array, why);
+    if (e == ERR_OK && l.n == 0) puts("Nothing was written on this device yet.");
+    json_free(l.array);
+    return e;
+}
+static enum err run_outbox(struct cli *c, struct why *why)
+{
+    return work_read(c, do_outbox, why);
+}
+
+static const struct flag enrol_flags[] = {
+    {"code-file", "FILE", "the invitation (default: standard input)"},
+    {"user", "NAME", "who will use this device, as the hub's administrator wrote it"},
+    {0}};
+static const struct flag sync_flags[] = {{"wait", "SECONDS", "stay so long for news when there is none yet"}, {0}};
+
+const struct command node_home_commands[] = {
+    {"enrol", "", 0, 0,
+     "Make this device a node of your site, from the invitation that the hub's administrator gave you.",
+     "spoke enrol --code-file invitation.txt --user \"Sam Okafor\"", enrol_flags, run_enrol},
+    {"status", "", 0, 0, "How this device stands: last contact, what waits here, what wants a person.", "spoke status",
+     NULL, run_status},
+    {"sync", "", 0, 0, "Exchange changes with the MASH until both sides have everything.", "spoke sync", sync_flags,
+     run_sync},
+    {"bundle export", "FILE", 1, 1, "Write the same exchange to a file, for a USB stick or any courier.",
+     "spoke bundle export /media/usb/to-mash.spoke", NULL, run_export},
+    {"bundle import", "FILE", 1, 1, "Take the hub's answer from a file.",
+     "spoke bundle import /media/usb/from-mash.spoke", NULL, run_bundle_import},
+    {"outbox list", "", 0, 0, "Every change written on this device and what became of it.", "spoke outbox list", NULL,
+     run_outbox},
+    {"verify", "", 0, 0, "Check every page, row and signature on this device.", "spoke verify", NULL, run_verify},
+    {0}};

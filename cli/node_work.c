@@ -1,0 +1,248 @@
+#include "cli/node_work.h"
+
+#include "base/cbor.h"
+#include "cli/secretin.h"
+#include "crypto/hash.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define SCRATCH_MAX (8u << 20)
+
+enum err work_open(struct work *w, struct cli *c, struct why *why)
+{
+    *w = (struct work){.c = c};
+    buf_init(&w->scratch, SCRATCH_MAX);
+    buf_init(&w->file, SCRATCH_MAX);
+    uint64_t size = 0;
+    char key[1100];
+    enum err e = path_join(key, sizeof key, c->home, "replica.key", why);
+    if (e == ERR_OK && c->env->file_size(c->env->ctx, key, &size, NULL) == ERR_NOTFOUND) {
+        (void)why_set(why, ERR_UNINIT, "There is no Spoke node in this home yet.");
+        return why_next(why, ERR_UNINIT, "Ask the MASH for an invitation, then type: spoke enrol --user NAME");
+    }
+    struct secret pass = {0};
+    if (e == ERR_OK) e = secretin_passphrase(c, false, &pass, why);
+    if (e == ERR_OK) e = node_open(&w->node, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    secret_release(&pass);
+    if (e == ERR_OK) e = node_get_info(w->node, &w->info, why);
+    if (e == ERR_OK) {
+        w->db = node_db(w->node);
+        w->now = env_now(c->env);
+    }
+    return e;
+}
+
+void work_close(struct work *w)
+{
+    node_close(w->node);
+    w->node = NULL;
+    buf_release(&w->scratch);
+    buf_release(&w->file);
+}
+
+enum err work_read(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why)
+{
+    struct work w;
+    enum err e = work_open(&w, c, why);
+    if (e == ERR_OK) e = act(&w, why);
+    work_close(&w);
+    return e;
+}
+
+enum err work_edit(struct cli *c, const char *what, enum err (*act)(struct work *w, struct why *why), struct why *why)
+{
+    struct work w;
+    enum err e = work_open(&w, c, why);
+    if (e == ERR_OK && (e = node_edit_begin(w.node, why)) == ERR_OK) {
+        e = act(&w, why);
+        if (e == ERR_OK)
+            e = node_edit_commit(w.node, what, &(uint64_t){0}, why);
+        else
+            node_edit_cancel(w.node);
+    }
+    work_close(&w);
+    return e;
+}
+
+static const struct table_rule *table_named(const char *name)
+{
+    int i = rules_table_index(bytes_of_str(name));
+    assert(i >= 0);
+    return rules_table((size_t)i);
+}
+
+void work_row(struct work *w, struct row *out, const char *table, const uint8_t case_id[16], const uint8_t *id,
+              uint8_t out_id[16])
+{
+    *out = (struct row){.table = table_named(table)};
+    if (id != NULL)
+        memmove(out_id, id, 16);
+    else
+        env_new_id(w->c->env, out_id);
+    for (size_t i = 0; i < out->table->n_columns; i++) out->v[i] = value_null();
+    out->v[0] = value_blob(bytes_of(out_id, 16));
+    out->v[1] = value_blob(bytes_of(case_id, 16));
+    out->v[2] = value_str(w->info.agency);
+}
+
+void work_set(struct row *r, const char *column, struct value v)
+{
+    int i = rules_column_index(r->table, bytes_of_str(column));
+    assert(i > 2);
+    r->v[i] = v;
+}
+
+enum err work_put(struct work *w, const struct row *r, struct why *why)
+{
+    for (size_t i = 0; i < r->table->n_columns; i++) {
+        enum err e = value_check(r->table, i, r->v[i], why);
+        if (e != ERR_OK)
+            return e == ERR_FORMAT ? ERR_USAGE : e; /* here the bytes came from a person, not from a file */
+    }
+    return db_row_put(w->db, r, why);
+}
+
+enum err work_update(struct work *w, const char *table, const uint8_t id[16], const char *column, struct value v,
+                     struct why *why)
+{
+    const struct table_rule *t = table_named(table);
+    int i = rules_column_index(t, bytes_of_str(column));
+    assert(i > 0);
+    enum err e = value_check(t, (size_t)i, v, why);
+    if (e != ERR_OK) return e == ERR_FORMAT ? ERR_USAGE : e;
+    return db_row_set(w->db, t, id, (size_t)i, v, why);
+}
+
+static enum err read_bool(const char *text, struct value *out, struct why *why)
+{
+    if (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
+        *out = value_int(1);
+    else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0 || strcmp(text, "0") == 0)
+        *out = value_int(0);
+    else
+        return why_set(why, ERR_USAGE, "This takes yes or no.");
+    return ERR_OK;
+}
+
+enum err work_read_value(struct work *w, const struct column_rule *c, const char *text, struct value *out,
+                         struct why *why)
+{
+    int64_t ms = 0;
+    enum err e = ERR_OK;
+    if (*text == '\0') {
+        *out = value_null();
+        return ERR_OK;
+    }
+    switch (c->type) {
+    case COL_BOOL: return read_bool(text, out, why);
+    case COL_TIME:
+        e = show_read_time(text, w->now, &ms, why);
+        if (e == ERR_OK) *out = value_int(ms);
+        return e;
+    case COL_ID:
+    case COL_INT:
+        return value_from_text(c, bytes_of_str(text), &w->scratch, out) == ERR_OK
+                   ? ERR_OK
+                   : why_set(why, ERR_USAGE, "'%s' does not take that.", c->name);
+    case COL_WORD:
+        if (!rules_word_ok(c, bytes_of_str(text)))
+            return why_set(why, ERR_USAGE, "'%s' takes one of: %s.", c->name, c->words);
+        break;
+    case COL_DATE:
+        if (!rules_date_ok(bytes_of_str(text)))
+            return why_set(why, ERR_USAGE, "'%s' takes a date like 2017-03-24.", c->name);
+        break;
+    case COL_TEXT: break;
+    }
+    *out = value_str(text);
+    return ERR_OK;
+}
+
+enum err work_assign(struct work *w, const char *const *tables, const uint8_t (*ids)[16], size_t n, const char *text,
+                     struct why *why)
+{
+    const char *eq = strchr(text, '=');
+    if (eq == NULL || eq == text) return why_set(why, ERR_USAGE, "A change is written COLUMN=VALUE, like rag=red.");
+    for (size_t k = 0; k < n; k++) {
+        const struct table_rule *t = table_named(tables[k]);
+        int i = rules_column_index(t, bytes_of(text, (size_t)(eq - text)));
+        if (i < 3) continue;
+        if (t->columns[i].write == WRITE_NEVER || t->columns[i].write == WRITE_HUB)
+            return why_set(why, ERR_DENIED, "'%s' never changes.", t->columns[i].name);
+        bool there = false;
+        struct value v;
+        enum err e = work_has(w, tables[k], ids[k], &there, why);
+        if (e == ERR_OK && !there) e = why_set(why, ERR_NOTFOUND, "This device does not hold that part of the case.");
+        if (e == ERR_OK) e = work_read_value(w, &t->columns[i], eq + 1, &v, why);
+        return e == ERR_OK ? db_row_set(w->db, t, ids[k], (size_t)i, v, why) : e;
+    }
+    return why_set(why, ERR_USAGE, "There is nothing called '%.*s' to change here.", (int)(eq - text), text);
+}
+
+struct value work_text_flag(const struct work *w, const char *flag)
+{
+    return value_str(cli_flag(w->c, flag));
+}
+
+enum err work_time_flag(struct work *w, const char *flag, struct value otherwise, struct value *out, struct why *why)
+{
+    const char *text = cli_flag(w->c, flag);
+    int64_t ms = 0;
+    if (text == NULL) {
+        *out = otherwise;
+        return ERR_OK;
+    }
+    enum err e = show_read_time(text, w->now, &ms, why);
+    if (e == ERR_OK) *out = value_int(ms);
+    return e;
+}
+
+void work_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n)
+{
+    struct buf b;
+    uint8_t hash[HASH_BYTES];
+    buf_init(&b, 1u << 16);
+    for (size_t i = 0; i < n; i++) {
+        buf_put_be32(&b, (uint32_t)parts[i].n);
+        buf_put_bytes(&b, parts[i]);
+    }
+    hash_labelled(hash, label, buf_bytes(&b));
+    buf_release(&b);
+    memcpy(out, hash, 16);
+}
+
+void work_reference(struct work *w, char out[16])
+{
+    static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford: nothing that is misread aloud */
+    uint8_t r[8];
+    env_random(w->c->env, r, sizeof r);
+    memcpy(out, "C-", 2);
+    for (size_t i = 0; i < sizeof r; i++) out[2 + i] = letters[r[i] & 31];
+    out[10] = '\0';
+}
+
+enum err work_file(struct work *w, const char *path, struct value *out, struct why *why)
+{
+    const char *name = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
+    buf_reset(&w->file);
+    enum err e = w->c->env->read_file(w->c->env->ctx, name, RULES_MAX_VALUE, &w->file, why);
+    if (e == ERR_LIMIT) return why_set(why, ERR_LIMIT, "The file is longer than 1 MiB; a record takes no more.");
+    if (e != ERR_OK) return e;
+    *out = value_text(buf_bytes(&w->file));
+    if (!utf8_valid(out->s)) return why_set(why, ERR_USAGE, "The file is not plain text (UTF-8).");
+    return ERR_OK;
+}
+
+enum err work_say_id(struct work *w, const char *title, const uint8_t id[16], struct why *why)
+{
+    char text[37];
+    uuid_format(id, text);
+    if (!w->c->json) {
+        printf("%s %s\n", title, text);
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_str(o, "id", text);
+    return show_json(o, why);
+}

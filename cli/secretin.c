@@ -1,0 +1,98 @@
+#include "cli/secretin.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define PASSPHRASE_MAX 1024u
+
+/* First line of a descriptor, straight into locked memory. */
+static enum err read_line(int fd, struct secret *out, struct why *why)
+{
+    struct secret room = {0};
+    enum err e = secret_new(&room, PASSPHRASE_MAX, why);
+    if (e != ERR_OK) return e;
+    size_t n = 0;
+    bool ended = false;
+    while (n < PASSPHRASE_MAX && !ended) {
+        ssize_t got = read(fd, room.p + n, 1);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            e = why_set(why, ERR_IO, "The passphrase could not be read.");
+            goto out;
+        }
+        ended = got == 0 || room.p[n] == '\n';
+        n += ended ? 0 : 1;
+    }
+    while (n > 0 && room.p[n - 1] == '\r') n--;
+    if (!ended)
+        e = why_set(why, ERR_LIMIT, "The passphrase is longer than %u bytes.", PASSPHRASE_MAX);
+    else if (n == 0)
+        e = why_set(why, ERR_LOCKED, "The passphrase is empty.");
+    else
+        e = secret_take(out, room.p, n, why);
+out:
+    secret_release(&room);
+    return e;
+}
+
+static enum err from_file(const char *path, struct secret *out, struct why *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return why_set(why, ERR_LOCKED, "The passphrase file %.200s could not be opened: %s.", path, strerror(errno));
+    enum err e = read_line(fd, out, why);
+    close(fd);
+    return e;
+}
+
+static enum err ask(const char *prompt, struct secret *out, struct why *why)
+{
+    struct termios old, quiet;
+    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || tcgetattr(fd, &old) != 0) {
+        if (fd >= 0) close(fd);
+        (void)why_set(why, ERR_LOCKED, "A passphrase is needed and there is no terminal to ask on.");
+        return why_next(why, ERR_LOCKED, "Give --passphrase-file FILE or --passphrase-fd N.");
+    }
+    quiet = old;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(fd, TCSAFLUSH, &quiet);
+    dprintf(fd, "%s: ", prompt);
+    enum err e = read_line(fd, out, why);
+    tcsetattr(fd, TCSAFLUSH, &old);
+    dprintf(fd, "\n");
+    close(fd);
+    return e;
+}
+
+enum err secretin_passphrase(const struct cli *c, bool confirm, struct secret *out, struct why *why)
+{
+    if (c->passphrase_file != NULL) return from_file(c->passphrase_file, out, why);
+    if (c->passphrase_fd >= 0) return read_line(c->passphrase_fd, out, why);
+    const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    char path[1100];
+    if (dir != NULL && *dir != '\0' && snprintf(path, sizeof path, "%s/spoke", dir) < (int)sizeof path &&
+        access(path, R_OK) == 0)
+        return from_file(path, out, why);
+    if (c->no_input) {
+        (void)why_set(why, ERR_LOCKED, "A passphrase is needed, and --no-input forbids asking.");
+        return why_next(why, ERR_LOCKED, "Give --passphrase-file FILE or --passphrase-fd N.");
+    }
+    struct secret first = {0}, again = {0};
+    enum err e = ask(confirm ? "New passphrase" : "Passphrase", &first, why);
+    if (e == ERR_OK && confirm) e = ask("The same again", &again, why);
+    if (e == ERR_OK && confirm && (first.n != again.n || !secret_equal(first.p, again.p, first.n)))
+        e = why_set(why, ERR_USAGE, "The two passphrases are not the same. Nothing was made.");
+    if (e == ERR_OK) {
+        *out = first;
+        first = (struct secret){0};
+    }
+    secret_release(&first);
+    secret_release(&again);
+    return e;
+}

@@ -1,0 +1,98 @@
+#include "cli/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+void show_time(int64_t ms, char *out, size_t n)
+{
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+    if (localtime_r(&t, &tm) == NULL)
+        snprintf(out, n, "?");
+    else
+        snprintf(out, n, "%d %s %d at %02d:%02d", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour,
+                 tm.tm_min);
+}
+
+void show_rfc3339(int64_t ms, char *out, size_t n)
+{
+    int64_t s = ms / 1000, rest = ms % 1000;
+    if (rest < 0) {
+        rest += 1000;
+        s--;
+    }
+    time_t t = (time_t)s;
+    struct tm tm;
+    if (gmtime_r(&t, &tm) == NULL)
+        snprintf(out, n, "?");
+    else
+        snprintf(out, n, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)rest);
+}
+
+void show_count(char *out, size_t n, uint64_t count, const char *one, const char *many)
+{
+    snprintf(out, n, "%llu %s", (unsigned long long)count, count == 1 ? one : many);
+}
+
+void show_span(int64_t ms, char *out, size_t n)
+{
+    static const struct {
+        int64_t ms;
+        const char *one, *many;
+    } units[] = {{86400000, "day", "days"},
+                 {3600000, "hour", "hours"},
+                 {60000, "minute", "minutes"},
+                 {1000, "second", "seconds"}};
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (ms >= units[i].ms * (i < 3 ? 2 : 1) || i == 3) {
+            show_count(out, n, (uint64_t)(ms < 0 ? 0 : ms / units[i].ms), units[i].one, units[i].many);
+            return;
+        }
+}
+
+enum err show_read_span(const char *text, int64_t *out_ms, struct why *why)
+{
+    char *end = NULL;
+    long long v = strtoll(text, &end, 10);
+    int64_t unit = 0;
+    if (end != text && end[0] != '\0' && end[1] == '\0')
+        unit = *end == 's'   ? 1000
+               : *end == 'm' ? 60000
+               : *end == 'h' ? 3600000
+               : *end == 'd' ? 86400000
+               : *end == 'w' ? 604800000
+                             : 0;
+    if (unit == 0 || v <= 0 || v > 36500)
+        return why_set(why, ERR_USAGE, "A length of time is a number and a letter, like 90s, 30m, 12h, 7d or 2w.");
+    *out_ms = v * unit;
+    return ERR_OK;
+}
+
+enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struct why *why)
+{
+    static const char *const local[] = {"%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    struct tm tm = {0};
+    int64_t span = 0;
+    const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (end != NULL && (strcmp(end, "Z") == 0 || (*end == '.' && end[strspn(end + 1, "0123456789") + 1] == 'Z'))) {
+        *out_ms = (int64_t)timegm(&tm) * 1000;
+        return ERR_OK;
+    }
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        memset(&tm, 0, sizeof tm);
+        end = strptime(text, local[i], &tm);
+        if (end == NULL || *end != '\0') continue;
+        tm.tm_isdst = -1;
+        *out_ms = (int64_t)mktime(&tm) * 1000;
+        return ERR_OK;
+    }
+    if (show_read_span(text, &span, NULL) != ERR_OK)
+        return why_set(why, ERR_USAGE,
+                       "A time is written like 2026-11-03, \"2026-11-03 14:05\", or 7d for in seven days.");
+    *out_ms = now_ms + span;
+    return ERR_OK;
+}

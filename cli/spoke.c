@@ -1,0 +1,21 @@
+/* spoke: a node at a partner's site. */
+#include "cli/node_commands.h"
+
+static const struct command *const groups[] = {node_home_commands,
+                                               node_case_commands,
+                                               node_person_commands,
+                                               node_record_commands,
+                                               node_judge_commands,
+                                               node_data_commands,
+                                               NULL};
+
+int main(int argc, char **argv)
+{
+    static const struct program spoke = {
+        .name = "spoke",
+        .about = "Spoke: take part in a safeguarding hub from where you are, with or without a network.",
+        .home_env = "SPOKE_HOME",
+        .groups = groups,
+    };
+    return cli_main(&spoke, argc, argv);
+}

@@ -1,0 +1,16 @@
+/* spoke-hub: the hub of a MASH and its administrators. */
+#include "cli/hub_commands.h"
+
+static const struct command *const groups[] = {hub_place_commands, hub_device_commands, hub_store_commands,
+                                               hub_serve_commands, NULL};
+
+int main(int argc, char **argv)
+{
+    static const struct program spoke_hub = {
+        .name = "spoke-hub",
+        .about = "Spoke hub: the one place of a MASH that judges every change and decides who sees what.",
+        .home_env = "SPOKE_HUB_HOME",
+        .groups = groups,
+    };
+    return cli_main(&spoke_hub, argc, argv);
+}
