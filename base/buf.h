@@ -24,14 +24,17 @@ struct buf {
     enum err err;  /* sticky */
 };
 
-static inline struct bytes bytes_of(const void *p, size_t n) { return (struct bytes){(const uint8_t *)p, n}; }
-struct bytes bytes_of_str(const char *s);              /* without the NUL; s must not be NULL */
-bool bytes_equal(struct bytes a, struct bytes b);      /* not constant time: for public bytes only */
-int bytes_compare(struct bytes a, struct bytes b);     /* memcmp order, shorter first on a tie */
+static inline struct bytes bytes_of(const void *p, size_t n)
+{
+    return (struct bytes){(const uint8_t *)p, n};
+}
+struct bytes bytes_of_str(const char *s);          /* without the NUL; s must not be NULL */
+bool bytes_equal(struct bytes a, struct bytes b);  /* not constant time: for public bytes only */
+int bytes_compare(struct bytes a, struct bytes b); /* memcmp order, shorter first on a tie */
 
-void buf_init(struct buf *b, size_t max);              /* empty; max is the ceiling in bytes */
-void buf_release(struct buf *b);                       /* wipes and frees; NULL and released bufs are fine */
-void buf_reset(struct buf *b);                         /* len = 0, err = OK, keeps (and wipes) the memory */
+void buf_init(struct buf *b, size_t max); /* empty; max is the ceiling in bytes */
+void buf_release(struct buf *b);          /* wipes and frees; NULL and released bufs are fine */
+void buf_reset(struct buf *b);            /* len = 0, err = OK, keeps (and wipes) the memory */
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_bytes(struct buf *b, struct bytes v);
 void buf_put_str(struct buf *b, const char *s);
@@ -40,8 +43,11 @@ void buf_put_be16(struct buf *b, uint16_t v);
 void buf_put_be32(struct buf *b, uint32_t v);
 void buf_put_be64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-uint8_t *buf_grow(struct buf *b, size_t n);            /* n writable bytes at the end, already counted in len; NULL on error */
-static inline struct bytes buf_bytes(const struct buf *b) { return (struct bytes){b->data, b->len}; }
+uint8_t *buf_grow(struct buf *b, size_t n); /* n writable bytes at the end, already counted in len; NULL on error */
+static inline struct bytes buf_bytes(const struct buf *b)
+{
+    return (struct bytes){b->data, b->len};
+}
 /* Append a NUL (not counted in len) and return the text; NULL if the buf is in error. Borrowed from b. */
 const char *buf_cstr(struct buf *b);
 

@@ -23,22 +23,33 @@ void cbor_put_tag(struct buf *b, uint64_t tag);
 void cbor_put_bool(struct buf *b, bool v);
 void cbor_put_null(struct buf *b);
 
-enum cbor_type { CBOR_UINT, CBOR_NEGINT, CBOR_BYTES, CBOR_TEXT, CBOR_ARRAY, CBOR_MAP, CBOR_TAG, CBOR_BOOL, CBOR_NULL, CBOR_NONE };
+enum cbor_type {
+    CBOR_UINT,
+    CBOR_NEGINT,
+    CBOR_BYTES,
+    CBOR_TEXT,
+    CBOR_ARRAY,
+    CBOR_MAP,
+    CBOR_TAG,
+    CBOR_BOOL,
+    CBOR_NULL,
+    CBOR_NONE
+};
 
 struct cbor_reader {
-    struct bytes in;  /* what is left */
-    enum err err;     /* sticky: ERR_FORMAT */
+    struct bytes in; /* what is left */
+    enum err err;    /* sticky: ERR_FORMAT */
 };
 
 void cbor_reader_init(struct cbor_reader *r, struct bytes in);
 /* Type of the next item without taking it; CBOR_NONE at the end or on error. */
 enum cbor_type cbor_peek(const struct cbor_reader *r);
-bool cbor_at_end(const struct cbor_reader *r);             /* no error and nothing left */
+bool cbor_at_end(const struct cbor_reader *r); /* no error and nothing left */
 uint64_t cbor_get_uint(struct cbor_reader *r);
-int64_t cbor_get_int(struct cbor_reader *r);               /* either sign, must fit */
+int64_t cbor_get_int(struct cbor_reader *r); /* either sign, must fit */
 struct bytes cbor_get_bytes(struct cbor_reader *r);
-struct bytes cbor_get_text(struct cbor_reader *r);         /* checked UTF-8 */
-size_t cbor_get_array(struct cbor_reader *r, size_t max);  /* item count; more than max is an error */
+struct bytes cbor_get_text(struct cbor_reader *r);        /* checked UTF-8 */
+size_t cbor_get_array(struct cbor_reader *r, size_t max); /* item count; more than max is an error */
 size_t cbor_get_map(struct cbor_reader *r, size_t max);
 uint64_t cbor_get_tag(struct cbor_reader *r);
 bool cbor_get_bool(struct cbor_reader *r);

@@ -8,10 +8,10 @@
 #include "base/buf.h"
 
 struct env {
-    void *ctx; /* handed to every function below */
-    int64_t (*now_ms)(void *ctx);                       /* Unix milliseconds, UTC */
-    void (*random)(void *ctx, void *out, size_t n);     /* cannot fail: aborts where the system has none */
-    const char *vfs;                                    /* SQLite VFS under the encrypting one; NULL = default */
+    void *ctx;                                      /* handed to every function below */
+    int64_t (*now_ms)(void *ctx);                   /* Unix milliseconds, UTC */
+    void (*random)(void *ctx, void *out, size_t n); /* cannot fail: aborts where the system has none */
+    const char *vfs;                                /* SQLite VFS under the encrypting one; NULL = default */
 
     /* Whole small file into out (appended). ERR_NOTFOUND, ERR_LIMIT past max bytes, ERR_IO. */
     enum err (*read_file)(void *ctx, const char *path, size_t max, struct buf *out, struct why *why);
@@ -20,17 +20,24 @@ struct env {
     enum err (*write_file)(void *ctx, const char *path, struct bytes content, struct why *why);
     /* Append at `offset` (which must be the current length, or 0 to begin anew and truncate), creating 0600.
      * Durable when `sync`. ERR_FULL, ERR_IO. */
-    enum err (*append_file)(void *ctx, const char *path, uint64_t offset, struct bytes content, bool sync, struct why *why);
+    enum err (*append_file)(void *ctx, const char *path, uint64_t offset, struct bytes content, bool sync,
+                            struct why *why);
     enum err (*file_size)(void *ctx, const char *path, uint64_t *out_size, struct why *why); /* ERR_NOTFOUND, ERR_IO */
-    enum err (*remove_file)(void *ctx, const char *path, struct why *why);                   /* a missing file is fine */
-    enum err (*make_dir)(void *ctx, const char *path, struct why *why);                      /* with parents, 0700 */
+    enum err (*remove_file)(void *ctx, const char *path, struct why *why); /* a missing file is fine */
+    enum err (*make_dir)(void *ctx, const char *path, struct why *why);    /* with parents, 0700 */
 };
 
 /* The real world. Static storage inside; stateless (ctx is NULL). */
 const struct env *env_posix(void);
 
-static inline int64_t env_now(const struct env *e) { return e->now_ms(e->ctx); }
-static inline void env_random(const struct env *e, void *out, size_t n) { e->random(e->ctx, out, n); }
+static inline int64_t env_now(const struct env *e)
+{
+    return e->now_ms(e->ctx);
+}
+static inline void env_random(const struct env *e, void *out, size_t n)
+{
+    e->random(e->ctx, out, n);
+}
 
 /* A row id: UUIDv7 (RFC 9562 §5.7) from env's clock and randomness. */
 void env_new_id(const struct env *e, uint8_t out[16]);

@@ -8,30 +8,30 @@
 
 #include <stdbool.h>
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK             __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* X(name, exit code of the programs (cli.md), word used in --json errors) */
-#define ERR_TABLE(X)                                                                                                  \
-    X(OK, 0, "ok")                                                                                                    \
-    X(FAILED, 1, "failed")             /* anything with no code of its own */                                        \
-    X(NOMEM, 1, "out_of_memory")       /* allocation refused */                                                       \
-    X(IO, 1, "io")                     /* the operating system refused a read, write or rename */                     \
-    X(FULL, 1, "disk_full")            /* no space left; nothing was half done */                                     \
-    X(LIMIT, 1, "limit")               /* a ceiling of ours would be passed */                                        \
-    X(NOTFOUND, 1, "not_found")        /* no such row, file, command object */                                        \
-    X(EXISTS, 1, "exists")             /* it is there already */                                                      \
-    X(DENIED, 1, "denied")             /* a rule of ours says no (local refusal) */                                   \
-    X(BUSY, 1, "busy")                 /* another process holds the lock */                                           \
-    X(VERSION, 1, "version")           /* library, format or schema version that we do not speak */                   \
-    X(UNINIT, 10, "not_initialised")   /* no home here yet */                                                         \
-    X(LOCKED, 11, "locked")            /* a passphrase is needed and none was given */                                \
-    X(PASSPHRASE, 12, "wrong_passphrase")                                                                            \
-    X(REFUSED, 13, "refused")          /* the hub said no: revoked, fork, rollback, bad invitation */                 \
-    X(UNREACHABLE, 14, "unreachable")  /* no hub at the other end; the work stays queued */                           \
-    X(TAMPERED, 15, "tampered")        /* failed authentication of any kind: one undifferentiated code */             \
-    X(FORMAT, 15, "corrupt")           /* bytes that are not what they should be */                                   \
-    X(USAGE, 64, "usage")                                                                                             \
+#define ERR_TABLE(X)                                                                                                   \
+    X(OK, 0, "ok")                                                                                                     \
+    X(FAILED, 1, "failed")           /* anything with no code of its own */                                            \
+    X(NOMEM, 1, "out_of_memory")     /* allocation refused */                                                          \
+    X(IO, 1, "io")                   /* the operating system refused a read, write or rename */                        \
+    X(FULL, 1, "disk_full")          /* no space left; nothing was half done */                                        \
+    X(LIMIT, 1, "limit")             /* a ceiling of ours would be passed */                                           \
+    X(NOTFOUND, 1, "not_found")      /* no such row, file, command object */                                           \
+    X(EXISTS, 1, "exists")           /* it is there already */                                                         \
+    X(DENIED, 1, "denied")           /* a rule of ours says no (local refusal) */                                      \
+    X(BUSY, 1, "busy")               /* another process holds the lock */                                              \
+    X(VERSION, 1, "version")         /* library, format or schema version that we do not speak */                      \
+    X(UNINIT, 10, "not_initialised") /* no home here yet */                                                            \
+    X(LOCKED, 11, "locked")          /* a passphrase is needed and none was given */                                   \
+    X(PASSPHRASE, 12, "wrong_passphrase")                                                                              \
+    X(REFUSED, 13, "refused")         /* the hub said no: revoked, fork, rollback, bad invitation */                   \
+    X(UNREACHABLE, 14, "unreachable") /* no hub at the other end; the work stays queued */                             \
+    X(TAMPERED, 15, "tampered")       /* failed authentication of any kind: one undifferentiated code */               \
+    X(FORMAT, 15, "corrupt")          /* bytes that are not what they should be */                                     \
+    X(USAGE, 64, "usage")                                                                                              \
     X(INTERRUPTED, 130, "interrupted")
 
 enum err {

@@ -136,8 +136,7 @@ static enum err write_edit(struct import *im, size_t from, size_t *out_next, str
     struct cin_writer w = {.env = node_env(im->node),
                            .db = node_db(im->node),
                            .agency = im->info.agency,
-                           .area = im->area,
-                           .now = env_now(im->c->env)};
+                           .area = im->area};
     uint64_t cases = 0;
     size_t i = from;
     enum err e = node_edit_begin(im->node, why);

@@ -97,7 +97,7 @@ static enum err put_case(struct cin_writer *w, const struct ids *ids, const stru
     begin(&row, w, "participant", id, ids);
     set(&row, "member", value_str(w->agency));
     set(&row, "access", value_str("contribute"));
-    set(&row, "since", value_int(w->now));
+    /* No `since`: it takes effect by the hub's clock, and a device whose own is ahead must not lose its case. */
     return put(w, &row, why);
 }
 

@@ -13,7 +13,6 @@ struct cin_writer {
     struct db *db;
     const char *agency;      /* this node's */
     const char *area;
-    int64_t now;             /* when this agency began to take part */
     size_t rows;             /* written so far */
 };
 /* Within an edit of the node. ref: the case's external_ref. */

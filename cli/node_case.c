@@ -90,7 +90,7 @@ static enum err put_origin(struct work *w, const uint8_t case_id[16], struct why
     work_set(&r, "member", value_str(w->info.agency));
     work_set(&r, "site", value_str(""));
     work_set(&r, "access", value_str("contribute"));
-    work_set(&r, "since", value_int(w->now));
+    /* No `since`: a part begins when the hub takes it in; by this device's clock it might begin next year. */
     e = work_put(w, &r, why);
     if (e != ERR_OK || !cli_has(w->c, "rag")) return e;
     work_row(w, &r, "rating", case_id, NULL, id);
@@ -254,7 +254,6 @@ static enum err do_share(struct work *w, struct why *why)
         work_set(&r, "site", value_str(site != NULL ? site : ""));
         work_set(&r, "access", value_str(access != NULL ? access : "contribute"));
         work_set(&r, "basis", work_text_flag(w, "basis"));
-        work_set(&r, "since", value_int(w->now));
         work_set(&r, "until", until);
         e = work_put(w, &r, why);
     }

@@ -99,7 +99,7 @@ enum err message_get_verdicts(struct bytes item, const struct identity *by, cons
     struct bytes payload;
     struct cbor_reader r;
     struct verdict_item v;
-    size_t n;
+    size_t n = 0;
     enum err e = message_item_verify(item, by, MSG_VERDICTS, verdicts_typ, &payload, NULL, why);
     if (e != ERR_OK) return e;
     cbor_reader_init(&r, payload);
@@ -157,7 +157,7 @@ enum err message_get_drops(struct bytes item, const struct identity *by, const u
     struct bytes payload, cose;
     struct cbor_reader r;
     struct drop_item d;
-    size_t n;
+    size_t n = 0;
     enum err e = message_item_verify(item, by, MSG_DROPS, drops_typ, &payload, &cose, why);
     if (e != ERR_OK) return e;
     cbor_reader_init(&r, payload);

@@ -1,0 +1,126 @@
+/* Two people's values for one column: both are kept. */
+#include "hub/draft.h"
+
+#include "crypto/hash.h"
+
+#include <string.h>
+
+static const struct actor the_hub = {0};
+
+/* Derived, so that the same clash met again is the same row. */
+static void conflict_id(const struct draft *d, const struct clash *c, uint8_t out[16])
+{
+    uint8_t hash[HASH_BYTES];
+    struct buf in;
+    buf_init(&in, 256);
+    buf_put(&in, d->hash, sizeof d->hash);
+    buf_put(&in, c->row_id, 16);
+    buf_put_be16(&in, (uint16_t)c->column);
+    hash_labelled(hash, "spoke/conflict/1", buf_bytes(&in));
+    buf_release(&in);
+    memcpy(out, hash, 16);
+}
+
+static struct value author(const uint8_t user[16])
+{
+    static const uint8_t nobody[16];
+    return memcmp(user, nobody, 16) == 0 ? value_null() : value_id(user);
+}
+
+/* NULL stays NULL: "nothing" is a value that somebody chose. */
+static enum err as_text(struct value v, struct buf *store, struct value *out, struct why *why)
+{
+    if (v.kind == VALUE_NULL || v.kind == VALUE_NONE) {
+        *out = value_null();
+        return ERR_OK;
+    }
+    enum err e = value_to_text(v, store);
+    if (e != ERR_OK) return why_set(why, e, "A value that met another could not be kept.");
+    *out = value_text(store->len == 0 ? bytes_of("", 0) : buf_bytes(store));
+    return ERR_OK;
+}
+
+/* The same person's open losing value of the same column, which a later one replaces. */
+static enum err open_one(struct hub *h, const struct clash *c, uint8_t out[16], bool *out_found, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db,
+                            "SELECT id FROM conflict WHERE case_id = $1 AND tbl = $2 AND row_id = $3 AND col = $4 "
+                            "AND state = 'open' AND agency = $5 AND lost_by IS $6 AND voided_at IS NULL",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, c->case_id);
+    db_bind_str(s, 2, c->table->name);
+    db_bind_id(s, 3, c->row_id);
+    db_bind_str(s, 4, c->table->columns[c->column].name);
+    db_bind_str(s, 5, c->lost_agency);
+    db_bind_value(s, 6, author(c->lost_by));
+    e = db_step(s, &row, why);
+    *out_found = e == ERR_OK && row && db_id(s, 0, out);
+    db_done(s);
+    return e;
+}
+
+static enum err insert(struct hub *h, const struct draft *d, const struct clash *c, struct value kept,
+                       struct value lost, struct why *why)
+{
+    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str("conflict")));
+    uint8_t id[16];
+    struct hub_row there;
+    bool found = false;
+    conflict_id(d, c, id);
+    enum err e = sight_row(h, rules_table_index(bytes_of_str("conflict")), id, &there, &found, why);
+    if (e != ERR_OK || found) return e;
+    struct row r = {.table = t};
+    const struct {
+        const char *column;
+        struct value v;
+    } set[] = {
+        {"id", value_id(id)},
+        {"case_id", value_id(c->case_id)},
+        {"agency", value_str(c->lost_agency)},
+        {"tbl", value_str(c->table->name)},
+        {"row_id", value_id(c->row_id)},
+        {"col", value_str(c->table->columns[c->column].name)},
+        {"policy", value_str(rules_policy_word(c->policy))},
+        {"kept", kept},
+        {"kept_by", author(c->kept_by)},
+        {"lost", lost},
+        {"lost_by", author(c->lost_by)},
+        {"state", value_str(c->open ? "open" : "ruled")},
+        {"found_at", value_int(h->now_ms)},
+    };
+    for (size_t i = 0; i < t->n_columns; i++) r.v[i] = value_null();
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+        r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
+    return sight_insert(h, &r, &the_hub, why);
+}
+
+static enum err replace(struct hub *h, const uint8_t id[16], struct value kept, struct value lost, struct why *why)
+{
+    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str("conflict")));
+    enum err e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("lost")), lost, &the_hub, why);
+    if (e == ERR_OK) e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("kept")), kept, &the_hub, why);
+    if (e == ERR_OK)
+        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("found_at")), value_int(h->now_ms), &the_hub,
+                      why);
+    return e;
+}
+
+enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *c, struct why *why)
+{
+    struct buf kept_text, lost_text;
+    struct value kept, lost;
+    uint8_t id[16];
+    bool found = false;
+    buf_init(&kept_text, RULES_MAX_VALUE);
+    buf_init(&lost_text, RULES_MAX_VALUE);
+    enum err e = as_text(c->kept, &kept_text, &kept, why);
+    if (e == ERR_OK) e = as_text(c->lost, &lost_text, &lost, why);
+    if (e == ERR_OK && c->open) e = open_one(h, c, id, &found, why);
+    if (e == ERR_OK) e = found ? replace(h, id, kept, lost, why) : insert(h, d, c, kept, lost, why);
+    buf_release(&kept_text);
+    buf_release(&lost_text);
+    return e;
+}

@@ -1,0 +1,149 @@
+/* An envelope on its way in: its content, decoded twice over (judged first, then applied), and what was found out about
+ * its author. Between hub/intake*.c, hub/held.c and hub/conflict.c only. */
+#ifndef SPOKE_HUB_DRAFT_H
+#define SPOKE_HUB_DRAFT_H
+
+#include "hub/intake.h"
+
+#include "sync/changeset.h"
+#include "sync/envelope.h"
+
+/* How an envelope's author stands towards one case. Access numbers: see site_access. */
+struct standing {
+    bool known;                /* the hub has the case */
+    int64_t case_no;           /* 0 unless known */
+    bool fresh;                /* this device made the case after its base cut */
+    int64_t base;              /* version up to which the author had seen the case when writing */
+    bool sees_now, sees_base;  /* the author's site holds a channel of it */
+    int now, at_base;          /* access */
+    bool manager, social_care; /* duties of the person for the case's area, now */
+    char area[256];            /* of the case; empty when there is none or it is longer */
+    char lead[64];             /* lead agency, likewise */
+};
+struct draft_part {
+    struct bytes content; /* a changeset that changeset_check accepted; borrowed */
+    bool has_case;        /* the part says which case it is about */
+    uint8_t case_id[16];
+    bool makes_case; /* a case_file for a case that the hub does not know */
+    struct standing who;
+};
+struct draft_row {
+    uint8_t id[16];
+    int table_index;
+    size_t part;
+};
+struct draft {
+    struct hub_node *node;      /* author's device, borrowed */
+    struct envelope env;        /* borrows from cose */
+    uint8_t hash[HASH_BYTES];   /* envelope_hash */
+    struct bytes cose;          /* borrowed */
+    struct part *parts;         /* owned array; contents borrowed */
+    struct draft_part *decoded; /* owned; n_parts of them once decoded */
+    size_t n_parts;
+    struct draft_row *made; /* owned: rows that its INSERTs name, sorted by id and table */
+    size_t n_made, cap_made;
+    struct cut cut;     /* base cut */
+    struct actor actor; /* clock clamped */
+    int64_t received_at;
+    bool user_known; /* the person is of the device's site */
+    bool granted;    /* a manager accepted it: refusals for want of authority do not count */
+};
+
+/* What became of it. A refusal is hard when no manager's word could change it. */
+struct judgement {
+    enum verdict verdict; /* APPLIED stands for "may be applied" until it is */
+    bool hard;
+    char reason[320];
+};
+/* The worst finding stands: fault, then held (hard before soft), then waits. */
+void judgement_note(struct judgement *j, enum verdict verdict, bool hard, const char *reason);
+/* One wording for what is not there and for what the author may not see: nothing may tell them apart. */
+#define REASON_UNKNOWN "This change is about something the hub does not know."
+
+/* hub/draft.c ---------------------------------------------------------------------------------------------------
+ * Begin from a verified envelope; takes `parts`. Then decode: commitments, every operation, the cases they are about.
+ * What is wrong with the content ends in *j (FAULT), not in an error. */
+void draft_init(struct draft *d, struct hub_node *node, const struct envelope *env, struct bytes cose,
+                struct part *parts, size_t n_parts);
+void draft_release(struct draft *d);
+MUST_CHECK enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
+bool draft_makes(const struct draft *d, int table_index, const uint8_t id[16], size_t part);
+
+/* hub/standing.c ------------------------------------------------------------------------------------------------ */
+MUST_CHECK enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id[16], struct standing *out,
+                                struct why *why);
+/* Duties of a person for an area, and whether the person is of the site at all. */
+MUST_CHECK enum err standing_duties(struct hub *h, const struct draft *d, struct standing *s, struct why *why);
+MUST_CHECK enum err standing_user(struct hub *h, struct draft *d, struct why *why);
+/* Does the author's site see the row now; did it when the change was written? */
+struct view {
+    bool now, base;
+};
+MUST_CHECK enum err standing_view(struct hub *h, const struct draft *d, const struct hub_row *r, struct view *out,
+                                  struct why *why);
+static inline bool view_any(struct view v)
+{
+    return v.now || v.base;
+}
+
+/* hub/intake_authorise.c ----------------------------------------------------------------------------------------
+ * Judge every operation; nothing is written. */
+MUST_CHECK enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
+/* hub/intake_write.c: may the author change this column of the stored row to this value? Findings go to *j. */
+struct column_write {
+    const struct draft_part *part;
+    const struct table_rule *table;
+    const struct row *stored;
+    const struct op *op; /* the operation it stands in */
+    size_t column;
+    struct value value;
+    bool merging; /* an INSERT that met a row: judged by what holds now */
+};
+MUST_CHECK enum err intake_may_write(struct hub *h, struct draft *d, const struct column_write *w, struct judgement *j,
+                                     struct why *why);
+/* Could this held envelope be taken in on a manager's word? Why not goes to *j. */
+MUST_CHECK enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j,
+                                      struct why *why);
+/* hub/intake_apply.c: in a step of the order. *out_conflicts counts the values that met others. */
+MUST_CHECK enum err intake_apply(struct hub *h, struct draft *d, size_t *out_conflicts, struct why *why);
+
+/* hub/conflict.c ------------------------------------------------------------------------------------------------ */
+struct clash {
+    const struct table_rule *table;
+    const uint8_t *row_id, *case_id;
+    size_t column;
+    enum merge_policy policy;
+    bool open;
+    struct value kept, lost;
+    uint8_t kept_by[16], lost_by[16]; /* zeros: the hub */
+    const char *lost_agency;
+};
+MUST_CHECK enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *c, struct why *why);
+
+/* hub/journal.c: h_envelope --------------------------------------------------------------------------------------- */
+MUST_CHECK enum err journal_put(struct hub *h, const struct draft *d, const struct judgement *j, struct why *why);
+MUST_CHECK enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j,
+                                  struct why *why);
+/* A stored envelope as a draft again, decoded; `store` keeps its bytes and must outlive it. *node is filled. */
+MUST_CHECK enum err journal_draft(struct hub *h, int64_t node_no, uint64_t seq, struct hub_node *node, struct draft *d,
+                                  struct buf *store, struct judgement *j, struct why *why);
+
+/* hub/held.c ------------------------------------------------------------------------------------------------------ */
+MUST_CHECK enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, struct why *why);
+/* Would held or waiting work of this device make the row? */
+MUST_CHECK enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
+                               struct why *why);
+/* The envelope that a held row stands for. */
+MUST_CHECK enum err held_envelope(struct hub *h, const uint8_t held_id[16], int64_t *out_node, uint64_t *out_seq,
+                                  bool *out_found, struct why *why);
+/* May this person decide in every area that the held envelope touches? */
+MUST_CHECK enum err held_decidable(struct hub *h, const struct draft *d, int64_t node_no, uint64_t seq, bool *out,
+                                   struct why *why);
+/* State of h_held and of every held row of the envelope, in a step of the order. */
+MUST_CHECK enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why);
+/* Rows that it would have made are no longer awaited. */
+MUST_CHECK enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);
+/* hub/held_what.c: the operations of a part as JSON text for the manager. */
+MUST_CHECK enum err held_what(struct hub *h, const struct draft_part *p, struct buf *out, struct why *why);
+
+#endif

@@ -1,0 +1,199 @@
+/* Enrolment: a sealed request with a one-time token in, a sealed welcome out. */
+#include "hub/people.h"
+#include "hub/sight.h"
+
+#include "sync/bundle.h"
+
+#include <string.h>
+
+enum { KIND_ENROL = 3, KIND_ENROLLED = 4 };
+
+struct enrolment {
+    struct hub *h;
+    struct bytes request;
+    uint8_t request_hash[HASH_BYTES];
+    struct enrol_request m;
+    struct identity node;
+    uint8_t token_hash[HASH_BYTES];
+    int64_t site_no;
+    char site[64], agency[64];
+    uint8_t user[16];
+};
+
+/* One message for a wrong, used or expired code and for a senseless request: whoever guesses learns nothing. */
+static enum err refused(struct why *why)
+{
+    (void)why_set(why, ERR_REFUSED, "The hub does not accept this code.");
+    return why_next(why, ERR_REFUSED,
+                    "Check that it was typed as given, or ask the hub's administrators for a new one.");
+}
+
+/* What a stranger's bytes can cause is one refusal; what went wrong here is not. */
+static enum err judge(enum err e, struct why *why)
+{
+    switch (e) {
+    case ERR_FORMAT:
+    case ERR_TAMPERED:
+    case ERR_LIMIT:
+    case ERR_VERSION:
+    case ERR_NOTFOUND:
+    case ERR_EXISTS:
+    case ERR_USAGE:
+    case ERR_REFUSED: return refused(why);
+    default: return e;
+    }
+}
+
+static enum err open_request(struct enrolment *x, struct why *why)
+{
+    struct bundle_reader *in = NULL;
+    struct seal_header head;
+    struct bytes item;
+    uint8_t binding[32], fingerprint[32];
+    bool end = false;
+    enum err e = bundle_reader_new(&in, x->request, &x->h->id, &head, binding, why);
+    if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    if (e == ERR_OK && (end || head.kind != KIND_ENROL)) e = refused(why);
+    if (e == ERR_OK) e = message_get_enrol(item, &x->m, &x->node, why);
+    if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    bundle_reader_free(in);
+    if (e != ERR_OK || !end) return e == ERR_OK ? refused(why) : e;
+    identity_fingerprint(&x->h->id.pub, fingerprint);
+    if (memcmp(x->m.binding, binding, sizeof binding) != 0 || memcmp(x->m.hub_fingerprint, fingerprint, 32) != 0)
+        return refused(why);
+    hash_blake2b(x->token_hash, bytes_of(x->m.token, sizeof x->m.token));
+    return ERR_OK;
+}
+
+/* *out_again: the code was used by this very request, whose answer is appended once more. */
+static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_again, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(x->h->db,
+                            "SELECT i.site_no, i.expires_at, i.used_at, i.request_hash, i.answer, t.code, t.agency "
+                            "FROM h_invite i JOIN h_site k ON k.no = i.site_no JOIN site t ON t.code = k.code "
+                            "WHERE i.token_hash = $1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_blob(s, 1, bytes_of(x->token_hash, HASH_BYTES));
+    e = db_step(s, &row, why);
+    if (e != ERR_OK) goto out;
+    struct bytes site = row ? db_bytes(s, 5) : (struct bytes){0}, agency = row ? db_bytes(s, 6) : (struct bytes){0};
+    *out_again = row && !db_is_null(s, 2) && bytes_equal(db_bytes(s, 3), bytes_of(x->request_hash, HASH_BYTES));
+    if (*out_again) {
+        buf_put_bytes(out, db_bytes(s, 4));
+    } else if (!row || !db_is_null(s, 2) || db_int(s, 1) <= x->h->now_ms || site.n >= sizeof x->site ||
+               agency.n >= sizeof x->agency) {
+        e = refused(why);
+    } else {
+        x->site_no = db_int(s, 0);
+        memcpy(x->site, site.p, site.n);
+        memcpy(x->agency, agency.p, agency.n);
+    }
+out:
+    db_done(s);
+    return e;
+}
+
+static enum err put_node(struct enrolment *x, struct why *why)
+{
+    static const uint8_t nothing[HASH_BYTES];
+    uint8_t public[PUBLIC_BYTES];
+    struct stmt *s;
+    struct hub_node known;
+    enum err e = nodes_by_kid(x->h, x->node.kid, &known, NULL);
+    if (e != ERR_NOTFOUND) return e == ERR_OK ? refused(why) : why_set(why, e, "The hub could not look a device up.");
+    e = db_prepare(x->h->db,
+                   "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software) "
+                   "VALUES($1, $2, $3, 'enrolled', $4, $5, $6)",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    identity_to_bytes(&x->node, public);
+    db_bind_id(s, 1, x->node.kid);
+    db_bind_blob(s, 2, bytes_of(public, sizeof public));
+    db_bind_int(s, 3, x->site_no);
+    db_bind_int(s, 4, x->h->now_ms);
+    db_bind_blob(s, 5, bytes_of(nothing, sizeof nothing));
+    db_bind_str(s, 6, x->m.software);
+    return db_run(s, why);
+}
+
+static enum err write_answer(struct enrolment *x, struct buf *out, struct why *why)
+{
+    struct seal_header head = {.version = 1, .kind = KIND_ENROLLED};
+    struct enrol_answer a = {.epoch = x->h->epoch, .clock_ms = (uint64_t)x->h->now_ms};
+    struct bundle_writer *w = NULL;
+    struct buf item;
+    memcpy(head.recipient, x->node.kid, KID_BYTES);
+    memcpy(head.sender, x->h->id.pub.kid, KID_BYTES);
+    memcpy(a.node, x->node.kid, KID_BYTES);
+    memcpy(a.token_hash, x->token_hash, sizeof a.token_hash);
+    memcpy(a.hub_name, x->h->name, sizeof a.hub_name);
+    memcpy(a.site, x->site, sizeof a.site);
+    memcpy(a.agency, x->agency, sizeof a.agency);
+    memcpy(a.user, x->user, sizeof a.user);
+    memcpy(a.recovery_pk, x->h->recovery_pk, sizeof a.recovery_pk);
+    buf_init(&item, 1u << 16);
+    enum err e = bundle_writer_new(&w, &head, &x->node, out, a.binding, why);
+    if (e == ERR_OK) e = message_put_enrolled(&item, &x->h->id, &a, why);
+    if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
+    if (e == ERR_OK) e = bundle_finish(w, why);
+    bundle_writer_free(w);
+    buf_release(&item);
+    return e;
+}
+
+static enum err use_invite(struct enrolment *x, const struct buf *answer, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(x->h->db,
+                            "UPDATE h_invite SET used_at = $1, user_name = $2, request_hash = $3, answer = $4, "
+                            "node_no = (SELECT no FROM h_node WHERE kid = $5) WHERE token_hash = $6",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, x->h->now_ms);
+    db_bind_str(s, 2, x->m.user);
+    db_bind_blob(s, 3, bytes_of(x->request_hash, HASH_BYTES));
+    db_bind_blob(s, 4, buf_bytes(answer));
+    db_bind_id(s, 5, x->node.kid);
+    db_bind_blob(s, 6, bytes_of(x->token_hash, HASH_BYTES));
+    return db_run(s, why);
+}
+
+static enum err welcome(struct enrolment *x, struct buf *answer, struct why *why)
+{
+    enum err e = people_find_or_add(x->h, x->site, x->m.user, x->user, why);
+    if (e == ERR_OK) e = put_node(x, why);
+    if (e == ERR_OK) e = write_answer(x, answer, why);
+    if (e == ERR_OK) e = use_invite(x, answer, why);
+    return e == ERR_OK ? people_act(x->h, "enrol", x->site, NULL, why) : e;
+}
+
+enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why)
+{
+    struct enrolment x = {.h = h, .request = request};
+    struct buf answer;
+    bool again = false;
+    buf_init(&answer, 1u << 20);
+    hash_blake2b(x.request_hash, request);
+    enum err e = judge(open_request(&x, why), why);
+    if (e == ERR_OK) e = hub_begin(h, why);
+    if (e == ERR_OK) {
+        e = check_invite(&x, &answer, &again, why);
+        if (e == ERR_OK && !again) e = judge(welcome(&x, &answer, why), why);
+        if (e == ERR_OK && !again)
+            e = hub_commit(h, why);
+        else
+            hub_abort(h);
+    }
+    if (e == ERR_OK) {
+        buf_put_bytes(out, buf_bytes(&answer));
+        if (out->err != ERR_OK)
+            e = why_set(why, out->err,
+                        "There is not enough memory to answer."); /* asked again, it gets the stored one */
+    }
+    secret_wipe(&x.m.token, sizeof x.m.token);
+    buf_release(&answer);
+    return e;
+}

@@ -1,0 +1,439 @@
+/* One round: sealed request in, sealed answer out, everything between in one transaction. Read hub_exchange first. */
+#include "hub/intake.h"
+
+#include "sync/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { KIND_REQUEST = 1, KIND_ANSWER = 2 };
+#define DEFAULT_BUDGET   (4u << 20)
+#define MAX_BUDGET       (16u << 20)
+#define MAX_PARK_MS      (10 * 60 * 1000)
+#define VERDICTS_AN_ITEM 1000u
+
+struct round {
+    struct hub *h;
+    struct hub_node node;
+    struct node_hello hello;
+    struct bytes request;
+    uint8_t request_hash[HASH_BYTES];
+    size_t n_work; /* receipts and envelopes in the request */
+    bool revoked;
+    const char *refusal; /* for administrators: why a device that proved itself was refused; NULL otherwise */
+    struct cut cut;      /* where the node stands */
+    struct buf drops;    /* framed items */
+    uint64_t n_drops;
+    struct served served;
+};
+
+static void round_release(struct round *r)
+{
+    buf_release(&r->drops);
+    served_release(&r->served);
+}
+
+/* One message for every refusal: a stranger learns nothing from it. */
+static enum err refused(struct why *why)
+{
+    (void)why_set(why, ERR_REFUSED, "The hub does not accept this device's request.");
+    return why_next(why, ERR_REFUSED,
+                    "Ask the hub's administrators. If this device was restored from a copy, it must be "
+                    "enrolled anew.");
+}
+
+static enum err refuse_known(struct round *r, const char *reason, struct why *why)
+{
+    r->refusal = reason;
+    return refused(why);
+}
+
+/* ----------------------------------------------------------------------------------------------- the request */
+
+static enum err check_hello(struct round *r, const uint8_t binding[32], struct why *why)
+{
+    const struct node_hello *m = &r->hello;
+    /* A hello from another stream of the same node would let its content be exchanged for older content. */
+    if (memcmp(m->binding, binding, sizeof m->binding) != 0 || memcmp(m->hub, r->h->id.pub.kid, KID_BYTES) != 0)
+        return why_set(why, ERR_TAMPERED, "The request was not sealed by the device that signed it.");
+    if (strcmp(r->node.state, "forked") == 0) return refuse_known(r, "a copy of this device was in use", why);
+    if (m->epoch > r->h->epoch) return refuse_known(r, "the device knows a later state of the hub than this", why);
+    if (m->request != r->node.last_request + 1)
+        return refuse_known(r, "the device's request has the wrong number: it was restored from a copy", why);
+    if (memcmp(m->last_answer, r->node.answer_hash, HASH_BYTES) != 0)
+        return refuse_known(r, "the device did not take the hub's last answer", why);
+    /* An answer is taken whole, so that the last answer proves the cursor. */
+    if (memcmp(m->cursor, r->node.cursor, CUT_BYTES) != 0)
+        return refuse_known(r, "the device stands elsewhere than the hub's last answer left it", why);
+    return ERR_OK;
+}
+
+static enum err take_receipt(struct round *r, struct bytes item, struct why *why)
+{
+    struct receipt receipt;
+    struct bytes cose;
+    enum err e = message_get_receipt(item, &r->node.id, &receipt, &cose, why);
+    if (e == ERR_OK && memcmp(receipt.node, r->node.id.kid, KID_BYTES) != 0)
+        e = why_set(why, ERR_TAMPERED, "A receipt is another device's.");
+    return e == ERR_OK ? drops_receipt(r->h, &r->node, &receipt, cose, why) : e;
+}
+
+static enum err take_item(struct round *r, struct bytes item, struct why *why)
+{
+    enum err e;
+    r->n_work++;
+    switch (message_type(item)) {
+    case MSG_RECEIPT: return take_receipt(r, item, why);
+    case MSG_ENVELOPE:
+        e = intake_envelope(r->h, &r->node, item, why);
+        if (e == ERR_REFUSED)
+            return refuse_known(r,
+                                strcmp(r->node.state, "forked") == 0 ? "a copy of this device was in use"
+                                                                     : "a change is missing from the device's history",
+                                why);
+        return e;
+    default: return why_set(why, ERR_FORMAT, "The request holds something that the hub does not know.");
+    }
+}
+
+/* Everything in it takes effect inside the transaction, which ends in a rollback unless the last frame proves that the
+ * request is whole. */
+static enum err take_request(struct round *r, struct why *why)
+{
+    struct bundle_reader *in = NULL;
+    struct seal_header head;
+    struct bytes item;
+    uint8_t binding[32];
+    bool end = false;
+    enum err e = bundle_reader_new(&in, r->request, &r->h->id, &head, binding, why);
+    if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    if (e == ERR_OK && end) e = why_set(why, ERR_FORMAT, "The request is empty.");
+    if (e == ERR_OK) e = message_get_node_hello(item, &r->node.id, &r->hello, why);
+    if (e == ERR_OK) e = check_hello(r, binding, why);
+    while (e == ERR_OK) {
+        e = bundle_next(in, &item, &end, why);
+        if (e != ERR_OK || end) break;
+        e = take_item(r, item, why);
+    }
+    bundle_reader_free(in);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------------ the answer */
+
+static enum err put_framed(struct bundle_writer *w, const struct buf *items, struct why *why)
+{
+    struct bytes in = buf_bytes(items);
+    char origin[64];
+    while (in.n > 0) {
+        struct bytes field[2];
+        for (size_t i = 0; i < 2; i++) {
+            size_t n =
+                in.n < 4 ? SIZE_MAX : (size_t)in.p[0] << 24 | (size_t)in.p[1] << 16 | (size_t)in.p[2] << 8 | in.p[3];
+            if (n > in.n - (in.n < 4 ? in.n : 4))
+                return why_set(why, ERR_FAILED, "The hub could not put its answer together.");
+            field[i] = bytes_of(in.p + 4, n);
+            in = bytes_of(in.p + 4 + n, in.n - 4 - n);
+        }
+        if (field[0].n >= sizeof origin) return why_set(why, ERR_FAILED, "The hub could not put its answer together.");
+        memcpy(origin, field[0].p, field[0].n);
+        origin[field[0].n] = '\0';
+        enum err e = bundle_put(w, origin, field[1], why);
+        if (e != ERR_OK) return e;
+    }
+    return ERR_OK;
+}
+
+static enum err put_item(struct bundle_writer *w, const struct buf *item, struct why *why)
+{
+    return bundle_put(w, "", buf_bytes(item), why);
+}
+
+/* Up to VERDICTS_AN_ITEM verdicts not yet told; *out_n of them. Their reasons are kept in `text`. */
+static enum err read_verdicts(struct round *r, struct verdict_item *v, struct buf *text, size_t *out_n, struct why *why)
+{
+    struct stmt *s;
+    bool row = true;
+    size_t n = 0, at[VERDICTS_AN_ITEM];
+    enum err e = db_prepare(r->h->db,
+                            "SELECT seq, verdict, reason FROM h_envelope WHERE told = 0 AND node_no = $1 ORDER BY seq "
+                            "LIMIT $2",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, r->node.no);
+    db_bind_int(s, 2, VERDICTS_AN_ITEM);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
+        struct bytes reason = db_bytes(s, 2);
+        v[n] = (struct verdict_item){
+            .seq = (uint64_t)db_int(s, 0), .verdict = (enum verdict)db_int(s, 1), .reason = {NULL, reason.n}};
+        at[n] = text->len;
+        buf_put_bytes(text, reason);
+        n++;
+    }
+    db_done(s);
+    if (e == ERR_OK && text->err != ERR_OK) e = why_set(why, text->err, "There is not enough memory to answer.");
+    for (size_t i = 0; e == ERR_OK && i < n; i++) v[i].reason.p = v[i].reason.n == 0 ? NULL : text->data + at[i];
+    *out_n = n;
+    return e;
+}
+
+static enum err mark_told(struct round *r, uint64_t up_to, struct why *why)
+{
+    struct stmt *s;
+    enum err e =
+        db_prepare(r->h->db, "UPDATE h_envelope SET told = 1 WHERE told = 0 AND node_no = $1 AND seq <= $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, r->node.no);
+    db_bind_int(s, 2, (int64_t)up_to);
+    return db_run(s, why);
+}
+
+static enum err put_verdicts(struct round *r, struct bundle_writer *w, struct why *why)
+{
+    struct verdict_item v[VERDICTS_AN_ITEM];
+    struct buf text, item;
+    size_t n = 0;
+    enum err e;
+    buf_init(&text, 8u << 20);
+    buf_init(&item, 8u << 20);
+    do {
+        buf_reset(&text);
+        buf_reset(&item);
+        e = read_verdicts(r, v, &text, &n, why);
+        if (e == ERR_OK && n > 0)
+            e = message_put_verdicts(&item, &r->h->id, r->node.id.kid, r->hello.request, v, n, why);
+        if (e == ERR_OK && n > 0) e = put_item(w, &item, why);
+        if (e == ERR_OK && n > 0) e = mark_told(r, v[n - 1].seq, why);
+    } while (e == ERR_OK && n == VERDICTS_AN_ITEM);
+    buf_release(&text);
+    buf_release(&item);
+    return e;
+}
+
+static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_t binding[32], struct why *why)
+{
+    struct hub_hello m = {
+        .epoch = r->h->epoch,
+        .request = r->hello.request,
+        .clock_ms = (uint64_t)r->h->now_ms,
+        .more = r->served.more,
+        .revoked = r->revoked,
+        .drops = r->n_drops,
+    };
+    struct buf item;
+    memcpy(m.binding, binding, sizeof m.binding);
+    memcpy(m.node, r->node.id.kid, KID_BYTES);
+    memcpy(m.request_hash, r->request_hash, HASH_BYTES);
+    memcpy(m.cut, r->served.cut.name, CUT_BYTES);
+    buf_init(&item, 1u << 16);
+    enum err e = message_put_hub_hello(&item, &r->h->id, &m, why);
+    if (e == ERR_OK) e = put_item(w, &item, why);
+    buf_release(&item);
+    return e;
+}
+
+/* Drops before pages: what the node must forget may come back in the same answer in another form. */
+static enum err gather(struct round *r, struct why *why)
+{
+    uint64_t budget = r->hello.budget == 0 ? DEFAULT_BUDGET : r->hello.budget;
+    enum err e = drops_take(r->h, &r->node, r->hello.request, &r->drops, &r->n_drops, why);
+    if (e != ERR_OK) return e;
+    if (r->revoked) {
+        r->served.cut = r->cut;
+        return ERR_OK;
+    }
+    return serve_page(r->h, &r->node, &r->cut, budget < MAX_BUDGET ? budget : MAX_BUDGET, &r->served, why);
+}
+
+static enum err write_answer(struct round *r, struct buf *answer, struct why *why)
+{
+    struct seal_header head = {.version = 1, .kind = KIND_ANSWER};
+    struct bundle_writer *w = NULL;
+    uint8_t binding[32];
+    memcpy(head.recipient, r->node.id.kid, KID_BYTES);
+    memcpy(head.sender, r->h->id.pub.kid, KID_BYTES);
+    enum err e = bundle_writer_new(&w, &head, &r->node.id, answer, binding, why);
+    if (e == ERR_OK) e = put_hello(r, w, binding, why);
+    if (e == ERR_OK) e = put_verdicts(r, w, why);
+    if (e == ERR_OK) e = put_framed(w, &r->drops, why);
+    if (e == ERR_OK && r->served.any) e = put_framed(w, &r->served.items, why);
+    if (e == ERR_OK) e = bundle_finish(w, why);
+    bundle_writer_free(w);
+    if (e == ERR_OK && answer->err != ERR_OK) e = why_set(why, answer->err, "There is not enough memory to answer.");
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------- what is remembered */
+
+static enum err note_report(struct round *r, struct why *why)
+{
+    const struct node_hello *m = &r->hello;
+    struct stmt *s;
+    enum err e =
+        db_prepare(r->h->db,
+                   "UPDATE h_node SET last_seen = $1, software = $2, schema = $3, unsent = $4, oldest_ms = $5, "
+                   "skew_ms = $6 WHERE no = $7",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, r->h->now_ms);
+    db_bind_str(s, 2, m->software);
+    db_bind_int(s, 3, (int64_t)m->schema);
+    db_bind_int(s, 4, (int64_t)m->unsent);
+    db_bind_int(s, 5, (int64_t)m->oldest_ms);
+    db_bind_int(s, 6, (int64_t)m->clock_ms - r->h->now_ms);
+    db_bind_int(s, 7, r->node.no);
+    return db_run(s, why);
+}
+
+static enum err keep_answer(struct round *r, const struct buf *answer, struct why *why)
+{
+    struct stmt *s;
+    r->node.last_request = r->hello.request;
+    memcpy(r->node.request_hash, r->request_hash, HASH_BYTES);
+    hash_blake2b(r->node.answer_hash, buf_bytes(answer));
+    memcpy(r->node.cursor, r->served.cut.name, CUT_BYTES);
+    enum err e = nodes_save(r->h, &r->node, why);
+    if (e == ERR_OK) e = note_report(r, why);
+    if (e == ERR_OK)
+        e = db_prepare(r->h->db,
+                       "INSERT INTO h_answer(node_no, request, request_hash, answer) VALUES($1, $2, $3, $4) "
+                       "ON CONFLICT(node_no) DO UPDATE SET request = excluded.request, "
+                       "request_hash = excluded.request_hash, answer = excluded.answer",
+                       &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, r->node.no);
+    db_bind_int(s, 2, (int64_t)r->node.last_request);
+    db_bind_blob(s, 3, bytes_of(r->request_hash, HASH_BYTES));
+    db_bind_blob(s, 4, buf_bytes(answer));
+    return db_run(s, why);
+}
+
+/* A refusal that a device of ours earned, in a transaction of its own. The same one is noted once: a broken device asks
+ * again and again. */
+static enum err record_refusal(struct hub *h, const struct round *r)
+{
+    char kid[2 * KID_BYTES + 1];
+    struct stmt *s;
+    hex_encode(kid, r->node.id.kid, KID_BYTES);
+    enum err e = db_begin(h->db, NULL);
+    if (e != ERR_OK) return e;
+    e = db_prepare(h->db,
+                   "INSERT INTO h_act(at, act, about, reason) SELECT $1, 'refused', $2, $3 WHERE NOT EXISTS "
+                   "(SELECT 1 FROM h_act WHERE act = 'refused' AND about = $2 AND reason = $3)",
+                   &s, NULL);
+    if (e == ERR_OK) {
+        db_bind_int(s, 1, env_now(h->env));
+        db_bind_str(s, 2, kid);
+        db_bind_str(s, 3, r->refusal);
+        e = db_run(s, NULL);
+    }
+    if (e == ERR_OK && strcmp(r->node.state, "forked") == 0)
+        e = db_prepare(h->db, "UPDATE h_node SET state = 'forked', reason = $1 WHERE no = $2", &s, NULL);
+    if (e == ERR_OK && strcmp(r->node.state, "forked") == 0) {
+        db_bind_str(s, 1, r->refusal);
+        db_bind_int(s, 2, r->node.no);
+        e = db_run(s, NULL);
+    }
+    if (e == ERR_OK) return db_commit(h->db, NULL);
+    db_rollback(h->db);
+    return e;
+}
+
+/* ---------------------------------------------------------------------------------------------------- the round */
+
+static enum err answer_of(struct hub *h, const uint8_t request_hash[32], struct buf *out, bool *out_found,
+                          struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT answer FROM h_answer WHERE request_hash = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_blob(s, 1, bytes_of(request_hash, HASH_BYTES));
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) {
+        buf_put_bytes(out, db_bytes(s, 0));
+        if (out->err != ERR_OK) e = why_set(why, out->err, "There is not enough memory to answer.");
+    }
+    db_done(s);
+    if (e == ERR_OK) *out_found = row;
+    return e;
+}
+
+enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why)
+{
+    bool found = false;
+    enum err e = answer_of(h, request_hash, out, &found, why);
+    return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "The hub has no answer to this request.") : e;
+}
+
+static enum err should_park(struct round *r, bool may_park, bool *out, struct why *why)
+{
+    bool pending = true;
+    *out = false;
+    if (!may_park || r->hello.wait_ms == 0 || r->n_work > 0 || r->revoked) return ERR_OK;
+    enum err e = serve_pending(r->h, &r->node, &r->cut, &pending, why);
+    *out = !pending;
+    return e;
+}
+
+/* Inside the transaction: all but its end. */
+static enum err run(struct round *r, bool may_park, bool *park, struct buf *answer, struct why *why)
+{
+    enum err e = take_request(r, why);
+    r->revoked = strcmp(r->node.state, "revoked") == 0;
+    if (e == ERR_OK) e = cut_get(r->h, r->node.no, r->hello.cursor, &r->cut, why);
+    if (e == ERR_OK) e = should_park(r, may_park, park, why);
+    if (e != ERR_OK || *park) return e;
+    e = gather(r, why);
+    if (e == ERR_OK) e = write_answer(r, answer, why);
+    if (e == ERR_OK) e = keep_answer(r, answer, why);
+    return e;
+}
+
+static enum err find_node(struct hub *h, struct bytes request, struct hub_node *out, struct why *why)
+{
+    struct seal_header head;
+    enum err e = seal_peek(request, &head, why);
+    if (e != ERR_OK) return e;
+    if (head.kind != KIND_REQUEST || memcmp(head.recipient, h->id.pub.kid, KID_BYTES) != 0) return refused(why);
+    e = nodes_by_kid(h, head.sender, out, NULL);
+    return e == ERR_NOTFOUND ? refused(why) : e == ERR_OK ? e : why_set(why, e, "The hub could not look a device up.");
+}
+
+enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
+                      struct hub_exchange_result *result, struct why *why)
+{
+    struct round r = {.h = h, .request = request};
+    struct hub_exchange_result res = {0};
+    struct buf answer;
+    bool again = false;
+    buf_init(&r.drops, 64u << 20);
+    buf_init(&r.served.items, 0);
+    buf_init(&answer, BUNDLE_MAX);
+    hash_blake2b(r.request_hash, request);
+    enum err e = find_node(h, request, &r.node, why);
+    /* Given again also to a device revoked since: it may have had these very bytes already, and nothing newer. */
+    if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0)
+        e = answer_of(h, r.request_hash, &answer, &again, why);
+    if (e == ERR_OK && !again) {
+        e = hub_begin(h, why);
+        if (e == ERR_OK) {
+            e = run(&r, may_park, &res.parked, &answer, why);
+            res.moved = h->moved && !res.parked;
+            if (e == ERR_OK && !res.parked)
+                e = hub_commit(h, why);
+            else
+                hub_abort(h);
+        }
+        if (e == ERR_REFUSED && r.refusal != NULL)
+            (void)record_refusal(h, &r); /* the refusal stands whether or not it could be written down */
+    }
+    if (e == ERR_OK && res.parked) res.park_ms = r.hello.wait_ms < MAX_PARK_MS ? (int64_t)r.hello.wait_ms : MAX_PARK_MS;
+    if (e == ERR_OK) buf_put_bytes(out, buf_bytes(&answer));
+    if (e == ERR_OK && out->err != ERR_OK)
+        e = why_set(why, out->err, "There is not enough memory to answer."); /* asked again, it gets the stored one */
+    if (e == ERR_OK && result != NULL) *result = res;
+    buf_release(&answer);
+    round_release(&r);
+    return e;
+}

@@ -1,0 +1,226 @@
+/* Work that was not accepted: kept whole, shown to those who may judge it, and awaited by what builds on it. */
+#include "hub/draft.h"
+
+#include "crypto/hash.h"
+
+#include <string.h>
+
+static const struct actor the_hub = {0};
+
+static const struct table_rule *held_table(void)
+{
+    return rules_table((size_t)rules_table_index(bytes_of_str("held")));
+}
+
+static void held_id(const struct draft *d, size_t part, uint8_t out[16])
+{
+    uint8_t hash[HASH_BYTES];
+    struct buf in;
+    buf_init(&in, 128);
+    buf_put(&in, d->hash, sizeof d->hash);
+    buf_put_be32(&in, (uint32_t)part);
+    hash_labelled(hash, "spoke/held/1", buf_bytes(&in));
+    buf_release(&in);
+    memcpy(out, hash, 16);
+}
+
+static enum err put_held(struct hub *h, const struct draft *d, const struct judgement *j, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(
+        h->db, "INSERT INTO h_held(node_no, seq, state, found_at, fault) VALUES($1, $2, 'waiting', $3, $4)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, d->node->no);
+    db_bind_int(s, 2, (int64_t)d->env.h.seq);
+    db_bind_int(s, 3, h->now_ms);
+    db_bind_int(s, 4, j->verdict == VERDICT_FAULT);
+    return db_run(s, why);
+}
+
+static enum err put_awaited(struct hub *h, const struct draft *d, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < d->n_made; i++) {
+        struct stmt *s;
+        e = db_prepare(h->db,
+                       "INSERT INTO h_held_row(tbl, id, node_no, seq) VALUES($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+                       &s, why);
+        if (e != ERR_OK) break;
+        db_bind_int(s, 1, d->made[i].table_index);
+        db_bind_id(s, 2, d->made[i].id);
+        db_bind_int(s, 3, d->node->no);
+        db_bind_int(s, 4, (int64_t)d->env.h.seq);
+        e = db_run(s, why);
+    }
+    return e;
+}
+
+static enum err put_link(struct hub *h, const struct draft *d, const uint8_t id[16], struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_held_case(held_id, node_no, seq) VALUES($1, $2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    db_bind_int(s, 2, d->node->no);
+    db_bind_int(s, 3, (int64_t)d->env.h.seq);
+    return db_run(s, why);
+}
+
+/* The row that the room and the author's agency see. */
+static enum err put_row(struct hub *h, const struct draft *d, size_t part, const struct judgement *j, struct why *why)
+{
+    const struct table_rule *t = held_table();
+    struct row r = {.table = t};
+    uint8_t id[16];
+    struct buf what;
+    buf_init(&what, RULES_MAX_VALUE);
+    enum err e = held_what(h, &d->decoded[part], &what, why);
+    if (e == ERR_LIMIT) { /* escapes can make text six times as long */
+        buf_reset(&what);
+        buf_put_str(&what, "[]");
+        e = ERR_OK;
+    }
+    held_id(d, part, id);
+    const struct {
+        const char *column;
+        struct value v;
+    } set[] = {
+        {"id", value_id(id)},
+        {"case_id", value_id(d->decoded[part].case_id)},
+        {"agency", value_str(d->node->agency)},
+        {"node", value_id(d->node->id.kid)},
+        {"author", d->user_known ? value_id(d->env.h.user) : value_null()},
+        {"written_at", value_int((int64_t)(d->actor.hlc >> 16))},
+        {"what", value_text(buf_bytes(&what))},
+        {"reason", value_str(j->reason)},
+        {"state", value_str("waiting")},
+    };
+    for (size_t i = 0; i < t->n_columns; i++) r.v[i] = value_null();
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
+        r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
+    if (e == ERR_OK) e = sight_insert(h, &r, &the_hub, why);
+    if (e == ERR_OK) e = put_link(h, d, id, why);
+    buf_release(&what);
+    return e;
+}
+
+/* Only where the author's site has or had a part in the case: elsewhere a held row would tell it that there is one. */
+static bool shows(const struct draft_part *p)
+{
+    return p->has_case && p->who.known && (p->who.sees_now || p->who.sees_base);
+}
+
+enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, struct why *why)
+{
+    enum err e = ERR_OK;
+    if (j->verdict != VERDICT_WAITS) e = put_held(h, d, j, why);
+    if (e != ERR_OK || j->verdict == VERDICT_FAULT) return e;
+    e = put_awaited(h, d, why);
+    if (e != ERR_OK || j->verdict == VERDICT_WAITS) return e;
+    e = sight_step(h, why);
+    for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
+        if (shows(&d->decoded[i])) e = put_row(h, d, i, j, why);
+    }
+    return e == ERR_OK ? sight_settle(h, why) : e;
+}
+
+enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
+                    struct why *why)
+{
+    struct stmt *s;
+    enum err e =
+        db_prepare(h->db, "SELECT 1 FROM h_held_row WHERE id = $1 AND tbl = $2 AND node_no = $3 AND seq < $4", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    db_bind_int(s, 2, table_index);
+    db_bind_int(s, 3, d->node->no);
+    db_bind_int(s, 4, (int64_t)d->env.h.seq);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+enum err held_envelope(struct hub *h, const uint8_t id[16], int64_t *out_node, uint64_t *out_seq, bool *out_found,
+                       struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT node_no, seq FROM h_held_case WHERE held_id = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) {
+        *out_node = db_int(s, 0);
+        *out_seq = (uint64_t)db_int(s, 1);
+    }
+    if (e == ERR_OK) *out_found = row;
+    db_done(s);
+    return e;
+}
+
+enum err held_decidable(struct hub *h, const struct draft *d, int64_t node_no, uint64_t seq, bool *out, struct why *why)
+{
+    struct stmt *s;
+    bool barred = false;
+    enum err e =
+        db_prepare(h->db,
+                   "SELECT 1 FROM h_held_case k JOIN held x ON x.id = k.held_id JOIN case_file c ON c.id = x.case_id "
+                   "WHERE k.node_no = $1 AND k.seq = $2 AND NOT EXISTS (SELECT 1 FROM duty d WHERE "
+                   "d.practitioner = $3 AND d.duty = 'manager' AND d.area IN ('*', c.area))",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    db_bind_int(s, 2, (int64_t)seq);
+    db_bind_id(s, 3, d->env.h.user);
+    e = db_step(s, &barred, why);
+    if (e == ERR_OK) *out = !barred;
+    db_done(s);
+    return e;
+}
+
+static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why)
+{
+    const struct table_rule *t = held_table();
+    struct stmt *s;
+    bool row = false;
+    uint8_t id[16];
+    enum err e = db_prepare(h->db,
+                            "SELECT x.id FROM h_held_case k JOIN held x ON x.id = k.held_id "
+                            "WHERE k.node_no = $1 AND k.seq = $2 AND x.state IS NOT $3 LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    for (;;) { /* asked anew each time: the table changes underneath */
+        db_bind_int(s, 1, node_no);
+        db_bind_int(s, 2, (int64_t)seq);
+        db_bind_str(s, 3, state);
+        e = db_step(s, &row, why);
+        if (e != ERR_OK || !row) break;
+        (void)db_id(s, 0, id);
+        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("state")), value_str(state), &the_hub, why);
+        if (e != ERR_OK) break;
+    }
+    db_done(s);
+    return e;
+}
+
+enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "UPDATE h_held SET state = $1 WHERE node_no = $2 AND seq = $3", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, state);
+    db_bind_int(s, 2, node_no);
+    db_bind_int(s, 3, (int64_t)seq);
+    e = db_run(s, why);
+    return e == ERR_OK ? close_rows(h, node_no, seq, state, why) : e;
+}
+
+enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "DELETE FROM h_held_row WHERE node_no = $1 AND seq = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    db_bind_int(s, 2, (int64_t)seq);
+    return db_run(s, why);
+}

@@ -1,0 +1,73 @@
+/* The hub: the one authority of a MASH. It judges every change, decides who sees what, orders everything. What cli/ and
+ * tests see; everything else in hub/ is between its own files. One struct hub is used by one thread at a time. */
+#ifndef SPOKE_HUB_HUB_H
+#define SPOKE_HUB_HUB_H
+
+#include "base/env.h"
+#include "sync/db.h"
+#include "sync/messages.h"
+
+struct hub; /* opaque */
+
+/* Make a hub in `home`: keys, store under the passphrase, default policy and code lists, recovery key. ERR_EXISTS. */
+MUST_CHECK enum err hub_init(const struct env *env, const char *home, const char *name, struct bytes passphrase,
+                             struct why *why);
+/* ERR_UNINIT, ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
+MUST_CHECK enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
+                             struct why *why);
+void hub_close(struct hub *h);
+struct db *hub_db(struct hub *h); /* for lists of the commands: read only there */
+const struct identity *hub_identity(const struct hub *h);
+const char *hub_name(const struct hub *h);
+
+/* ------------------------------------------------------------------------------------------------ the protocol */
+struct hub_exchange_result {
+    bool parked;     /* nothing to say yet: nothing was written; ask again when something moved or time is over */
+    int64_t park_ms; /* how long the node is willing to wait */
+    bool moved;      /* something was written that another site may be waiting for */
+};
+/* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before this
+ * returns. A request hash that is known gets the same answer again. may_park: the caller can hold the request.
+ * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback, old
+ * request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL, ERR_IO, …:
+ * nothing changed. */
+MUST_CHECK enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
+                                 struct hub_exchange_result *result, struct why *why);
+/* The stored answer to a request by its hash, for resuming a broken download. ERR_NOTFOUND. */
+MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why);
+/* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for a
+ * wrong, used or expired code alike. */
+MUST_CHECK enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why);
+
+/* ---------------------------------------------------------------------------------------------- administrators */
+MUST_CHECK enum err hub_add_agency(struct hub *h, const char *code, const char *name, const char *kind,
+                                   struct why *why);
+struct hub_site {
+    const char *code, *agency, *name, *kind, *phone;
+    const char *const *areas;
+    size_t n_areas;
+}; /* no areas: all */
+MUST_CHECK enum err hub_add_site(struct hub *h, const struct hub_site *s, struct why *why);
+MUST_CHECK enum err hub_add_practitioner(struct hub *h, const char *site, const char *name, const char *role,
+                                         uint8_t out_id[16], struct why *why);
+MUST_CHECK enum err hub_add_duty(struct hub *h, const uint8_t practitioner[16], const char *area, const char *duty,
+                                 struct why *why);
+/* One-time code (see struct invitation); only the hash of its token is kept. valid_ms from now. */
+MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms,
+                               struct buf *out_code, struct why *why);
+MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
+MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
+                                   struct why *why);
+
+/* ---------------------------------------------------------------------------------------- for tests and checks */
+/* May this site see this row now, as the masks say; and as the views say, recomputed. They must always agree. */
+MUST_CHECK enum err hub_sees(struct hub *h, const char *site, const char *tbl, const uint8_t id[16], bool *out_by_mask,
+                             bool *out_by_view, struct why *why);
+/* Every row the site may see now, in table and id order. */
+MUST_CHECK enum err hub_site_rows(struct hub *h, const char *site,
+                                  enum err (*each)(void *ctx, const struct row *r, struct why *why), void *ctx,
+                                  struct why *why);
+/* Recompute every mask from the views and compare. ERR_TAMPERED names the first difference. */
+MUST_CHECK enum err hub_verify(struct hub *h, struct why *why);
+
+#endif

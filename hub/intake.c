@@ -1,0 +1,308 @@
+#include "hub/draft.h"
+
+#include "sync/messages.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Decisions on held work that an applied envelope holds; carried out after it, one after the other, because what they
+ * set free may hold decisions itself. */
+struct decision {
+    int64_t node_no;
+    uint64_t seq;
+    const char *state; /* accepted, dismissed, withdrawn */
+};
+struct decisions {
+    struct decision *all;
+    size_t n, cap;
+};
+
+static enum err decisions_put(struct decisions *l, struct decision d, struct why *why)
+{
+    if (l->n == l->cap) {
+        size_t cap = l->cap == 0 ? 4 : l->cap * 2;
+        struct decision *grown = reallocarray(l->all, cap, sizeof *grown);
+        if (grown == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to decide about held changes.");
+        l->all = grown;
+        l->cap = cap;
+    }
+    l->all[l->n++] = d;
+    return ERR_OK;
+}
+
+static const char *decided_state(const struct op *op)
+{
+    static const char *const words[] = {"accepted", "dismissed", "withdrawn"};
+    int c = rules_column_index(op->table, bytes_of_str("state"));
+    if (op->kind != OP_UPDATE || strcmp(op->table->name, "held") != 0 || op->new_[c].kind != VALUE_TEXT) return NULL;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (bytes_equal(op->new_[c].s, bytes_of_str(words[i]))) return words[i];
+    }
+    return NULL;
+}
+
+static enum err note_decisions(struct hub *h, const struct draft_part *p, struct decisions *l, struct why *why)
+{
+    struct changeset_reader r;
+    struct op op;
+    bool end = false, found = false;
+    enum err e;
+    changeset_reader_init(&r, p->content);
+    while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
+        struct decision d = {.state = decided_state(&op)};
+        if (d.state == NULL) continue;
+        e = held_envelope(h, op_row_id(&op), &d.node_no, &d.seq, &found, why);
+        if (e == ERR_OK && found) e = decisions_put(l, d, why);
+        if (e != ERR_OK) return e;
+    }
+    return e;
+}
+
+/* In one step of the order: the change, its conflicts, and what it decides. */
+static enum err carry_out(struct hub *h, struct draft *d, struct judgement *j, struct decisions *l, struct why *why)
+{
+    size_t conflicts = 0;
+    enum err e = sight_step(h, why);
+    if (e == ERR_OK) e = intake_apply(h, d, &conflicts, why);
+    if (e == ERR_OK) e = sight_settle(h, why);
+    if (e == ERR_OK && conflicts > 0) j->verdict = VERDICT_MERGED;
+    for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) e = note_decisions(h, &d->decoded[i], l, why);
+    return e;
+}
+
+static enum err conclude(struct hub *h, struct draft *d, struct judgement *j, struct decisions *l, struct why *why)
+{
+    return j->verdict == VERDICT_APPLIED ? carry_out(h, d, j, l, why) : held_put(h, d, j, why);
+}
+
+/* --------------------------------------------------------------------------------------------- held work decided */
+
+static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct decisions *l, struct why *why)
+{
+    struct hub_node node;
+    struct draft d = {0};
+    struct judgement j = {0};
+    struct buf store;
+    buf_init(&store, 160u << 20);
+    enum err e = journal_draft(h, node_no, seq, &node, &d, &store, &j, why);
+    if (e == ERR_OK && j.verdict != VERDICT_FAULT) e = intake_authorise(h, &d, &j, why);
+    if (e == ERR_OK && j.verdict != VERDICT_WAITS) {
+        e = held_forget(h, node_no, seq, why);
+        if (e == ERR_OK) e = conclude(h, &d, &j, l, why);
+        if (e == ERR_OK) e = journal_judge(h, node_no, seq, &j, why);
+    }
+    draft_release(&d);
+    buf_release(&store);
+    return e;
+}
+
+/* What waited is judged again, in the order in which it was written. */
+static enum err rejudge_waiting(struct hub *h, int64_t node_no, uint64_t after, struct decisions *l, struct why *why)
+{
+    struct stmt *s;
+    bool row = true;
+    enum err e = db_prepare(h->db,
+                            "SELECT seq FROM h_envelope WHERE node_no = $1 AND seq > $2 AND verdict = $3 "
+                            "ORDER BY seq LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    while (row) { /* asked anew each time: the table changes underneath */
+        db_bind_int(s, 1, node_no);
+        db_bind_int(s, 2, (int64_t)after);
+        db_bind_int(s, 3, VERDICT_WAITS);
+        e = db_step(s, &row, why);
+        if (e != ERR_OK || !row) break;
+        after = (uint64_t)db_int(s, 0);
+        e = rejudge(h, node_no, after, l, why);
+        if (e != ERR_OK) break;
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err held_waiting(struct hub *h, int64_t node_no, uint64_t seq, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(
+        h->db, "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'waiting' AND fault = 0", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    db_bind_int(s, 2, (int64_t)seq);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+static enum err try_accept(struct hub *h, int64_t node_no, uint64_t seq, struct hub_node *node, struct draft *d,
+                           struct buf *store, struct judgement *j, struct why *why)
+{
+    enum err e = journal_draft(h, node_no, seq, node, d, store, j, why);
+    d->granted = true;
+    if (e == ERR_OK && j->verdict != VERDICT_FAULT) e = intake_authorise(h, d, j, why);
+    return e;
+}
+
+enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
+{
+    struct hub_node node;
+    struct draft d = {0};
+    struct judgement now = {0};
+    struct buf store;
+    buf_init(&store, 160u << 20);
+    enum err e = try_accept(h, node_no, seq, &node, &d, &store, &now, why);
+    if (e == ERR_OK && now.verdict != VERDICT_APPLIED)
+        judgement_note(j, VERDICT_HELD, true, "This held change cannot be taken in, not even on a manager's word.");
+    draft_release(&d);
+    buf_release(&store);
+    return e;
+}
+
+static enum err close_held(struct hub *h, const struct decision *what, struct why *why)
+{
+    enum err e = sight_step(h, why);
+    if (e == ERR_OK) e = held_close(h, what->node_no, what->seq, what->state, why);
+    return e == ERR_OK ? sight_settle(h, why) : e;
+}
+
+/* Between the manager's look and now another acceptance may have made it impossible: then it goes on waiting. */
+static enum err accept(struct hub *h, struct decision *what, struct judgement *j, struct decisions *l, struct why *why)
+{
+    struct hub_node node;
+    struct draft d = {0};
+    struct buf store;
+    buf_init(&store, 160u << 20);
+    enum err e = try_accept(h, what->node_no, what->seq, &node, &d, &store, j, why);
+    if (e == ERR_OK && j->verdict == VERDICT_APPLIED) {
+        e = carry_out(h, &d, j, l, why);
+    } else {
+        what->state = "waiting";
+        j->verdict =
+            j->verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD; /* not "waits": nothing would wake it */
+    }
+    draft_release(&d);
+    buf_release(&store);
+    return e;
+}
+
+static enum err decide(struct hub *h, struct decision what, struct decisions *l, struct why *why)
+{
+    struct judgement j = {0};
+    bool waiting = false;
+    enum err e = held_waiting(h, what.node_no, what.seq, &waiting, why);
+    if (e != ERR_OK || !waiting) return e;
+    if (strcmp(what.state, "accepted") == 0)
+        e = accept(h, &what, &j, l, why);
+    else
+        judgement_note(&j, VERDICT_HELD, true,
+                       strcmp(what.state, "withdrawn") == 0 ? "This change was withdrawn by the agency that made it."
+                                                            : "A manager decided not to take this change in.");
+    if (e == ERR_OK) e = journal_judge(h, what.node_no, what.seq, &j, why);
+    if (e == ERR_OK) e = close_held(h, &what, why);
+    if (e != ERR_OK || strcmp(what.state, "waiting") == 0) return e;
+    e = held_forget(h, what.node_no, what.seq, why);
+    return e == ERR_OK ? rejudge_waiting(h, what.node_no, what.seq, l, why) : e;
+}
+
+static enum err decide_all(struct hub *h, struct decisions *l, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < l->n; i++) e = decide(h, l->all[i], l, why);
+    free(l->all);
+    *l = (struct decisions){0};
+    return e;
+}
+
+enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accepted, struct why *why)
+{
+    struct decisions l = {0};
+    bool waiting = false;
+    enum err e = held_waiting(h, node_no, seq, &waiting, why);
+    if (e == ERR_OK && !waiting) e = why_set(why, ERR_NOTFOUND, "No such change is waiting for a decision.");
+    if (e == ERR_OK) e = decisions_put(&l, (struct decision){node_no, seq, accepted ? "accepted" : "dismissed"}, why);
+    if (e != ERR_OK) return e;
+    return decide_all(h, &l, why);
+}
+
+/* ------------------------------------------------------------------------------------------------- one envelope */
+
+static enum err forked(struct hub_node *node, struct why *why)
+{
+    static const char state[] = "forked";
+    memcpy(node->state, state, sizeof state);
+    return why_set(why, ERR_REFUSED, "This device's history is not the one that the hub knows.");
+}
+
+/* An envelope that the hub has: its verdict is told again. With the same number and other bytes, a copy of the device
+ * was in use. */
+static enum err known_again(struct hub *h, struct hub_node *node, uint64_t seq, const uint8_t hash[HASH_BYTES],
+                            struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(
+        h->db, "UPDATE h_envelope SET told = 0 WHERE node_no = $1 AND seq = $2 AND hash = $3 RETURNING seq", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node->no);
+    db_bind_int(s, 2, (int64_t)seq);
+    db_bind_blob(s, 3, bytes_of(hash, HASH_BYTES));
+    e = db_step(s, &row, why);
+    db_done(s);
+    return e == ERR_OK && !row ? forked(node, why) : e;
+}
+
+static enum err check_place(const struct hub *h, struct hub_node *node, const struct envelope *env, struct why *why)
+{
+    if (memcmp(env->h.hub, h->id.pub.kid, KID_BYTES) != 0)
+        return why_set(why, ERR_TAMPERED, "A change was made for another hub.");
+    if (env->h.epoch > h->epoch || env->h.seq > node->last_seq + 1)
+        return why_set(why, ERR_REFUSED, "A change is missing before this one.");
+    if (env->h.seq == node->last_seq + 1 && memcmp(env->h.prev, node->last_hash, HASH_BYTES) != 0)
+        return forked(node, why);
+    return ERR_OK;
+}
+
+static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, struct why *why)
+{
+    struct judgement j = {0};
+    struct decisions l = {0};
+    d->received_at = h->now_ms;
+    enum err e = draft_decode(h, d, &j, why);
+    if (e == ERR_OK && strcmp(node->state, "revoked") == 0)
+        judgement_note(&j, VERDICT_HELD, true, "This device was revoked before the change arrived.");
+    else if (e == ERR_OK && j.verdict != VERDICT_FAULT)
+        e = intake_authorise(h, d, &j, why);
+    if (e == ERR_OK) e = conclude(h, d, &j, &l, why);
+    if (e == ERR_OK) e = journal_put(h, d, &j, why);
+    if (e == ERR_OK) {
+        node->last_seq = d->env.h.seq;
+        memcpy(node->last_hash, d->hash, HASH_BYTES);
+        e = decide_all(h, &l, why);
+    }
+    free(l.all);
+    return e;
+}
+
+enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item, struct why *why)
+{
+    struct envelope env;
+    struct bytes cose;
+    struct draft d = {0};
+    uint8_t hash[HASH_BYTES];
+    size_t n = 0;
+    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
+    if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to take in a change.");
+    enum err e = message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, why);
+    if (e == ERR_OK) e = envelope_verify(cose, &node->id, &env, why);
+    if (e == ERR_OK) e = check_place(h, node, &env, why);
+    if (e == ERR_OK && env.h.seq <= node->last_seq) {
+        envelope_hash(cose, hash);
+        e = known_again(h, node, env.h.seq, hash, why);
+    } else if (e == ERR_OK) {
+        draft_init(&d, node, &env, cose, parts, n);
+        parts = NULL;
+        e = take_in(h, node, &d, why);
+    }
+    draft_release(&d);
+    free(parts);
+    return e;
+}

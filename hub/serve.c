@@ -1,0 +1,217 @@
+/* Pages: what a node needs to stand where its site may see. */
+#include "hub/serve_internal.h"
+
+#include "sync/envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVE_MAX_BATCH 50000u /* rows looked for at once */
+#define SERVE_MIN_ROW   48u    /* bytes that hardly any operation comes below */
+#define SERVE_MAX_ITEMS ((size_t)256 << 20)
+
+/* Rows above `start` of which something moved since `base`. */
+struct span {
+    int64_t base;
+    int64_t start;
+    int64_t last;   /* out: rows up to here are dealt with */
+    bool exhausted; /* out: and there are no others */
+};
+
+static enum err fill(struct page *p, struct span *span, struct why *why)
+{
+    struct serve_list list = {.limit = p->budget / SERVE_MIN_ROW + 2};
+    bool full = false;
+    enum err e;
+    if (list.limit > SERVE_MAX_BATCH) list.limit = SERVE_MAX_BATCH;
+    span->last = span->start;
+    do {
+        e = serve_collect(p->h, p->site_no, span->base, span->last, &list, why);
+        for (size_t i = 0; e == ERR_OK && i < list.n; i++) {
+            e = page_add(p, &list.rows[i], span->base, &full, why);
+            if (e != ERR_OK || full) break;
+            span->last = list.rows[i].no;
+        }
+    } while (e == ERR_OK && !full && list.cut_short);
+    span->exhausted = !full;
+    serve_list_release(&list);
+    return e;
+}
+
+/* Would `fill` put anything into a page? */
+static enum err has_rows(struct hub *h, int64_t site_no, int64_t base, int64_t start, bool *out, struct why *why)
+{
+    struct serve_list list = {.limit = SERVE_MAX_BATCH};
+    bool columns[RULES_MAX_COLUMNS];
+    enum serve_how how = SERVE_NOTHING;
+    enum err e;
+    do {
+        e = serve_collect(h, site_no, base, start, &list, why);
+        for (size_t i = 0; e == ERR_OK && how == SERVE_NOTHING && i < list.n; i++) {
+            e = serve_how(h, site_no, &list.rows[i], base, &how, columns, why);
+            start = list.rows[i].no;
+        }
+    } while (e == ERR_OK && how == SERVE_NOTHING && list.cut_short);
+    serve_list_release(&list);
+    if (e == ERR_OK) *out = how != SERVE_NOTHING;
+    return e;
+}
+
+static enum err store_cut(struct hub *h, const struct hub_node *n, const struct cut *c, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_cut(name, node_no, lo, hi, pos, pos_from, at, served_at)"
+                            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, c->name);
+    db_bind_int(s, 2, n->no);
+    db_bind_int(s, 3, c->lo);
+    db_bind_int(s, 4, c->hi);
+    db_bind_int(s, 5, c->pos);
+    db_bind_int(s, 6, c->pos_from);
+    db_bind_int(s, 7, c->at);
+    db_bind_int(s, 8, h->now_ms);
+    return db_run(s, why);
+}
+
+static void put_framed(struct buf *items, struct bytes origin, struct buf *item)
+{
+    if (item->err != ERR_OK && items->err == ERR_OK) items->err = item->err;
+    buf_put_be32(items, (uint32_t)origin.n);
+    buf_put_bytes(items, origin);
+    buf_put_be32(items, (uint32_t)item->len);
+    buf_put_bytes(items, buf_bytes(item));
+    item->len = 0; /* not buf_reset, which wipes all the room that the largest part took, again for each part */
+}
+
+static enum err sign_page(struct hub *h, const struct hub_node *n, const struct cut *from, const struct cut *to,
+                          const struct page_part *parts, size_t n_parts, struct buf *cose, struct why *why)
+{
+    struct page_header header = {.epoch = h->epoch, .schema = RULES_SCHEMA_VERSION};
+    struct part *plain = calloc(n_parts + 1, sizeof *plain);
+    if (plain == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
+    memcpy(header.node, n->id.kid, sizeof header.node);
+    memcpy(header.from_cut, from->name, sizeof header.from_cut);
+    memcpy(header.to_cut, to->name, sizeof header.to_cut);
+    for (size_t i = 0; i < n_parts; i++) plain[i] = parts[i].part;
+    enum err e = page_sign(&h->id, &header, plain, n_parts, cose, why);
+    free(plain);
+    return e;
+}
+
+static enum err put_items(struct hub *h, const struct hub_node *n, const struct cut *from, const struct cut *to,
+                          struct page *p, struct served *out, struct why *why)
+{
+    struct buf content, cose, item;
+    struct page_part *parts = NULL;
+    size_t n_parts = 0;
+    buf_init(&content, SERVE_MAX_ITEMS);
+    buf_init(&cose, SERVE_MAX_ITEMS);
+    buf_init(&item, SERVE_MAX_ITEMS);
+    enum err e = page_parts(p, &content, &parts, &n_parts, why);
+    if (e == ERR_OK) e = sign_page(h, n, from, to, parts, n_parts, &cose, why);
+    if (e != ERR_OK) goto out;
+    message_put_page(&item, buf_bytes(&cose), n_parts);
+    put_framed(&out->items, bytes_of("", 0), &item);
+    for (size_t i = 0; i < n_parts; i++) {
+        message_put_part(&item, &parts[i].part);
+        put_framed(&out->items, parts[i].origin, &item);
+    }
+    out->n_parts = n_parts;
+    if (out->items.err != ERR_OK) e = why_set(why, out->items.err, "There is not enough memory to answer.");
+out:
+    free(parts);
+    buf_release(&item);
+    buf_release(&cose);
+    buf_release(&content);
+    return e;
+}
+
+/* Go on with the series that `from` stands in; where nothing is left of it, or there is none, begin a new one up to now. */
+static enum err fill_series(struct page *p, const struct cut *from, int64_t version, struct cut *to, struct why *why)
+{
+    struct span span = {.base = from->lo, .start = from->pos, .exhausted = true};
+    enum err e = ERR_OK;
+    *to = (struct cut){.lo = from->lo, .hi = from->hi, .pos_from = from->pos, .at = version};
+    if (from->pos != INT64_MAX) e = fill(p, &span, why);
+    if (e == ERR_OK && p->n_ops == 0) {
+        span = (struct span){.base = from->hi};
+        *to = (struct cut){.lo = from->hi, .hi = version, .pos_from = 0, .at = version};
+        e = fill(p, &span, why);
+    }
+    to->pos = span.exhausted ? INT64_MAX : span.last;
+    if (span.exhausted) to->lo = to->hi;
+    return e;
+}
+
+static enum err finish(struct hub *h, const struct hub_node *n, const struct cut *from, struct page *p,
+                       struct served *out, struct why *why)
+{
+    struct cut *to = &out->cut;
+    env_random(h->env, to->name, sizeof to->name);
+    out->any = true;
+    out->more = to->pos != INT64_MAX;
+    enum err e = store_cut(h, n, to, why);
+    if (e == ERR_OK) e = put_items(h, n, from, to, p, out, why);
+    /* The series is told to its end, but it began a while ago. */
+    if (e == ERR_OK && !out->more && to->hi < to->at) e = has_rows(h, n->site_no, to->hi, 0, &out->more, why);
+    return e;
+}
+
+enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *from, uint64_t budget,
+                    struct served *out, struct why *why)
+{
+    struct served s = {.cut = *from};
+    struct page page;
+    int64_t version = 0;
+    buf_init(&s.items, SERVE_MAX_ITEMS);
+    enum err e = page_init(&page, h, n->site_no, budget, why);
+    if (e == ERR_OK) e = sight_version(h, &version, why);
+    if (e == ERR_OK) e = fill_series(&page, from, version, &s.cut, why);
+    /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. */
+    if (e == ERR_OK && page.n_ops == 0)
+        s.cut = *from;
+    else if (e == ERR_OK)
+        e = finish(h, n, from, &page, &s, why);
+    page_release(&page);
+    if (e != ERR_OK) {
+        served_release(&s);
+        return e;
+    }
+    *out = s;
+    return ERR_OK;
+}
+
+void served_release(struct served *s)
+{
+    if (s != NULL) buf_release(&s->items);
+}
+
+/* ---------------------------------------------------------------------------------------------------------- pending */
+
+static enum err any_of(struct hub *h, const char *sql, int64_t node_no, bool *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, sql, &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK) *out = row;
+    db_done(s);
+    return e;
+}
+
+enum err serve_pending(struct hub *h, const struct hub_node *n, const struct cut *from, bool *out, struct why *why)
+{
+    bool any = false;
+    enum err e = any_of(h, "SELECT 1 FROM h_drop WHERE node_no = $1 AND request IS NULL LIMIT 1", n->no, &any, why);
+    if (e == ERR_OK && !any)
+        e = any_of(h, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1", n->no, &any, why);
+    if (e == ERR_OK && !any && from->pos != INT64_MAX) e = has_rows(h, n->site_no, from->lo, from->pos, &any, why);
+    if (e == ERR_OK && !any) e = has_rows(h, n->site_no, from->hi, 0, &any, why);
+    if (e == ERR_OK) *out = any;
+    return e;
+}

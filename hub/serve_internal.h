@@ -1,0 +1,61 @@
+/* What the files of serving share: which rows a page may have to carry, and how. Nobody else includes this. */
+#ifndef SPOKE_HUB_SERVE_INTERNAL_H
+#define SPOKE_HUB_SERVE_INTERNAL_H
+
+#include "hub/sight_internal.h"
+
+/* A row that the site sees now, of which something moved since the base. */
+struct serve_row {
+    int64_t no;
+    int64_t case_no;
+    int tbl;
+    uint8_t id[16];
+    int64_t born, mask_version, seat_version;
+};
+
+struct serve_list {
+    struct serve_row *rows; /* by number */
+    size_t n, cap;
+    size_t limit;   /* no more than so many are looked for at once */
+    bool cut_short; /* there may be more, beyond the last */
+};
+void serve_list_release(struct serve_list *l);
+/* Rows numbered above pos, by number. `list->limit` is set by the caller; the list is emptied first. */
+MUST_CHECK enum err serve_collect(struct hub *h, int64_t site_no, int64_t base, int64_t pos, struct serve_list *list,
+                                  struct why *why);
+
+enum serve_how { SERVE_NOTHING, SERVE_ROW, SERVE_COLUMNS };
+/* The whole row, unless the site has seen it without a break since the base; then the columns that changed since, if any:
+ * out_columns[i] says whether column i goes. */
+MUST_CHECK enum err serve_how(struct hub *h, int64_t site_no, const struct serve_row *r, int64_t base,
+                              enum serve_how *out, bool out_columns[RULES_MAX_COLUMNS], struct why *why);
+
+/* serve_page.c: a page being filled. */
+struct page_op;
+struct page_agency;
+struct page {
+    struct hub *h;
+    int64_t site_no;
+    size_t budget;      /* bytes of content */
+    struct buf scratch; /* values of one row */
+    struct buf arena;   /* operations as they will stand, each with a table header before it */
+    struct page_op *ops;
+    size_t n_ops, cap_ops;
+    struct page_agency *agencies;
+    size_t n_agencies, cap_agencies;
+    int64_t *parts; /* set of (agency, case), open addressing; -1 free */
+    size_t n_parts;
+};
+MUST_CHECK enum err page_init(struct page *p, struct hub *h, int64_t site_no, uint64_t budget, struct why *why);
+void page_release(struct page *p);
+/* *out_full: it did not fit; the page is as it was. The first row always fits. */
+MUST_CHECK enum err page_add(struct page *p, const struct serve_row *r, int64_t base, bool *out_full, struct why *why);
+/* The parts, grouped: content appended to *content; origin and length of each in *out_parts (page_parts_free), with fresh salts. */
+struct page_part {
+    struct bytes origin; /* agency; borrowed from the page */
+    struct part part;    /* content borrowed from *content */
+};
+MUST_CHECK enum err page_parts(struct page *p, struct buf *content, struct page_part **out, size_t *out_n,
+                               struct why *why);
+
+#endif

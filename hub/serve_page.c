@@ -1,0 +1,195 @@
+/* A page being filled: operations as they come, in the order of row numbers; then sorted into parts of one agency and
+ * case each, because contents of different agencies never share a compressed frame. */
+#include "hub/serve_internal.h"
+
+#include "sync/changeset.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_MAX_OPS    100000u
+#define PAGE_MAX_BUDGET (32u << 20)
+#define PAGE_MAX_ROW    ((RULES_MAX_COLUMNS + 1) * (size_t)RULES_MAX_VALUE)
+#define PART_SLOTS      (4 * ENVELOPE_MAX_PARTS)
+
+struct page_op {
+    size_t at;     /* in the arena: table header, then the operation */
+    size_t header; /* bytes of the header */
+    size_t len;    /* bytes of the operation */
+    size_t agency; /* of the row */
+    int64_t case_no;
+    int64_t row_no;
+    int tbl;
+};
+
+struct page_agency {
+    uint8_t *name; /* owned */
+    size_t n;
+};
+
+enum err page_init(struct page *p, struct hub *h, int64_t site_no, uint64_t budget, struct why *why)
+{
+    *p = (struct page){.h = h, .site_no = site_no};
+    p->budget = budget > PAGE_MAX_BUDGET ? PAGE_MAX_BUDGET : (size_t)budget;
+    buf_init(&p->scratch, PAGE_MAX_ROW);
+    buf_init(&p->arena, 2 * (PAGE_MAX_BUDGET + PAGE_MAX_ROW));
+    p->parts = malloc(PART_SLOTS * sizeof *p->parts);
+    if (p->parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
+    for (size_t i = 0; i < PART_SLOTS; i++) p->parts[i] = -1;
+    return ERR_OK;
+}
+
+void page_release(struct page *p)
+{
+    for (size_t i = 0; i < p->n_agencies; i++) free(p->agencies[i].name);
+    free(p->agencies);
+    free(p->ops);
+    free(p->parts);
+    buf_release(&p->scratch);
+    buf_release(&p->arena);
+}
+
+static enum err agency_of(struct page *p, const struct row *r, size_t *out, struct why *why)
+{
+    struct bytes name = r->table->kind == TABLE_CASE ? r->v[2].s : bytes_of("", 0);
+    for (size_t i = 0; i < p->n_agencies; i++) {
+        if (bytes_equal(bytes_of(p->agencies[i].name, p->agencies[i].n), name)) {
+            *out = i;
+            return ERR_OK;
+        }
+    }
+    enum err e = sight_grow(&p->agencies, &p->cap_agencies, p->n_agencies, sizeof *p->agencies, why);
+    if (e != ERR_OK) return e;
+    struct page_agency *a = &p->agencies[p->n_agencies];
+    *a = (struct page_agency){.name = malloc(name.n + 1), .n = name.n};
+    if (a->name == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
+    if (name.n > 0) memcpy(a->name, name.p, name.n);
+    *out = p->n_agencies++;
+    return ERR_OK;
+}
+
+/* Counts the part that this agency and case need; false when the page holds as many as it may. */
+static bool count_part(struct page *p, size_t agency, int64_t case_no)
+{
+    int64_t key = case_no * 4096 + (int64_t)agency; /* agencies have channels, so there are far fewer than 4096 */
+    size_t at = (size_t)((uint64_t)key * 0x9e3779b97f4a7c15u >> 32) % PART_SLOTS;
+    while (p->parts[at] != -1 && p->parts[at] != key) at = (at + 1) % PART_SLOTS;
+    if (p->parts[at] == key) return true;
+    if (p->n_parts >= ENVELOPE_MAX_PARTS || agency >= 4096) return false;
+    p->parts[at] = key;
+    p->n_parts++;
+    return true;
+}
+
+/* One operation with its table's header before it, appended to the arena. */
+static void encode(struct page *p, const struct row *row, enum serve_how how, const bool columns[RULES_MAX_COLUMNS],
+                   struct page_op *out)
+{
+    struct changeset_writer w;
+    struct op op = {.kind = how == SERVE_ROW ? OP_INSERT : OP_UPDATE, .table = row->table, .table_index = out->tbl};
+    op.old[0] = row->v[0];
+    for (size_t i = 0; i < row->table->n_columns; i++)
+        if (how == SERVE_ROW || (i > 0 && columns[i])) op.new_[i] = row->v[i];
+    out->at = p->arena.len;
+    changeset_writer_init(&w, &p->arena, true);
+    changeset_put(&w, &op);
+    /* 'P', number of columns, one key flag a column, name and NUL (FORMAT.md §1); columns are fewer than 128 */
+    out->header = 2 + row->table->n_columns + strlen(row->table->name) + 1;
+    out->len = p->arena.len - out->at - out->header;
+}
+
+static bool has_room(struct page *p, const struct page_op *op)
+{
+    size_t used = 0;
+    if (p->n_ops == 0) return true;
+    const struct page_op *last = &p->ops[p->n_ops - 1];
+    used = last->at + last->header + last->len;
+    return p->n_ops < PAGE_MAX_OPS && used <= p->budget && op->len <= p->budget - used;
+}
+
+static enum err add_fetched(struct page *p, const struct row *row, const struct serve_row *r, enum serve_how how,
+                            const bool columns[RULES_MAX_COLUMNS], bool *out_full, struct why *why)
+{
+    struct page_op op = {.case_no = r->case_no, .row_no = r->no, .tbl = r->tbl};
+    size_t before = p->arena.len;
+    enum err e = agency_of(p, row, &op.agency, why);
+    if (e == ERR_OK) e = sight_grow(&p->ops, &p->cap_ops, p->n_ops, sizeof *p->ops, why);
+    if (e != ERR_OK) return e;
+    encode(p, row, how, columns, &op);
+    if (p->arena.err != ERR_OK) return why_set(why, p->arena.err, "A row is too large to be sent.");
+    *out_full = !has_room(p, &op) || !count_part(p, op.agency, op.case_no);
+    if (*out_full)
+        p->arena.len = before;
+    else
+        p->ops[p->n_ops++] = op;
+    return ERR_OK;
+}
+
+enum err page_add(struct page *p, const struct serve_row *r, int64_t base, bool *out_full, struct why *why)
+{
+    bool columns[RULES_MAX_COLUMNS] = {0}, found = false;
+    enum serve_how how = SERVE_NOTHING;
+    struct row row;
+    *out_full = false;
+    enum err e = serve_how(p->h, p->site_no, r, base, &how, columns, why);
+    if (e != ERR_OK || how == SERVE_NOTHING) return e;
+    p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
+    e = db_row_get(p->h->db, rules_table((size_t)r->tbl), r->id, &p->scratch, &row, &found, why);
+    if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
+    return e == ERR_OK ? add_fetched(p, &row, r, how, columns, out_full, why) : e;
+}
+
+static int op_order(const void *a, const void *b)
+{
+    const struct page_op *x = a, *y = b;
+    if (x->agency != y->agency) return x->agency < y->agency ? -1 : 1;
+    if (x->case_no != y->case_no) return x->case_no < y->case_no ? -1 : 1;
+    if (x->tbl != y->tbl) return x->tbl < y->tbl ? -1 : 1;
+    return x->row_no < y->row_no ? -1 : x->row_no > y->row_no;
+}
+
+static bool same_part(const struct page_op *a, const struct page_op *b)
+{
+    return a->agency == b->agency && a->case_no == b->case_no;
+}
+
+/* Writes the operations in order; lengths of the parts go into `parts`. */
+static size_t write_parts(struct page *p, struct buf *content, struct page_part *parts)
+{
+    size_t n = 0, start = content->len;
+    for (size_t i = 0; i < p->n_ops; i++) {
+        const struct page_op *op = &p->ops[i], *before = i == 0 ? NULL : &p->ops[i - 1];
+        bool begins = before == NULL || !same_part(before, op);
+        size_t skip = begins || before->tbl != op->tbl ? 0 : op->header;
+        if (begins) {
+            start = content->len;
+            parts[n].origin = bytes_of(p->agencies[op->agency].name, p->agencies[op->agency].n);
+            env_random(p->h->env, parts[n].part.salt, sizeof parts[n].part.salt);
+            n++;
+        }
+        buf_put(content, p->arena.data + op->at + skip, op->header + op->len - skip);
+        parts[n - 1].part.content.n = content->len - start;
+    }
+    return n;
+}
+
+enum err page_parts(struct page *p, struct buf *content, struct page_part **out, size_t *out_n, struct why *why)
+{
+    struct page_part *parts = calloc(p->n_parts + 1, sizeof *parts);
+    if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
+    if (p->n_ops > 0) qsort(p->ops, p->n_ops, sizeof *p->ops, op_order);
+    size_t n = write_parts(p, content, parts), at = 0;
+    if (content->err != ERR_OK) {
+        free(parts);
+        return why_set(why, content->err, "There is not enough memory to answer.");
+    }
+    assert(n == p->n_parts);
+    for (size_t i = 0; i < n; i++) { /* only now: the content moved while it grew */
+        parts[i].part.content.p = content->data + at;
+        at += parts[i].part.content.n;
+    }
+    *out = parts;
+    *out_n = n;
+    return ERR_OK;
+}

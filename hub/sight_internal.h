@@ -1,0 +1,106 @@
+/* What the files of sight share: what the running step touched, and the channels' bits. Nobody else includes this. */
+#ifndef SPOKE_HUB_SIGHT_INTERNAL_H
+#define SPOKE_HUB_SIGHT_INTERNAL_H
+
+#include "hub/sight.h"
+
+#define SIGHT_MAX_BIT     62 /* masks are signed 64-bit integers in SQL; the sign bit stays clear */
+#define SIGHT_MAX_CHANNEL 128
+
+/* A row of the step: noted when touched, or found to depend on one that was. */
+struct sight_row {
+    int64_t no;
+    int64_t case_no;
+    int tbl;
+    uint8_t id[16];
+    int64_t old_mask; /* as the hub has kept it until now */
+    int64_t new_mask; /* as the views say; filled in by settling */
+};
+
+/* A case of the step. */
+struct sight_case {
+    int64_t no;
+    bool content;  /* a row of it was put, changed or taken away: its readers have news */
+    bool seats;    /* who takes part may have changed */
+    bool consents; /* masks of records that need consent may have changed */
+    bool all;      /* every mask and seat of it */
+};
+
+struct sight_named {
+    int64_t row_no;
+    int64_t node_no;
+};
+
+struct sight_channel {
+    int bit;
+    char name[SIGHT_MAX_CHANNEL];
+};
+
+/* A site's seat in the case being settled. */
+struct sight_seat {
+    int64_t site_no;
+    int64_t old_mask, new_mask;
+    int old_access, new_access;
+    int64_t version; /* when its mask changed last, before this step */
+    bool is_new;
+};
+
+/* A node that may have to forget rows, as needed while one step is settled. */
+struct sight_node {
+    int64_t site_no;
+    int64_t node_no; /* 0: the site has none (so that it is asked only once) */
+    int64_t full_at; /* `at` of its newest cut over all rows; 0 none */
+};
+
+struct sight {
+    bool open; /* a step is running */
+    bool all;  /* sites, coverage or agencies changed: every case */
+    bool channels_known;
+    struct sight_row *rows;
+    size_t n_rows, cap_rows;
+    struct sight_row *work; /* rows of the case being settled: touched ones, then those that depend on them */
+    size_t n_work, cap_work;
+    struct sight_case *cases;
+    size_t n_cases, cap_cases;
+    struct sight_named *named;
+    size_t n_named, cap_named;
+    struct sight_seat *seats; /* of the case being settled, by site number */
+    size_t n_seats, cap_seats;
+    struct sight_node *nodes;
+    size_t n_nodes, cap_nodes;
+    struct sight_channel channels[SIGHT_MAX_BIT + 1];
+    size_t n_channels;
+};
+
+/* For qsort: by case, table, id. */
+int sight_row_order(const void *a, const void *b);
+/* Room for one more element. */
+MUST_CHECK enum err sight_grow(void *array, size_t *cap, size_t n, size_t size, struct why *why);
+
+/* sight_mask.c: what the views say, as masks. A channel that nobody can hold (an agency that the hub does not know) has no
+ * bit and is left out. */
+MUST_CHECK enum err sight_mask_row(struct hub *h, struct sight_row *r, struct why *why); /* fills new_mask */
+/* new_mask of n rows of one case, sorted by table and id (sight_row_order). */
+MUST_CHECK enum err sight_mask_case(struct hub *h, int64_t case_no, struct sight_row *rows, size_t n, struct why *why);
+/* Fills h->sight->seats: those kept (old) and what the views say (new). */
+MUST_CHECK enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why);
+/* Bit of a channel; -1: none. Gives a bit to a scheme or a known agency that has none yet; ERR_LIMIT when all are given. */
+MUST_CHECK enum err sight_channel_bit(struct hub *h, struct bytes name, int *out_bit, struct why *why);
+
+/* Every row of a case into h->sight->work, sorted. */
+MUST_CHECK enum err sight_all_rows(struct hub *h, int64_t case_no, struct why *why);
+
+/* Since when mask and seat have met without a break, by the logs alone; 0: they do not meet at the end of the logs. */
+MUST_CHECK enum err sight_unbroken(struct hub *h, int64_t site_no, int64_t case_no, int64_t row_no, int64_t *out,
+                                   struct why *why);
+
+/* sight_drop.c. `r` left the sight of the seat's site in this step: drops for its nodes that could hold it. */
+MUST_CHECK enum err sight_drop_lost(struct hub *h, const struct sight_row *r, const struct sight_seat *seat,
+                                    struct why *why);
+/* Authors of this step whose site does not see what they named. */
+MUST_CHECK enum err sight_drop_named(struct hub *h, struct why *why);
+
+/* Number of the hub's order as it stands in the store: unlike h->version it cannot be ahead of what was kept. */
+MUST_CHECK enum err sight_version(struct hub *h, int64_t *out, struct why *why);
+
+#endif

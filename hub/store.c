@@ -1,0 +1,338 @@
+/* The hub's home: keys, store, transactions. HOME holds three files:
+ *   hub.key       wraps the key of the store under the administrators' passphrase
+ *   hub.db        the store; the hub's own keys lie in it
+ *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
+ *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
+#include "hub/defaults.h"
+#include "hub/sight.h"
+
+#include "crypto/keyslot.h"
+#include "hub/policy_sql.h"
+#include "hub/store_sql.h"
+#include "sync/schema_sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES        4096
+#define SECRET_ID_BYTES   96
+#define SECRET_SIGN_BYTES 64 /* of them; the X25519 secret follows */
+
+struct home {
+    char key[PATH_BYTES], db[PATH_BYTES], wal[PATH_BYTES], recovery[PATH_BYTES];
+};
+
+static enum err home_paths(struct home *p, const char *home, struct why *why)
+{
+    enum err e = path_join(p->key, sizeof p->key, home, "hub.key", why);
+    if (e == ERR_OK) e = path_join(p->db, sizeof p->db, home, "hub.db", why);
+    if (e == ERR_OK) e = path_join(p->wal, sizeof p->wal, home, "hub.db-wal", why);
+    if (e == ERR_OK) e = path_join(p->recovery, sizeof p->recovery, home, "recovery.key", why);
+    return e;
+}
+
+static enum err put_state(struct db *db, bool secret, const char *name, struct bytes value, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(db,
+                            secret ? "INSERT INTO secret_state(name, value) VALUES($1, $2)"
+                                   : "INSERT INTO h_state(name, value) VALUES($1, $2)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, name);
+    db_bind_blob(s, 2, value);
+    return db_run(s, why);
+}
+
+static enum err put_counter(struct db *db, const char *name, int64_t value, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(db,
+                            "INSERT INTO h_counter(name, value) VALUES($1, $2) "
+                            "ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, name);
+    db_bind_int(s, 2, value);
+    return db_run(s, why);
+}
+
+static enum err get_counter(struct db *db, const char *name, int64_t *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(db, "SELECT value FROM h_counter WHERE name = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, name);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK) *out = row ? db_int(s, 0) : 0;
+    db_done(s);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------------ making a home */
+
+/* The public half of the recovery secret: an identity is made around it, because only crypto/ may compute with keys. */
+static enum err recovery_public(const struct identity_secret *hub, const struct secret *recovery, uint8_t out[32],
+                                struct why *why)
+{
+    struct secret both = {0};
+    struct identity_secret id = {0};
+    enum err e = secret_new(&both, SECRET_ID_BYTES, why);
+    if (e != ERR_OK) return e;
+    identity_secret_to_bytes(hub, both.p);
+    memcpy(both.p + SECRET_SIGN_BYTES, recovery->p, 32);
+    e = identity_secret_from_bytes(&id, bytes_of(both.p, both.n), why);
+    if (e == ERR_OK) memcpy(out, id.pub.box_pk, 32);
+    identity_release(&id);
+    secret_release(&both);
+    return e;
+}
+
+static enum err put_identity(struct hub *h, const struct secret *recovery, struct why *why)
+{
+    struct secret bytes = {0};
+    enum err e = recovery_public(&h->id, recovery, h->recovery_pk, why);
+    if (e == ERR_OK) e = secret_new(&bytes, SECRET_ID_BYTES, why);
+    if (e != ERR_OK) return e;
+    identity_secret_to_bytes(&h->id, bytes.p);
+    e = put_state(h->db, true, "identity", bytes_of(bytes.p, bytes.n), why);
+    secret_release(&bytes);
+    if (e == ERR_OK) e = put_state(h->db, false, "recovery_pk", bytes_of(h->recovery_pk, sizeof h->recovery_pk), why);
+    if (e == ERR_OK) e = put_counter(h->db, "epoch", (int64_t)h->epoch, why);
+    return e;
+}
+
+/* Everything in one transaction: the row `name` in h_state is the sign of a home that was finished. */
+static enum err fill(struct db *db, const struct env *env, const char *name, const struct secret *recovery,
+                     struct why *why)
+{
+    struct hub h = {.env = env, .db = db, .epoch = 1};
+    enum err e = identity_generate(&h.id, why);
+    if (e == ERR_OK) e = hub_begin(&h, why);
+    if (e != ERR_OK) goto out;
+    e = put_identity(&h, recovery, why);
+    if (e == ERR_OK) e = defaults_put(&h, why);
+    if (e == ERR_OK) e = put_state(db, false, "name", bytes_of_str(name), why);
+    if (e == ERR_OK)
+        e = hub_commit(&h, why);
+    else
+        hub_abort(&h);
+out:
+    sight_free(h.sight);
+    identity_release(&h.id);
+    return e;
+}
+
+static enum err create_store(const struct env *env, const struct home *p, const struct secret *key, struct why *why)
+{
+    struct buf schema;
+    buf_init(&schema, 1u << 20);
+    buf_put_str(&schema, sync_schema_sql);
+    buf_put_str(&schema, hub_policy_sql);
+    buf_put_str(&schema, hub_store_sql);
+    const char *text = buf_cstr(&schema);
+    enum err e = text == NULL ? why_set(why, schema.err, "There is not enough memory to make the store.")
+                              : db_create(env, p->db, key, text, why);
+    buf_release(&schema);
+    return e;
+}
+
+static enum err remove_all(const struct env *env, const struct home *p, struct why *why)
+{
+    enum err e = env->remove_file(env->ctx, p->db, why);
+    if (e == ERR_OK) e = env->remove_file(env->ctx, p->wal, why);
+    if (e == ERR_OK) e = env->remove_file(env->ctx, p->key, why);
+    if (e == ERR_OK) e = env->remove_file(env->ctx, p->recovery, why);
+    return e;
+}
+
+static bool present(const struct env *env, const char *path)
+{
+    uint64_t size;
+    return env->file_size(env->ctx, path, &size, NULL) != ERR_NOTFOUND;
+}
+
+/* Is this somebody's hub, and not a home whose making was cut off by a crash? In doubt it is: a key file whose store is
+ * missing may be all that can read a backup. */
+static bool taken(const struct env *env, const struct home *p, struct bytes passphrase)
+{
+    struct secret key = {0};
+    struct db *db = NULL;
+    struct stmt *s;
+    bool row = true;
+    if (!present(env, p->db)) return present(env, p->key) || present(env, p->recovery);
+    if (keyslot_open(env, p->key, passphrase, &key, NULL) == ERR_OK && db_open(&db, env, p->db, &key, NULL) == ERR_OK &&
+        db_prepare(db, "SELECT 1 FROM h_state WHERE name = 'name'", &s, NULL) == ERR_OK) {
+        if (db_step(s, &row, NULL) != ERR_OK) row = true;
+        db_done(s);
+    }
+    db_close(db);
+    secret_release(&key);
+    return row;
+}
+
+static enum err check_name(const char *name, struct why *why)
+{
+    size_t n = strlen(name);
+    if (n == 0 || n >= sizeof((struct hub *)NULL)->name)
+        return why_set(why, ERR_USAGE, "A hub's name has 1 to 127 bytes.");
+    return ERR_OK;
+}
+
+enum err hub_init(const struct env *env, const char *home, const char *name, struct bytes passphrase, struct why *why)
+{
+    struct home p;
+    struct secret key = {0}, recovery = {0};
+    struct db *db = NULL;
+    enum err e = check_name(name, why);
+    if (e == ERR_OK) e = home_paths(&p, home, why);
+    if (e == ERR_OK) e = env->make_dir(env->ctx, home, why);
+    if (e != ERR_OK) return e;
+    if (taken(env, &p, passphrase)) {
+        (void)why_set(why, ERR_EXISTS, "There is a hub in this folder already.");
+        return why_next(
+            why, ERR_EXISTS,
+            "Use it, or choose another folder with --home. If an earlier try was cut off, move its files away.");
+    }
+    e = remove_all(env, &p, why);
+    if (e == ERR_OK) e = keyslot_create(env, p.recovery, passphrase, &recovery, why);
+    if (e == ERR_OK) e = keyslot_create(env, p.key, passphrase, &key, why);
+    if (e == ERR_OK) e = create_store(env, &p, &key, why);
+    if (e == ERR_OK) e = db_open(&db, env, p.db, &key, why);
+    if (e == ERR_OK) e = fill(db, env, name, &recovery, why);
+    db_close(db);
+    secret_release(&key);
+    secret_release(&recovery);
+    if (e != ERR_OK) (void)remove_all(env, &p, NULL);
+    return e;
+}
+
+/* -------------------------------------------------------------------------------------------------- opening one */
+
+static enum err load_state(struct hub *h, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db,
+                            "SELECT (SELECT value FROM secret_state WHERE name = 'identity'), "
+                            "(SELECT value FROM h_state WHERE name = 'recovery_pk'), "
+                            "(SELECT value FROM h_state WHERE name = 'name')",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    if (e != ERR_OK) goto out;
+    struct bytes recovery = db_bytes(s, 1), name = db_bytes(s, 2);
+    if (name.n == 0) {
+        (void)why_set(why, ERR_UNINIT, "This hub was never finished: making it was cut off.");
+        e = why_next(why, ERR_UNINIT, "Run spoke-hub init again with the same folder.");
+        goto out;
+    }
+    if (recovery.n != sizeof h->recovery_pk || name.n >= sizeof h->name) {
+        e = why_set(why, ERR_TAMPERED, "What this hub stored about itself is damaged.");
+        goto out;
+    }
+    memcpy(h->recovery_pk, recovery.p, recovery.n);
+    memcpy(h->name, name.p, name.n);
+    e = identity_secret_from_bytes(&h->id, db_bytes(s, 0), why);
+out:
+    db_done(s);
+    return e;
+}
+
+static enum err load_counters(struct hub *h, struct why *why)
+{
+    int64_t epoch = 0;
+    enum err e = get_counter(h->db, "epoch", &epoch, why);
+    if (e == ERR_OK) e = get_counter(h->db, "version", &h->version, why);
+    h->epoch = (uint64_t)epoch;
+    return e;
+}
+
+enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
+{
+    struct home p;
+    struct secret key = {0};
+    struct hub *h = calloc(1, sizeof *h);
+    if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
+    h->env = env;
+    enum err e = home_paths(&p, home, why);
+    if (e == ERR_OK) e = keyslot_open(env, p.key, passphrase, &key, why);
+    if (e == ERR_OK) e = db_open(&h->db, env, p.db, &key, why);
+    if (e == ERR_OK) e = load_state(h, why);
+    if (e == ERR_OK) e = load_counters(h, why);
+    if (e == ERR_OK) e = sight_new(&h->sight, why);
+    secret_release(&key);
+    if (e == ERR_OK)
+        *out = h;
+    else
+        hub_close(h);
+    return e;
+}
+
+void hub_close(struct hub *h)
+{
+    if (h == NULL) return;
+    sight_free(h->sight);
+    db_close(h->db);
+    identity_release(&h->id);
+    free(h);
+}
+
+struct db *hub_db(struct hub *h)
+{
+    return h->db;
+}
+
+const struct identity *hub_identity(const struct hub *h)
+{
+    return &h->id.pub;
+}
+
+const char *hub_name(const struct hub *h)
+{
+    return h->name;
+}
+
+/* ------------------------------------------------------------------------------------------------- transactions */
+
+static enum err set_now(struct hub *h, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "UPDATE policy_now SET now = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->now_ms);
+    return db_run(s, why);
+}
+
+enum err hub_begin(struct hub *h, struct why *why)
+{
+    enum err e = h->sight == NULL ? sight_new(&h->sight, why) : ERR_OK;
+    if (e == ERR_OK) e = db_begin(h->db, why);
+    if (e != ERR_OK) return e;
+    h->now_ms = env_now(h->env);
+    h->moved = false;
+    e = set_now(h, why);
+    if (e == ERR_OK) e = sight_sweep(h, why);
+    if (e != ERR_OK) hub_abort(h);
+    return e;
+}
+
+enum err hub_commit(struct hub *h, struct why *why)
+{
+    enum err e = put_counter(h->db, "version", h->version, why);
+    if (e == ERR_OK) e = db_commit(h->db, why);
+    if (e != ERR_OK) hub_abort(h);
+    return e;
+}
+
+void hub_abort(struct hub *h)
+{
+    int64_t version = h->version;
+    db_rollback(h->db);
+    /* Should even this read fail, a number too high only leaves a gap in the order. */
+    if (get_counter(h->db, "version", &version, NULL) == ERR_OK) h->version = version;
+    h->moved = false;
+    sight_free(h->sight);
+    h->sight = NULL; /* hub_begin makes a new one */
+}

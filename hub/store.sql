@@ -1,0 +1,88 @@
+-- What the hub keeps beside the case tables. Never sent to anybody. Integer keys inside, 16-byte ids outside.
+
+CREATE TABLE secret_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;  -- identity keys
+CREATE TABLE h_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;       -- name, recovery_pk
+CREATE TABLE h_counter(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT; -- version, epoch
+
+CREATE TABLE h_site(no INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE) STRICT; -- integer key of a site
+CREATE TABLE h_channel(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT; -- bit 0..62 in masks
+INSERT INTO h_channel(bit, name) VALUES (0, 'reference'), (1, 'face'), (2, 'shared'), (3, 'room');
+
+-- A device and its chain. state: enrolled, revoked, forked.
+CREATE TABLE h_node(
+    no INTEGER PRIMARY KEY, kid BLOB NOT NULL UNIQUE, public BLOB NOT NULL, site_no INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT, enrolled_at INTEGER NOT NULL, last_seen INTEGER,
+    last_seq INTEGER NOT NULL DEFAULT 0, last_hash BLOB NOT NULL,              -- head of its envelope chain
+    last_request INTEGER NOT NULL DEFAULT 0, request_hash BLOB, answer_hash BLOB,
+    cursor BLOB, software TEXT, schema INTEGER, unsent INTEGER, oldest_ms INTEGER, skew_ms INTEGER
+) STRICT;
+CREATE INDEX h_node_site ON h_node(site_no);
+CREATE TABLE h_answer(node_no INTEGER PRIMARY KEY, request INTEGER NOT NULL, request_hash BLOB NOT NULL, answer BLOB NOT NULL) STRICT;
+CREATE INDEX h_answer_hash ON h_answer(request_hash);
+CREATE TABLE h_invite(token_hash BLOB NOT NULL PRIMARY KEY, site_no INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+    used_at INTEGER, node_no INTEGER, user_name TEXT, request_hash BLOB, answer BLOB) STRICT;
+
+-- Cases and rows. Case 0 is the reference data. `version` is the hub's order: one number a transaction's step.
+CREATE TABLE h_case(no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, born INTEGER NOT NULL, born_node INTEGER NOT NULL) STRICT;
+INSERT INTO h_case(no, id, born, born_node) VALUES (0, zeroblob(16), 0, 0);
+CREATE TABLE h_row(
+    no INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, id BLOB NOT NULL, case_no INTEGER NOT NULL,
+    mask INTEGER NOT NULL,       -- channels it is in
+    mask_version INTEGER NOT NULL, -- when the mask changed last
+    version INTEGER NOT NULL,    -- when anything of it changed last, mask too
+    born INTEGER NOT NULL, born_node INTEGER NOT NULL, born_hlc INTEGER NOT NULL, born_user BLOB,
+    gone INTEGER NOT NULL DEFAULT 0 -- a reference row that was taken away
+) STRICT;
+CREATE UNIQUE INDEX h_row_id ON h_row(id, tbl);
+CREATE INDEX h_row_case ON h_row(case_no, version);
+-- Every mask a row ever had, from `version` on. Who could see what, when: exact, for drops, pages and who-saw.
+CREATE TABLE h_mask(row_no INTEGER NOT NULL, version INTEGER NOT NULL, mask INTEGER NOT NULL, PRIMARY KEY(row_no, version)) STRICT, WITHOUT ROWID;
+-- Columns that changed after the row was born.
+CREATE TABLE h_col(row_no INTEGER NOT NULL, col INTEGER NOT NULL, version INTEGER NOT NULL, node_no INTEGER NOT NULL,
+    hlc INTEGER NOT NULL, user BLOB, PRIMARY KEY(row_no, col)) STRICT, WITHOUT ROWID;
+-- A site's seat in a case; `news` is the last version at which anything in the case changed.
+CREATE TABLE h_seat(site_no INTEGER NOT NULL, case_no INTEGER NOT NULL, mask INTEGER NOT NULL, access INTEGER NOT NULL,
+    version INTEGER NOT NULL, news INTEGER NOT NULL, PRIMARY KEY(site_no, case_no)) STRICT, WITHOUT ROWID;
+CREATE INDEX h_seat_case ON h_seat(case_no);
+CREATE INDEX h_seat_news ON h_seat(site_no, news);
+CREATE TABLE h_seat_log(site_no INTEGER NOT NULL, case_no INTEGER NOT NULL, version INTEGER NOT NULL, mask INTEGER NOT NULL,
+    access INTEGER NOT NULL, PRIMARY KEY(site_no, case_no, version)) STRICT, WITHOUT ROWID;
+-- Times that come due: a consent, a participation.
+CREATE TABLE h_due(at INTEGER NOT NULL, case_no INTEGER NOT NULL, PRIMARY KEY(at, case_no)) STRICT, WITHOUT ROWID;
+
+-- Cuts. A node at this cut has seen every change up to `hi` of rows numbered up to `pos`, and up to `lo` of the others.
+-- The answer that made it carried rows numbered (pos_from, pos] as they stood at version `at`.
+CREATE TABLE h_cut(name BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
+    pos INTEGER NOT NULL, pos_from INTEGER NOT NULL, at INTEGER NOT NULL, served_at INTEGER NOT NULL) STRICT;
+CREATE INDEX h_cut_node ON h_cut(node_no, at);
+-- Rows that a node's accepted envelopes named: it holds them whether or not they were ever served to it, until a drop
+-- ordered at or after that version. `version` is of the last such envelope.
+CREATE TABLE h_named(row_no INTEGER NOT NULL, node_no INTEGER NOT NULL, version INTEGER NOT NULL, PRIMARY KEY(row_no, node_no)) STRICT, WITHOUT ROWID;
+
+-- Orders to forget, each until its receipt.
+CREATE TABLE h_drop(no INTEGER PRIMARY KEY, node_no INTEGER NOT NULL, row_no INTEGER NOT NULL, version INTEGER NOT NULL,
+    ordered_at INTEGER NOT NULL, request INTEGER, receipt_at INTEGER) STRICT;
+CREATE INDEX h_drop_node ON h_drop(node_no, request);
+CREATE INDEX h_drop_row ON h_drop(row_no, node_no, version);
+-- One order at a time waits for the node's next answer.
+CREATE UNIQUE INDEX h_drop_open ON h_drop(node_no, row_no) WHERE request IS NULL;
+CREATE TABLE h_drop_order(node_no INTEGER NOT NULL, request INTEGER NOT NULL, hash BLOB NOT NULL, rows INTEGER NOT NULL,
+    receipt BLOB, receipt_at INTEGER, parked INTEGER, PRIMARY KEY(node_no, request)) STRICT, WITHOUT ROWID;
+
+-- Every envelope that came, with its verdict: the journal.
+CREATE TABLE h_envelope(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, cose BLOB NOT NULL, parts BLOB NOT NULL,
+    base_cut BLOB NOT NULL, hlc INTEGER NOT NULL, user BLOB NOT NULL, received_at INTEGER NOT NULL, version INTEGER NOT NULL,
+    verdict INTEGER NOT NULL, reason TEXT, told INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(node_no, seq)) STRICT;
+CREATE INDEX h_envelope_told ON h_envelope(told, node_no);
+-- Held and waiting work: which rows its envelopes would make, so that what builds on them waits.
+CREATE TABLE h_held(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, found_at INTEGER NOT NULL, fault INTEGER NOT NULL,
+    PRIMARY KEY(node_no, seq)) STRICT; -- state: waiting, accepted, dismissed
+CREATE TABLE h_held_row(tbl INTEGER NOT NULL, id BLOB NOT NULL, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
+    PRIMARY KEY(id, tbl, node_no, seq)) STRICT;
+
+-- Which envelope a `held` row of a case stands for.
+CREATE TABLE h_held_case(held_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+CREATE INDEX h_held_case_envelope ON h_held_case(node_no, seq);
+
+-- What administrators did, and why.
+CREATE TABLE h_act(no INTEGER PRIMARY KEY, at INTEGER NOT NULL, act TEXT NOT NULL, about TEXT, reason TEXT) STRICT;

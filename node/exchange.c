@@ -1,0 +1,160 @@
+/* A round with the hub, and rounds until nothing is left to send, pull or confirm. */
+#include "node/internal.h"
+
+#include "sync/bundle.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define EXCHANGE_MAX_ROUNDS 10000u
+
+/* Where an answer's pieces go. */
+struct arrival {
+    struct node *n;
+    uint64_t at; /* bytes in the spool */
+    struct round_result *out;
+};
+
+static enum err spool_piece(void *ctx, struct bytes piece, struct why *why)
+{
+    struct arrival *a = ctx;
+    enum err e = spool_put_answer(a->n, a->at, piece, why);
+    if (e == ERR_OK) {
+        a->at += piece.n;
+        a->out->bytes_in += piece.n;
+    }
+    return e;
+}
+
+/* Nothing is lost, and how much waits: the one thing a person wants to know now. */
+static enum err unreachable(struct node *n, struct why *why)
+{
+    uint64_t unsent = 0;
+    int64_t oldest;
+    if (outbox_count(n, &unsent, &oldest, NULL) != ERR_OK) unsent = 0;
+    (void)why_set(why, ERR_UNREACHABLE,
+                  "The MASH server could not be reached. Nothing is lost: %" PRIu64 " %s here and %s with the "
+                  "next contact.",
+                  unsent, unsent == 1 ? "change waits" : "changes wait", unsent == 1 ? "goes" : "go");
+    return why_next(why, ERR_UNREACHABLE,
+                    "Try again later, or carry the changes on a USB stick (spoke bundle export).");
+}
+
+/* Fetch from where the last try broke off. Only a broken link leaves the pieces in the spool. */
+static enum err fetch(struct node *n, const struct carrier *via, const struct request *req, uint64_t wait_ms,
+                      struct round_result *out, bool *out_resumed, struct why *why)
+{
+    struct arrival a = {.n = n, .out = out};
+    enum err e = spool_answer_size(n, &a.at, why);
+    if (e != ERR_OK) return e;
+    *out_resumed = a.at > 0;
+    if (a.at == 0) out->bytes_out += req->bytes.len;
+    e = via->exchange(via->ctx, buf_bytes(&req->bytes), a.at, wait_ms, spool_piece, &a, why);
+    if (e == ERR_UNREACHABLE) return unreachable(n, why);
+    if (e != ERR_OK && e != ERR_INTERRUPTED && spool_drop_answer(n, NULL) != ERR_OK)
+        return e; /* the carrier's error says more than that of the removal */
+    return e;
+}
+
+/* Take the spooled answer. One that cannot be taken is not kept: the hub gives the same one again. */
+static enum err take(struct node *n, struct round_result *out, struct taken *taken, struct why *why)
+{
+    struct buf answer;
+    buf_init(&answer, BUNDLE_MAX);
+    enum err e = spool_get_answer(n, &answer, why);
+    if (e == ERR_OK || e == ERR_NOTFOUND) /* nothing came: as much an answer as any other that is none */
+        e = take_answer(n, buf_bytes(&answer), out, taken, why);
+    if (e != ERR_OK && spool_drop_answer(n, NULL) != ERR_OK) e = e == ERR_OK ? ERR_IO : e;
+    buf_release(&answer);
+    return e;
+}
+
+struct round_state {
+    struct taken taken;
+    bool again; /* the request was made at an earlier contact */
+};
+
+static enum err round_once(struct node *n, const struct carrier *via, const struct round_options *opt,
+                           struct round_result *out, struct round_state *st, struct why *why)
+{
+    struct request req;
+    bool resumed = false;
+    enum err e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
+    if (e == ERR_OK) e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
+    if (e == ERR_OK) e = take(n, out, &st->taken, why);
+    if (resumed && (e == ERR_TAMPERED || e == ERR_FORMAT)) {
+        /* The pieces of two contacts do not fit together, as after a power cut: once more from the start. */
+        e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
+        if (e == ERR_OK) e = take(n, out, &st->taken, why);
+    }
+    st->again = req.again;
+    buf_release(&req.bytes);
+    return e;
+}
+
+/* Is there reason for another round? Unsent envelopes alone are none: a hub that judges nothing would be asked for
+ * ever. */
+static enum err wants_more(struct node *n, const struct round_state *st, bool *out, struct why *why)
+{
+    uint64_t unsent = 0, receipts = 0;
+    int64_t oldest;
+    enum err e = outbox_count(n, &unsent, &oldest, why);
+    if (e == ERR_OK) e = state_ask(n->db, "SELECT count(*) FROM n_receipt WHERE sent = 0", &receipts, why);
+    if (e == ERR_OK && st->taken.revoked)
+        *out = receipts > 0; /* to confirm what was taken away is all that is left to do */
+    else if (e == ERR_OK)
+        *out = st->taken.more || receipts > 0 || (unsent > 0 && (st->taken.judged > 0 || st->again));
+    return e;
+}
+
+static enum err revoked(struct why *why)
+{
+    (void)why_set(why, ERR_REFUSED,
+                  "The MASH no longer accepts this device. What you sent is kept there for a manager to decide; "
+                  "nothing new reaches this device.");
+    return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
+}
+
+enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt, struct round_result *out,
+                   struct why *why)
+{
+    static const struct round_options usual = {0};
+    const struct round_options *o = opt != NULL ? opt : &usual;
+    unsigned max = o->max_rounds != 0 ? o->max_rounds : EXCHANGE_MAX_ROUNDS;
+    struct round_result r = {0};
+    bool more = true;
+    *out = r;
+    if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
+    enum err e = drops_confirm(n, NULL); /* what an earlier fault left to be done */
+    e = ERR_OK;                          /* a full disk must not keep the news out, and is reported after the answer */
+    for (unsigned i = 0; e == ERR_OK && more && i < max; i++) {
+        struct round_state st = {0};
+        e = round_once(n, via, o, &r, &st, why);
+        if (e == ERR_OK) e = wants_more(n, &st, &more, why);
+    }
+    if (e == ERR_OK && r.revoked) e = revoked(why);
+    *out = r;
+    return e;
+}
+
+enum err node_bundle_export(struct node *n, struct buf *out, struct why *why)
+{
+    struct request req;
+    enum err e = request_ready(n, 0, 0, &req, why);
+    if (e == ERR_OK) {
+        buf_put_bytes(out, buf_bytes(&req.bytes));
+        e = out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory for this file.");
+    }
+    buf_release(&req.bytes);
+    return e;
+}
+
+enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why)
+{
+    struct round_result r = {.bytes_in = answer.n};
+    struct taken taken = {0};
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
+    if (e == ERR_OK) e = take_answer(n, answer, &r, &taken, why);
+    *out = r;
+    return e;
+}

@@ -1,0 +1,121 @@
+/* A node: an encrypted replica at a site, its outbox and its rounds with the hub. What cli/ and tests see. One struct node
+ * is used by one thread; one process has a home open at a time. */
+#ifndef SPOKE_NODE_NODE_H
+#define SPOKE_NODE_NODE_H
+
+#include "base/env.h"
+#include "sync/db.h"
+#include "sync/messages.h"
+
+struct node; /* opaque */
+
+struct node_info {
+    struct identity self;
+    struct identity hub;
+    char hub_name[128];
+    char hub_address[200];
+    char site[64];
+    char agency[64];
+    uint8_t user[16]; /* practitioner id */
+    char user_name[128];
+    uint64_t epoch;
+    uint8_t cursor[CUT_BYTES];
+    int64_t last_contact_ms;  /* hub's last answer taken; 0 never */
+    uint64_t last_request;    /* answered last */
+    bool revoked;             /* the hub said so */
+    uint64_t unsent;          /* envelopes without a verdict */
+    int64_t oldest_unsent_ms; /* 0 none */
+    uint64_t held, waiting;   /* envelopes held or waiting at the hub */
+    uint64_t conflicts;       /* open conflict rows here */
+    uint64_t rows;            /* rows of case tables here */
+    uint64_t receipts_due;    /* receipts not yet sent */
+};
+
+/* --------------------------------------------------------------------------------------------------- life */
+/* First half of enrolment: makes the home (keys, empty replica) and the sealed request for the hub in `out`; may be called
+ * again with the same code after a failure and gives the same keys. hub: identity as fetched from its address, checked here
+ * against the invitation's fingerprint (ERR_REFUSED: somebody else answers there). ERR_EXISTS: already enrolled. */
+MUST_CHECK enum err node_enrol_begin(const struct env *env, const char *home, struct bytes passphrase,
+                                     const struct invitation *code, struct bytes hub_public, const char *user_name,
+                                     struct buf *out, struct why *why);
+/* Second half: take the hub's sealed answer. */
+MUST_CHECK enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase,
+                                      struct bytes answer, struct why *why);
+
+/* ERR_UNINIT (also when enrolment was never finished, with advice), ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
+MUST_CHECK enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase,
+                              struct why *why);
+void node_close(struct node *n);
+MUST_CHECK enum err node_get_info(struct node *n, struct node_info *out, struct why *why);
+struct db *node_db(struct node *n);
+const struct env *node_env(const struct node *n);
+
+/* ------------------------------------------------------------------------------------------------ own edits */
+/* Between begin and commit the caller writes synced case tables through node_db (db_row_put, db_row_set, db_user_sql with
+ * write). Commit captures with the session extension, refuses what no hub could take (a deleted row, a value over 1 MiB or
+ * of the wrong kind, a changed id, case_id or agency, a row without its case: ERR_DENIED, everything rolled back), saves hub
+ * images, signs the envelope into the outbox and writes the audit row, all in the same transaction. An empty edit makes no
+ * envelope (*out_seq = 0). `what` is a short plain phrase for the audit ("shared a case with an agency"), no content. */
+MUST_CHECK enum err node_edit_begin(struct node *n, struct why *why);
+MUST_CHECK enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, struct why *why);
+void node_edit_cancel(struct node *n);
+
+/* --------------------------------------------------------------------------------------------- rounds */
+/* How bytes reach the hub. */
+struct carrier {
+    void *ctx;
+    /* Send a request and stream the answer to sink from byte `from` on (resume: the first `from` bytes are there already).
+     * wait_ms: how long the hub may park it. ERR_UNREACHABLE, ERR_REFUSED (the hub said no, why->text says it), ERR_TAMPERED. */
+    enum err (*exchange)(void *ctx, struct bytes request, uint64_t from, uint64_t wait_ms,
+                         enum err (*sink)(void *sink_ctx, struct bytes piece, struct why *why), void *sink_ctx,
+                         struct why *why);
+};
+struct carrier_http; /* node/carrier_http.c, over libcurl; times out on silence, not on slowness */
+MUST_CHECK enum err carrier_http_new(struct carrier_http **out, const char *address, struct why *why);
+struct carrier carrier_http(struct carrier_http *c);
+/* Public keys and name of the hub at an address (GET /v1/hub): 64 bytes of keys. */
+MUST_CHECK enum err carrier_http_hub(struct carrier_http *c, uint8_t out_public[PUBLIC_BYTES], struct why *why);
+MUST_CHECK enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why);
+void carrier_http_free(struct carrier_http *c);
+
+struct round_options {
+    uint64_t budget;     /* bytes of page content an answer; 0 = default 4 MiB */
+    uint64_t wait_ms;    /* park the last request for so long when there is nothing */
+    unsigned max_rounds; /* 0 = until all is pulled and sent, at most 10,000 */
+};
+struct round_result {
+    uint64_t rounds, rows_in, rows_dropped, sent, applied, merged, held, waits, fault, receipts;
+    uint64_t bytes_out, bytes_in;
+    uint64_t conflicts_new;
+    bool revoked;
+};
+/* Rounds until nothing is left to send, pull or confirm. What was done before an error stays done; *out is filled either
+ * way. ERR_UNREACHABLE: the work is queued. ERR_REFUSED. ERR_FULL: the replica is as it was before the answer. */
+MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt,
+                              struct round_result *out, struct why *why);
+/* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out; import takes an
+ * answer. An answer taken before: ERR_EXISTS, nothing changed; for another node: ERR_REFUSED; not the next one: ERR_FORMAT. */
+MUST_CHECK enum err node_bundle_export(struct node *n, struct buf *out, struct why *why);
+MUST_CHECK enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why);
+
+/* ---------------------------------------------------------------------------------------------- questions */
+/* Every envelope of the outbox, oldest first. */
+struct outbox_item {
+    uint64_t seq;
+    int64_t written_ms;
+    const char *what;   /* the audit phrase */
+    const char *state;  /* unsent, applied, merged, held, waits, fault */
+    const char *reason; /* NULL or the hub's words */
+    bool parked;        /* its case was taken away before it was sent */
+    size_t bytes;
+};
+MUST_CHECK enum err node_outbox(struct node *n,
+                                enum err (*each)(void *ctx, const struct outbox_item *i, struct why *why), void *ctx,
+                                struct why *why);
+/* Check everything here: pages, chain and signatures of the outbox, overlay against tables. ERR_TAMPERED says what. */
+struct verify_result {
+    uint64_t pages, rows, envelopes, pending_rows;
+};
+MUST_CHECK enum err node_verify(struct node *n, struct verify_result *out, struct why *why);
+
+#endif

@@ -1,0 +1,131 @@
+/* The request of a round. Sealed once, kept in the spool with its number and hash in the store, and sent again byte for
+ * byte until its answer was taken: the hub knows a second, different request of the same number for a clone. */
+#include "node/internal.h"
+
+#include "sync/bundle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define REQUEST_ENVELOPES (4u << 20) /* bytes of envelopes a request carries, and always one at least */
+#define REQUEST_BUDGET    (4u << 20) /* bytes of page content asked for by default */
+
+static enum err fill_hello(struct node *n, struct node_hello *h, struct why *why)
+{
+    int64_t oldest = 0, now = env_now(n->env);
+    memcpy(h->hub, n->hub.kid, KID_BYTES);
+    h->epoch = n->epoch;
+    h->schema = RULES_SCHEMA_VERSION;
+    h->clock_ms = now < 0 ? 0 : (uint64_t)now;
+    (void)snprintf(h->software, sizeof h->software, "%s", NODE_SOFTWARE);
+    enum err e = state_number(n->db, "answered", &h->request, why);
+    h->request++;
+    if (e == ERR_OK) e = state_fixed(n->db, "last_answer", h->last_answer, sizeof h->last_answer, why);
+    if (e == ERR_OK) e = state_fixed(n->db, "cursor", h->cursor, sizeof h->cursor, why);
+    if (e == ERR_OK) e = outbox_count(n, &h->unsent, &oldest, why);
+    h->oldest_ms = oldest < 0 ? 0 : (uint64_t)oldest;
+    return e;
+}
+
+static enum err put_receipts(struct node *n, struct bundle_writer *w, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = true;
+    enum err e = db_prepare(n->db, "SELECT item FROM n_receipt ORDER BY request, kind", &s, why);
+    while (e == ERR_OK) {
+        e = db_step(s, &row, why);
+        if (e != ERR_OK || !row) break;
+        e = bundle_put(w, "", db_bytes(s, 0), why);
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err put_envelopes(struct node *n, struct bundle_writer *w, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = true;
+    size_t total = 0;
+    enum err e = db_prepare(n->db, "SELECT item FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &s, why);
+    while (e == ERR_OK) {
+        e = db_step(s, &row, why);
+        if (e != ERR_OK || !row) break;
+        struct bytes item = db_bytes(s, 0);
+        if (total > 0 && total + item.n > REQUEST_ENVELOPES) break; /* the next round's */
+        total += item.n;
+        e = bundle_put(w, n->agency, item, why);
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, struct why *why)
+{
+    struct seal_header h = {.version = 1, .kind = 1};
+    struct bundle_writer *w = NULL;
+    struct buf item;
+    buf_init(&item, 1u << 16);
+    memcpy(h.recipient, n->hub.kid, KID_BYTES);
+    memcpy(h.sender, n->self.pub.kid, KID_BYTES);
+    enum err e = bundle_writer_new(&w, &h, &n->hub, out, hello->binding, why);
+    if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, hello, why);
+    if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
+    if (e == ERR_OK) e = put_receipts(n, w, why);
+    if (e == ERR_OK) e = put_envelopes(n, w, why);
+    if (e == ERR_OK) e = bundle_finish(w, why);
+    bundle_writer_free(w);
+    buf_release(&item);
+    return e;
+}
+
+/* The file first, then its number in the store: a file without a number was never sent and is written over. */
+static enum err store(struct node *n, uint64_t number, struct bytes request, struct why *why)
+{
+    uint8_t hash[HASH_BYTES];
+    const int64_t args[] = {(int64_t)number};
+    hash_blake2b(hash, request);
+    enum err e = spool_drop_answer(n, why);
+    if (e == ERR_OK) e = spool_put_request(n, request, why);
+    if (e == ERR_OK) e = db_begin(n->db, why);
+    if (e != ERR_OK) return e;
+    e = state_set_number(n->db, "pending", number, why);
+    if (e == ERR_OK) e = state_put(n->db, "request_hash", bytes_of(hash, sizeof hash), why);
+    if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
+    if (e == ERR_OK) return db_commit(n->db, why);
+    db_rollback(n->db);
+    return e;
+}
+
+static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct buf *out, struct why *why)
+{
+    struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
+    enum err e = fill_hello(n, &hello, why);
+    if (e == ERR_OK) e = seal(n, &hello, out, why);
+    return e == ERR_OK ? store(n, hello.request, buf_bytes(out), why) : e;
+}
+
+/* Made before and not yet answered. A new one in its place would look like a clone of this device to the hub. */
+static enum err load(struct node *n, struct buf *out, struct why *why)
+{
+    uint8_t want[HASH_BYTES], have[HASH_BYTES];
+    enum err e = state_fixed(n->db, "request_hash", want, sizeof want, why);
+    if (e == ERR_OK) e = spool_get_request(n, out, why);
+    if (e != ERR_OK && e != ERR_NOTFOUND) return e;
+    hash_blake2b(have, buf_bytes(out));
+    if (e == ERR_OK && memcmp(want, have, sizeof want) == 0) return ERR_OK;
+    (void)why_set(why, ERR_TAMPERED,
+                  "The request that waits for the MASH server's answer is missing from this device's spool "
+                  "folder, or was changed there. Your changes are safe in the store.");
+    return why_next(why, ERR_TAMPERED,
+                    "If you carried it as a file, import the answer to that file. Else ask your administrator.");
+}
+
+enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out, struct why *why)
+{
+    uint64_t pending = 0;
+    buf_init(&out->bytes, BUNDLE_MAX);
+    enum err e = state_number(n->db, "pending", &pending, why);
+    out->again = pending != 0;
+    if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, budget, wait_ms, &out->bytes, why);
+    return e;
+}

@@ -1,0 +1,152 @@
+/* Acting upon an answer that was verified whole: drops in a transaction of their own, then everything else in one, then
+ * the spool, the clean-up and the receipts. A crash between any two steps leaves the request pending: its answer is
+ * fetched and taken again, and what was done stands. */
+#include "node/internal.h"
+
+#include "sync/bundle.h"
+
+#include <string.h>
+
+struct take {
+    struct node *n;
+    const struct answer *a;
+    struct round_result counts; /* of this answer */
+    uint64_t judged;            /* envelopes that had no verdict before */
+    bool overlaid;              /* some row here has pending edits */
+    bool asked;                 /* overlaid is known */
+};
+
+static void count_verdict(struct round_result *r, enum verdict v)
+{
+    switch (v) {
+    case VERDICT_APPLIED: r->applied++; return;
+    case VERDICT_MERGED: r->merged++; return;
+    case VERDICT_HELD: r->held++; return;
+    case VERDICT_WAITS: r->waits++; return;
+    case VERDICT_FAULT: r->fault++; return;
+    }
+}
+
+static enum err take_verdict(void *ctx, const struct verdict_item *v, struct why *why)
+{
+    struct take *t = ctx;
+    bool first = false;
+    enum err e = outbox_judge(t->n, v, &first, why);
+    if (e != ERR_OK) return e;
+    t->judged += first;
+    t->counts.sent += first;
+    count_verdict(&t->counts, v->verdict);
+    return ERR_OK;
+}
+
+static bool is_new_conflict(const struct op *op)
+{
+    if (op->kind != OP_INSERT || strcmp(op->table->name, "conflict") != 0) return false;
+    int state = rules_column_index(op->table, bytes_of_str("state"));
+    return state >= 0 && op->new_[state].kind == VALUE_TEXT && bytes_equal(op->new_[state].s, bytes_of_str("open"));
+}
+
+static enum err take_part(struct take *t, struct bytes item, struct why *why)
+{
+    struct changeset_reader r;
+    struct part part;
+    struct op op;
+    bool end = false;
+    enum err e = message_get_part(item, &part, why);
+    if (e == ERR_OK && !t->asked) { /* once all verdicts are in: pages come last */
+        uint64_t images = 0;
+        e = state_ask(t->n->db, "SELECT EXISTS(SELECT 1 FROM n_image)", &images, why);
+        t->overlaid = images != 0;
+        t->asked = true;
+    }
+    if (e != ERR_OK) return e;
+    changeset_reader_init(&r, part.content);
+    while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
+        e = overlay_page(t->n, &op, t->overlaid, why);
+        if (e != ERR_OK) return e;
+        t->counts.rows_in++;
+        t->counts.conflicts_new += is_new_conflict(&op);
+    }
+    return e;
+}
+
+static enum err take_items(struct take *t, struct bytes in, struct why *why)
+{
+    struct bundle_reader *r = NULL;
+    struct seal_header h;
+    struct bytes item;
+    uint8_t binding[32];
+    bool end = false;
+    enum err e = bundle_reader_new(&r, in, &t->n->self, &h, binding, why);
+    while (e == ERR_OK) {
+        e = bundle_next(r, &item, &end, why);
+        if (e != ERR_OK || end) break;
+        if (message_type(item) == MSG_VERDICTS)
+            e = message_get_verdicts(item, &t->n->hub, t->n->self.pub.kid, t->a->hello.request, take_verdict, t, why);
+        else if (message_type(item) == MSG_PART)
+            e = take_part(t, item, why);
+    }
+    bundle_reader_free(r);
+    return e;
+}
+
+static enum err note_answer(struct take *t, struct why *why)
+{
+    struct db *db = t->n->db;
+    const struct hub_hello *h = &t->a->hello;
+    const int64_t request[] = {(int64_t)h->request};
+    int64_t now = env_now(t->n->env);
+    enum err e = state_put(db, "cursor", bytes_of(h->cut, sizeof h->cut), why);
+    if (e == ERR_OK) e = state_put(db, "last_answer", bytes_of(t->a->hash, sizeof t->a->hash), why);
+    if (e == ERR_OK) e = state_set_number(db, "answered", h->request, why);
+    if (e == ERR_OK) e = state_set_number(db, "pending", 0, why);
+    if (e == ERR_OK) e = state_set_number(db, "contact_ms", now < 0 ? 0 : (uint64_t)now, why);
+    if (e == ERR_OK) e = state_set_number(db, "revoked", h->revoked, why);
+    if (e == ERR_OK) e = state_run(db, "DELETE FROM n_receipt WHERE sent = $1", request, 1, why);
+    if (e == ERR_OK) t->counts.receipts = (uint64_t)db_changes(db);
+    return e;
+}
+
+static enum err take_rest(struct take *t, struct bytes in, struct why *why)
+{
+    enum err e = db_begin(t->n->db, why);
+    if (e != ERR_OK) return e;
+    e = take_items(t, in, why);
+    if (e == ERR_OK) e = note_answer(t, why);
+    if (e == ERR_OK) return db_commit(t->n->db, why);
+    db_rollback(t->n->db);
+    return e;
+}
+
+static void add_counts(struct round_result *out, const struct round_result *r)
+{
+    out->rounds++;
+    out->rows_in += r->rows_in;
+    out->sent += r->sent;
+    out->applied += r->applied;
+    out->merged += r->merged;
+    out->held += r->held;
+    out->waits += r->waits;
+    out->fault += r->fault;
+    out->receipts += r->receipts;
+    out->conflicts_new += r->conflicts_new;
+}
+
+enum err take_answer(struct node *n, struct bytes in, struct round_result *out, struct taken *out_taken,
+                     struct why *why)
+{
+    struct answer a;
+    struct take t = {.n = n, .a = &a};
+    enum err e = answer_verify(n, in, &a, why);
+    if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
+    if (e == ERR_OK) e = take_rest(&t, in, why);
+    if (e == ERR_OK) {
+        add_counts(out, &t.counts);
+        out->revoked = a.hello.revoked;
+        *out_taken = (struct taken){.more = a.hello.more, .revoked = a.hello.revoked, .judged = t.judged};
+        e = spool_clear(n, why); /* before any receipt: the answer named the rows */
+    }
+    if (e == ERR_OK) e = drops_confirm(n, why);
+    answer_release(&a);
+    return e;
+}

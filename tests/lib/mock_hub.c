@@ -1,0 +1,459 @@
+#include "tests/lib/mock_hub.h"
+
+#include "sync/bundle.h"
+
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void must(enum err e, const struct why *why)
+{
+    if (e != ERR_OK) print_error("%s: %s\n", err_word(e), why->text);
+    assert_int_equal(e, ERR_OK);
+}
+
+/* ---------------------------------------------------------------------------------------------- the world */
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+    (void)st;
+    (void)flag;
+    (void)ftw;
+    return remove(path);
+}
+
+void mock_world_bare(struct mock_world *w)
+{
+    struct why why = {0};
+    const char *tmp = getenv("TMPDIR");
+    memset(w, 0, sizeof *w);
+    must(secret_start(&why), &why);
+    (void)snprintf(w->dir, sizeof w->dir, "%s/spoke-XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
+    assert_non_null(mkdtemp(w->dir));
+    (void)snprintf(w->home, sizeof w->home, "%s/home", w->dir);
+    w->env = *env_posix();
+    must(identity_generate(&w->hub.id, &why), &why);
+    must(identity_generate(&w->hub.recovery, &why), &why);
+    memset(w->hub.token, 7, sizeof w->hub.token);
+    buf_init(&w->hub.last, BUNDLE_MAX);
+}
+
+void mock_world_new(struct mock_world *w)
+{
+    struct why why = {0};
+    struct invitation code;
+    struct buf request, answer;
+    uint8_t keys[PUBLIC_BYTES];
+    struct bytes pass = bytes_of_str(MOCK_PASSPHRASE);
+    mock_world_bare(w);
+    buf_init(&request, 1u << 20);
+    buf_init(&answer, 1u << 20);
+    mock_hub_invite(&w->hub, &code);
+    mock_hub_public(&w->hub, keys);
+    must(node_enrol_begin(&w->env, w->home, pass, &code, bytes_of(keys, sizeof keys), "Mair Evans", &request, &why),
+         &why);
+    mock_hub_enrol(&w->hub, buf_bytes(&request), &answer);
+    must(node_enrol_finish(&w->env, w->home, pass, buf_bytes(&answer), &why), &why);
+    must(node_open(&w->node, &w->env, w->home, pass, &why), &why);
+    buf_release(&request);
+    buf_release(&answer);
+}
+
+void mock_world_reopen(struct mock_world *w)
+{
+    struct why why = {0};
+    node_close(w->node);
+    w->node = NULL;
+    must(node_open(&w->node, &w->env, w->home, bytes_of_str(MOCK_PASSPHRASE), &why), &why);
+}
+
+void mock_world_free(struct mock_world *w)
+{
+    node_close(w->node);
+    identity_release(&w->hub.id);
+    identity_release(&w->hub.recovery);
+    buf_release(&w->hub.last);
+    mock_request_release(&w->hub.seen);
+    (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void mock_world_path(const struct mock_world *w, const char *name, char out[160])
+{
+    (void)snprintf(out, 160, "%s/%s", w->home, name);
+}
+
+/* ------------------------------------------------------------------------------------------------- the hub */
+void mock_request_release(struct mock_request *r)
+{
+    buf_release(&r->contents);
+}
+
+void mock_hub_public(const struct mock_hub *h, uint8_t out[PUBLIC_BYTES])
+{
+    identity_to_bytes(&h->id.pub, out);
+}
+
+void mock_hub_invite(struct mock_hub *h, struct invitation *out)
+{
+    memset(out, 0, sizeof *out);
+    identity_fingerprint(&h->id.pub, out->fingerprint);
+    memcpy(out->token, h->token, sizeof out->token);
+    (void)snprintf(out->address, sizeof out->address, "http://127.0.0.1:1");
+}
+
+/* The items of a bundle made for us. */
+static struct bundle_reader *open_bundle(struct mock_hub *h, struct bytes in, uint8_t binding[32])
+{
+    struct bundle_reader *r = NULL;
+    struct seal_header header;
+    struct why why = {0};
+    must(bundle_reader_new(&r, in, &h->id, &header, binding, &why), &why);
+    return r;
+}
+
+void mock_hub_enrol(struct mock_hub *h, struct bytes request, struct buf *out)
+{
+    struct why why = {0};
+    struct enrol_request m;
+    struct enrol_answer a = {.epoch = 1, .clock_ms = 1};
+    struct seal_header header = {.version = 1, .kind = 4};
+    struct bundle_writer *w = NULL;
+    struct bytes item;
+    struct buf b;
+    bool end = false;
+    uint8_t binding[32];
+    struct bundle_reader *r = open_bundle(h, request, binding);
+    must(bundle_next(r, &item, &end, &why), &why);
+    must(message_get_enrol(item, &m, &h->node, &why), &why);
+    assert_memory_equal(m.binding, binding, 32);
+    assert_memory_equal(m.token, h->token, 16);
+    bundle_reader_free(r);
+    memcpy(a.node, h->node.kid, KID_BYTES);
+    hash_blake2b(a.token_hash, bytes_of(m.token, sizeof m.token));
+    (void)snprintf(a.hub_name, sizeof a.hub_name, "Powys MASH");
+    (void)snprintf(a.site, sizeof a.site, "llanidloes");
+    (void)snprintf(a.agency, sizeof a.agency, "health");
+    memset(a.user, 3, sizeof a.user);
+    memcpy(a.recovery_pk, h->recovery.pub.box_pk, 32);
+    memcpy(header.recipient, h->node.kid, KID_BYTES);
+    memcpy(header.sender, h->id.pub.kid, KID_BYTES);
+    buf_init(&b, 1u << 20);
+    must(bundle_writer_new(&w, &header, &h->node, out, a.binding, &why), &why);
+    must(message_put_enrolled(&b, &h->id, &a, &why), &why);
+    must(bundle_put(w, "", buf_bytes(&b), &why), &why);
+    must(bundle_finish(w, &why), &why);
+    bundle_writer_free(w);
+    buf_release(&b);
+}
+
+static void read_envelope(struct mock_hub *h, struct bytes item, struct mock_request *out)
+{
+    struct why why = {0};
+    static struct part parts[ENVELOPE_MAX_PARTS];
+    struct envelope env;
+    struct bytes cose;
+    size_t n = 0;
+    must(message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, &why), &why);
+    must(envelope_verify(cose, &h->node, &env, &why), &why);
+    assert_int_equal(env.n_parts, n);
+    for (size_t i = 0; i < n; i++) {
+        if (n <= 8) /* looking a commitment up costs its place in the list */
+            must(envelope_check_part(&env, i, &parts[i], &why), &why);
+        buf_put_bytes(&out->contents, parts[i].content);
+    }
+    assert_true(out->n_envelopes < MOCK_MAX);
+    out->seqs[out->n_envelopes++] = env.h.seq;
+}
+
+void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request *out)
+{
+    struct why why = {0};
+    struct bytes item, cose;
+    uint8_t binding[32];
+    bool end = false;
+    struct bundle_reader *r = open_bundle(h, request, binding);
+    memset(out, 0, sizeof *out);
+    buf_init(&out->contents, BUNDLE_MAX);
+    hash_blake2b(out->hash, request);
+    must(bundle_next(r, &item, &end, &why), &why);
+    must(message_get_node_hello(item, &h->node, &out->hello, &why), &why);
+    assert_memory_equal(out->hello.binding, binding, 32);
+    for (;;) {
+        must(bundle_next(r, &item, &end, &why), &why);
+        if (end) break;
+        if (message_type(item) == MSG_RECEIPT)
+            must(message_get_receipt(item, &h->node, &out->receipts[out->n_receipts++], &cose, &why), &why);
+        else
+            read_envelope(h, item, out);
+    }
+    bundle_reader_free(r);
+}
+
+void mock_answer_begin(struct mock_answer *a, const struct mock_hub *h, const struct mock_request *r)
+{
+    memset(a, 0, sizeof *a);
+    memcpy(a->hello.node, h->node.kid, KID_BYTES);
+    memcpy(a->hello.request_hash, r->hash, HASH_BYTES);
+    memcpy(a->hello.cut, r->hello.cursor, CUT_BYTES);
+    a->hello.epoch = 1;
+    a->hello.request = r->hello.request;
+    a->hello.clock_ms = 1;
+    memcpy(a->page.node, h->node.kid, KID_BYTES);
+    memcpy(a->page.from_cut, r->hello.cursor, CUT_BYTES);
+    a->page.epoch = 1;
+    a->page.schema = RULES_SCHEMA_VERSION;
+    a->recipient = h->node;
+    buf_init(&a->patchset, CHANGESET_MAX_BYTES);
+    changeset_writer_init(&a->writer, &a->patchset, true);
+}
+
+void mock_answer_verdict(struct mock_answer *a, uint64_t seq, enum verdict v, const char *reason)
+{
+    assert_true(a->n_verdicts < MOCK_MAX);
+    a->verdicts[a->n_verdicts++] = (struct verdict_item){.seq = seq, .verdict = v, .reason = bytes_of_str(reason)};
+}
+
+void mock_answer_drop(struct mock_answer *a, const char *table, const uint8_t id[16])
+{
+    assert_true(a->n_drops < MOCK_MAX);
+    struct drop_item *d = &a->drops[a->n_drops++];
+    d->table_index = rules_table_index(bytes_of_str(table));
+    assert_true(d->table_index >= 0);
+    memcpy(d->id, id, 16);
+    a->hello.drops++;
+}
+
+void mock_answer_op(struct mock_answer *a, enum op_kind kind, const struct row *row)
+{
+    struct op op = {
+        .kind = kind, .table = row->table, .table_index = rules_table_index(bytes_of_str(row->table->name))};
+    memcpy(op.new_, row->v, sizeof op.new_);
+    op.old[0] = row->v[0];
+    changeset_put(&a->writer, &op);
+    assert_int_equal(a->patchset.err, ERR_OK);
+    if (!a->with_page) {
+        a->with_page = true;
+        a->page.to_cut[0] = (uint8_t)(a->hello.request + 1);
+        a->page.to_cut[1] = 0xcc;
+        memcpy(a->hello.cut, a->page.to_cut, CUT_BYTES);
+    }
+}
+
+static void put(struct bundle_writer *w, struct buf *item)
+{
+    struct why why = {0};
+    assert_int_equal(item->err, ERR_OK);
+    must(bundle_put(w, "", buf_bytes(item), &why), &why);
+    buf_reset(item);
+}
+
+static void put_page(struct mock_answer *a, const struct mock_hub *h, struct bundle_writer *w, struct buf *item)
+{
+    struct why why = {0};
+    struct part part = {.content = buf_bytes(&a->patchset)};
+    struct buf cose;
+    buf_init(&cose, COSE_MAX);
+    memset(part.salt, 9, sizeof part.salt);
+    must(page_sign(&h->id, &a->page, &part, 1, &cose, &why), &why);
+    message_put_page(item, buf_bytes(&cose), 1);
+    put(w, item);
+    if (a->swap_content) part.content.n--;
+    message_put_part(item, &part);
+    put(w, item);
+    buf_release(&cose);
+}
+
+void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct buf *out)
+{
+    struct why why = {0};
+    struct seal_header header = {.version = 1, .kind = 2};
+    struct bundle_writer *w = NULL;
+    struct buf item;
+    buf_init(&item, BUNDLE_MAX_ITEM);
+    memcpy(header.recipient, a->recipient.kid, KID_BYTES);
+    memcpy(header.sender, h->id.pub.kid, KID_BYTES);
+    must(bundle_writer_new(&w, &header, &a->recipient, out, a->hello.binding, &why), &why);
+    if (a->wrong_binding) a->hello.binding[0] ^= 1;
+    must(message_put_hub_hello(&item, &h->id, &a->hello, &why), &why);
+    put(w, &item);
+    if (a->n_verdicts > 0) {
+        must(message_put_verdicts(&item, &h->id, a->hello.node, a->hello.request, a->verdicts, a->n_verdicts, &why),
+             &why);
+        put(w, &item);
+    }
+    if (a->n_drops > 0) {
+        must(message_put_drops(&item, &h->id, a->hello.node, a->hello.request, a->drops, a->n_drops, &why), &why);
+        put(w, &item);
+    }
+    if (a->with_page) put_page(a, h, w, &item);
+    must(bundle_finish(w, &why), &why);
+    bundle_writer_free(w);
+    buf_release(&item);
+    buf_release(&a->patchset);
+}
+
+/* --------------------------------------------------------------------------------------------- the carrier */
+/* A new request is read and answered; a known one gets the same answer again, as the real hub gives it. */
+static void answer_request(struct mock_hub *h, struct bytes request)
+{
+    struct mock_answer a;
+    uint8_t hash[HASH_BYTES];
+    hash_blake2b(hash, request);
+    if (memcmp(hash, h->last_hash, sizeof hash) == 0) return;
+    mock_request_release(&h->seen);
+    mock_hub_read(h, request, &h->seen);
+    mock_answer_begin(&a, h, &h->seen);
+    if (h->script != NULL) {
+        h->script(h, &h->seen, &a, h->script_ctx);
+    } else {
+        for (size_t i = 0; i < h->seen.n_envelopes; i++) mock_answer_verdict(&a, h->seen.seqs[i], VERDICT_APPLIED, "");
+    }
+    buf_reset(&h->last);
+    mock_answer_seal(&a, h, &h->last);
+    memcpy(h->last_hash, hash, sizeof hash);
+}
+
+static enum err exchange(void *ctx, struct bytes request, uint64_t from, uint64_t wait_ms,
+                         enum err (*sink)(void *sink_ctx, struct bytes piece, struct why *why), void *sink_ctx,
+                         struct why *why)
+{
+    struct mock_hub *h = ctx;
+    (void)wait_ms;
+    h->from = from;
+    h->exchanges++;
+    if (h->down) return why_set(why, ERR_UNREACHABLE, "nobody there");
+    answer_request(h, request);
+    size_t end = h->break_after != 0 && h->break_after < h->last.len ? h->break_after : h->last.len;
+    for (size_t at = (size_t)from; at < end; at += 700) {
+        size_t n = end - at < 700 ? end - at : 700;
+        enum err e = sink(sink_ctx, bytes_of(h->last.data + at, n), why);
+        if (e != ERR_OK) return e;
+    }
+    return end < h->last.len ? why_set(why, ERR_UNREACHABLE, "the link broke") : ERR_OK;
+}
+
+struct carrier mock_hub_carrier(struct mock_hub *h)
+{
+    return (struct carrier){.ctx = h, .exchange = exchange};
+}
+
+/* ---------------------------------------------------------------------------------------------------- rows */
+void mock_id(uint8_t out[16], unsigned n)
+{
+    static const uint8_t base[16] = {0xfa, 0xce, 0x01, 0x93, 0x11, 0x22, 0x70, 0x44,
+                                     0x8d, 0x66, 0x5a, 0x88, 0x99, 0xab, 0,    0};
+    memcpy(out, base, 16);
+    out[14] = (uint8_t)(n >> 8);
+    out[15] = (uint8_t)n;
+}
+
+static const struct table_rule *table_of(const char *name)
+{
+    int i = rules_table_index(bytes_of_str(name));
+    assert_true(i >= 0);
+    return rules_table((size_t)i);
+}
+
+static size_t column_of(const struct table_rule *t, const char *name)
+{
+    int i = rules_column_index(t, bytes_of_str(name));
+    assert_true(i >= 0);
+    return (size_t)i;
+}
+
+static struct row blank(const char *table, const uint8_t id[16], const uint8_t case_id[16])
+{
+    struct row r = {.table = table_of(table)};
+    for (size_t i = 0; i < r.table->n_columns; i++) r.v[i] = value_null();
+    r.v[0] = value_id(id);
+    r.v[1] = value_id(case_id);
+    r.v[2] = value_str("health");
+    return r;
+}
+
+struct row mock_case(const uint8_t id[16])
+{
+    return blank("case_file", id, id);
+}
+
+struct row mock_person(const uint8_t id[16], const uint8_t case_id[16], const char *family_name)
+{
+    struct row r = blank("person", id, case_id);
+    r.v[column_of(r.table, "family_name")] = value_str(family_name);
+    return r;
+}
+
+struct row mock_change(const char *table, const uint8_t id[16], const char *column, const char *text)
+{
+    struct row r = {.table = table_of(table)};
+    r.v[0] = value_id(id);
+    r.v[column_of(r.table, column)] = value_str(text);
+    return r;
+}
+
+uint64_t mock_put(struct node *n, const struct row *rows, size_t n_rows)
+{
+    struct why why = {0};
+    uint64_t seq = 0;
+    must(node_edit_begin(n, &why), &why);
+    for (size_t i = 0; i < n_rows; i++) must(db_row_put(node_db(n), &rows[i], &why), &why);
+    must(node_edit_commit(n, "put rows", &seq, &why), &why);
+    return seq;
+}
+
+uint64_t mock_set(struct node *n, const char *table, const uint8_t id[16], const char *column, const char *text)
+{
+    struct why why = {0};
+    uint64_t seq = 0;
+    const struct table_rule *t = table_of(table);
+    must(node_edit_begin(n, &why), &why);
+    must(db_row_set(node_db(n), t, id, column_of(t, column), value_str(text), &why), &why);
+    must(node_edit_commit(n, "changed a row", &seq, &why), &why);
+    return seq;
+}
+
+void mock_get(struct node *n, const char *table, const uint8_t id[16], const char *column, char out[128])
+{
+    struct why why = {0};
+    struct buf store;
+    struct row row;
+    bool found = false;
+    const struct table_rule *t = table_of(table);
+    buf_init(&store, 8u << 20);
+    must(db_row_get(node_db(n), t, id, &store, &row, &found, &why), &why);
+    (void)snprintf(out, 128, "-");
+    if (found) {
+        struct value v = row.v[column_of(t, column)];
+        (void)snprintf(out, 128, "%.*s", v.kind == VALUE_TEXT ? (int)v.s.n : 0,
+                       v.kind == VALUE_TEXT ? (const char *)v.s.p : "");
+    }
+    buf_release(&store);
+}
+
+int64_t mock_ask(struct node *n, const char *sql)
+{
+    struct why why = {0};
+    struct stmt *s = NULL;
+    bool row = false;
+    must(db_prepare(node_db(n), sql, &s, &why), &why);
+    must(db_step(s, &row, &why), &why);
+    int64_t v = row ? db_int(s, 0) : 0;
+    db_done(s);
+    return v;
+}
+
+struct round_result mock_sync(struct mock_world *w, enum err want)
+{
+    struct why why = {0};
+    struct round_result r;
+    struct carrier via = mock_hub_carrier(&w->hub);
+    enum err e = node_sync(w->node, &via, NULL, &r, &why);
+    if (e != want) print_error("%s: %s\n", err_word(e), why.text);
+    assert_int_equal(e, want);
+    return r;
+}
