@@ -118,7 +118,7 @@ enum err drops_take(struct hub *h, const struct hub_node *n, uint64_t request, s
     return e;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- receipts */
+/* -------------------------------------------------------------------------------------------------------- receipts */
 
 static enum err check(struct hub *h, const struct hub_node *n, const struct receipt *r, struct why *why)
 {

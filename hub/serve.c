@@ -129,7 +129,8 @@ out:
     return e;
 }
 
-/* Go on with the series that `from` stands in; where nothing is left of it, or there is none, begin a new one up to now. */
+/* Go on with the series that `from` stands in; where nothing is left of it, or there is none, begin a new one up to
+ * now. */
 static enum err fill_series(struct page *p, const struct cut *from, int64_t version, struct cut *to, struct why *why)
 {
     struct span span = {.base = from->lo, .start = from->pos, .exhausted = true};

@@ -25,8 +25,8 @@ MUST_CHECK enum err serve_collect(struct hub *h, int64_t site_no, int64_t base, 
                                   struct why *why);
 
 enum serve_how { SERVE_NOTHING, SERVE_ROW, SERVE_COLUMNS };
-/* The whole row, unless the site has seen it without a break since the base; then the columns that changed since, if any:
- * out_columns[i] says whether column i goes. */
+/* The whole row, unless the site has seen it without a break since the base; then the columns that changed since, if
+ * any: out_columns[i] says whether column i goes. */
 MUST_CHECK enum err serve_how(struct hub *h, int64_t site_no, const struct serve_row *r, int64_t base,
                               enum serve_how *out, bool out_columns[RULES_MAX_COLUMNS], struct why *why);
 
@@ -50,7 +50,8 @@ MUST_CHECK enum err page_init(struct page *p, struct hub *h, int64_t site_no, ui
 void page_release(struct page *p);
 /* *out_full: it did not fit; the page is as it was. The first row always fits. */
 MUST_CHECK enum err page_add(struct page *p, const struct serve_row *r, int64_t base, bool *out_full, struct why *why);
-/* The parts, grouped: content appended to *content; origin and length of each in *out_parts (page_parts_free), with fresh salts. */
+/* The parts, grouped: content appended to *content; origin and length of each in *out_parts, with
+ * fresh salts. */
 struct page_part {
     struct bytes origin; /* agency; borrowed from the page */
     struct part part;    /* content borrowed from *content */

@@ -44,7 +44,8 @@ static enum err take_row(struct stmt *q, int64_t seat_version, struct serve_list
     return ERR_OK;
 }
 
-/* A node that has nothing yet: rows in their order, so that a large first copy does not look at every row for each page. */
+/* A node that has nothing yet: rows in their order, so that a large first copy does not look at every row for each
+ * page. */
 static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
 {
     struct stmt *q;

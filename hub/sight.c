@@ -27,6 +27,8 @@ void sight_free(struct sight *s)
 void sight_forget(struct hub *h)
 {
     struct sight *s = h->sight;
+    if (s == NULL)
+        return;
     s->open = s->all = s->channels_known = false;
     s->n_rows = s->n_cases = s->n_named = s->n_seats = s->n_nodes = 0;
 }
@@ -125,7 +127,8 @@ static struct value column(const struct row *r, const char *name)
     return at < 0 ? value_none() : r->v[at];
 }
 
-/* The two people whose values met in a conflict may have written nothing else in the case: their agencies have a voice. */
+/* The two people whose values met in a conflict may have written nothing else in the case: their agencies have a
+ * voice. */
 static enum err add_author_voice(struct hub *h, const struct sight_row *r, const uint8_t case_id[16],
                                  struct value person, struct why *why)
 {

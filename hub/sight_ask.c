@@ -120,7 +120,7 @@ enum err sight_mask(struct hub *h, int64_t row_no, int64_t version, int64_t *out
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------ since when, without a break */
+/* ------------------------------------------------------------------------------------- since when, without a break */
 
 /* One of the two histories, newest first. Before its first entry a mask is 0. */
 struct history {

@@ -1,5 +1,5 @@
-/* Orders to forget, written where sight is lost. Rule 4: for every node that could hold the row, and for no other, because
- * an order names the row and would tell a node that never had it that there is one. */
+/* Orders to forget, written where sight is lost. Rule 4: for every node that could hold the row, and for no other,
+ * because an order names the row and would tell a node that never had it that there is one. */
 #include "hub/sight_internal.h"
 
 #include <string.h>
@@ -37,8 +37,8 @@ static enum err load_nodes(struct hub *h, int64_t site_no, struct why *why)
     return e;
 }
 
-/* Was a page that covered this row made for the node at `since` or later? An answer counts as received the moment it may
- * have left. */
+/* Was a page that covered this row made for the node at `since` or later? An answer counts as received the moment it
+ * may have left. */
 static enum err was_served(struct hub *h, int64_t node_no, int64_t row_no, int64_t since, bool *out, struct why *why)
 {
     struct stmt *q;

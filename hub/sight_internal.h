@@ -77,14 +77,15 @@ int sight_row_order(const void *a, const void *b);
 /* Room for one more element. */
 MUST_CHECK enum err sight_grow(void *array, size_t *cap, size_t n, size_t size, struct why *why);
 
-/* sight_mask.c: what the views say, as masks. A channel that nobody can hold (an agency that the hub does not know) has no
- * bit and is left out. */
+/* sight_mask.c: what the views say, as masks. A channel that nobody can hold (an agency that the hub does not know)
+ * has no bit and is left out. */
 MUST_CHECK enum err sight_mask_row(struct hub *h, struct sight_row *r, struct why *why); /* fills new_mask */
 /* new_mask of n rows of one case, sorted by table and id (sight_row_order). */
 MUST_CHECK enum err sight_mask_case(struct hub *h, int64_t case_no, struct sight_row *rows, size_t n, struct why *why);
 /* Fills h->sight->seats: those kept (old) and what the views say (new). */
 MUST_CHECK enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why);
-/* Bit of a channel; -1: none. Gives a bit to a scheme or a known agency that has none yet; ERR_LIMIT when all are given. */
+/* Bit of a channel; -1: none. Gives a bit to a scheme or a known agency that has none yet; ERR_LIMIT when all are
+ * given. */
 MUST_CHECK enum err sight_channel_bit(struct hub *h, struct bytes name, int *out_bit, struct why *why);
 
 /* Every row of a case into h->sight->work, sorted. */

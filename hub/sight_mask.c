@@ -38,8 +38,8 @@ static int known_bit(const struct sight *s, struct bytes name)
     return -1;
 }
 
-/* Words in rows name agencies freely (to_agency, member). Only those that the hub knows, and the schemes of policy.sql, may
- * use up bits: else one partner could exhaust them for everybody. */
+/* Words in rows name agencies freely (to_agency, member). Only those that the hub knows, and the schemes of
+ * policy.sql, may use up bits: else one partner could exhaust them for everybody. */
 static enum err may_have_bit(struct hub *h, struct bytes name, bool *out, struct why *why)
 {
     static const char agency[] = "agency:", scheme[] = "scheme:";

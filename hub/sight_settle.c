@@ -48,7 +48,7 @@ static size_t merge_cases(struct sight_case *cases, size_t n)
     return kept;
 }
 
-/* -------------------------------------------------------------------------------------------- which rows to ask about */
+/* ----------------------------------------------------------------------------------------- which rows to ask about */
 
 static enum err add_work(struct hub *h, const struct sight_row *r, struct why *why)
 {
@@ -168,7 +168,7 @@ static enum err gather(struct hub *h, const struct sight_case *c, const struct s
     return e == ERR_OK && !c->all ? follow_conflicts(h, why) : e;
 }
 
-/* ----------------------------------------------------------------------------------------------- what was lost to whom */
+/* ------------------------------------------------------------------------------------------- what was lost to whom */
 
 static bool lost_bits(int64_t old, int64_t new_)
 {

@@ -38,17 +38,17 @@ void hub_fixture_sql(struct hub_fixture *f, const char *sql);
 void hub_fixture_agency(struct hub_fixture *f, const char *code, const char *kind);
 void hub_fixture_site(struct hub_fixture *f, const char *code, const char *agency, const char *kind, const char *area);
 struct id hub_fixture_id(struct hub_fixture *f);
-/* "column", "value", …, NULL: text columns as they are, "#n" an integer, "@" followed by 32 hex digits an id. A case_file
- * with case zero becomes its own case. */
+/* "column", "value", …, NULL: text columns as they are, "#n" an integer, "@" followed by 32 hex digits an id. A
+ * case_file with case zero becomes its own case. */
 struct id hub_fixture_row(struct hub_fixture *f, const char *table, struct id case_id, const char *agency, ...);
 struct id hub_fixture_row_by(struct hub_fixture *f, const struct actor *by, struct id id, const char *table,
                              struct id case_id, const char *agency, const char *const *pairs);
 void hub_fixture_set(struct hub_fixture *f, const char *table, struct id id, const char *column, const char *value);
 const char *hub_fixture_hex(struct id id, char out[34]); /* "@…" for pairs */
 
-/* A small town, in a step of its own. Agencies council (social_care), health, police, school (education). Sites: mash
- * (council, covers all), office (council, partner, all), gp and ward (health, north), far (health, south), station (police,
- * all), class (school, north), night (council, out of hours, all). */
+/* A small town, in a step of its own. Agencies council (social_care), health, police, school (education). Sites:
+ * mash (council, covers all), office (council, partner, all), gp and ward (health, north), far (health, south),
+ * station (police, all), class (school, north), night (council, out of hours, all). */
 void hub_fixture_town(struct hub_fixture *f);
 /* A case in the north, led by the council, status new; within a step. */
 struct id hub_fixture_case(struct hub_fixture *f);
@@ -83,8 +83,8 @@ struct fixture_node {
 /* Enrols: outside a transaction. */
 struct fixture_node *hub_fixture_node(struct hub_fixture *f, const char *site);
 void hub_fixture_node_free(struct fixture_node *n);
-/* The hub makes an answer (drops, then a page), which waits at the node. Asserts that each row sent is one that the site
- * may see, by mask and by view. Only when none waits. */
+/* The hub makes an answer (drops, then a page), which waits at the node. Asserts that each row sent is one that the
+ * site may see, by mask and by view. Only when none waits. */
 void hub_fixture_ask(struct hub_fixture *f, struct fixture_node *n, uint64_t budget);
 /* The node takes it: verifies, drops first, then pages, then the cursor. */
 void hub_fixture_take(struct hub_fixture *f, struct fixture_node *n);

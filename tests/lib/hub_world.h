@@ -1,5 +1,5 @@
-/* A world of agencies, sites, people and cases in plain C, and who may see what in it by the matrix of the design. Written
- * apart from hub/policy.sql, so that the two can be held against each other. */
+/* A world of agencies, sites, people and cases in plain C, and who may see what in it by the matrix of the design.
+ * Written apart from hub/policy.sql, so that the two can be held against each other. */
 #ifndef SPOKE_TESTS_LIB_HUB_WORLD_H
 #define SPOKE_TESTS_LIB_HUB_WORLD_H
 
@@ -78,8 +78,8 @@ struct world {
 };
 
 void world_new(struct world *w, struct hub_fixture *f);
-/* A few random changes, within a step. `author`: the agency of the node that makes them, or -1. Returns the row that was
- * put or changed last, or -1. */
+/* A few random changes, within a step. `author`: the agency of the node that makes them, or -1. Returns the row that
+ * was put or changed last, or -1. */
 int world_change(struct world *w, int author);
 int world_new_row(struct world *w, int author); /* -1: no case yet, or full */
 void world_change_row(struct world *w, int at);

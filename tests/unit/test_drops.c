@@ -230,7 +230,8 @@ static void drops_reach_an_author_at_once_when_its_site_may_not_see_the_row(void
     hub_fixture_node_free(gp);
 }
 
-/* A row that the node wrote and was never served is still held there: named is enough, until it was told to forget it. */
+/* A row that the node wrote and was never served is still held there: named is enough, until it was told to forget
+ * it. */
 static void drops_reach_what_a_node_wrote_but_was_never_served(void **state)
 {
     struct play *p = *state;

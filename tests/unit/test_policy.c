@@ -1,5 +1,5 @@
-/* The views of hub/policy.sql by themselves: nothing forgotten, and no question that looks at every case. What they mean is
- * held against the matrix in test_sight_world. */
+/* The views of hub/policy.sql by themselves: nothing forgotten, and no question that looks at every case. What they
+ * mean is held against the matrix in test_sight_world. */
 #include "tests/lib/hub_fixture.h"
 
 #include <setjmp.h>

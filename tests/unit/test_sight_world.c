@@ -1,6 +1,6 @@
 /* Random worlds against the oracle of tests/lib/hub_world_oracle.c: after each step every site sees exactly what the
- * matrix says, and nodes in random order of contact, with answers lost and pages cut short, hold exactly that in the end.
- * SPOKE_SEED and SPOKE_SEEDS choose which and how many worlds. */
+ * matrix says, and nodes in random order of contact, with answers lost and pages cut short, hold exactly that in the
+ * end. SPOKE_SEED and SPOKE_SEEDS choose which and how many worlds. */
 #include "tests/lib/hub_world.h"
 
 #include <setjmp.h>
@@ -62,7 +62,8 @@ static uint64_t budget(struct hub_fixture *f)
     return hub_fixture_random(f, 2) == 0 ? 1 << 20 : 1 + hub_fixture_random(f, 3000);
 }
 
-/* A node's contact: it takes what waits; then asks; the answer may be lost on the way, and is then told again next time. */
+/* A node's contact: it takes what waits; then asks; the answer may be lost on the way, and is then told again next
+ * time. */
 static void contact(struct play *p)
 {
     struct hub_fixture *f = p->w.f;
