@@ -125,9 +125,12 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
     if (t->err != ERR_OK) return t->err;
     if (rc == CURLE_OUT_OF_MEMORY)
         return why_set(why, ERR_NOMEM, "There is not enough memory to reach the MASH server.");
-    if (rc != CURLE_OK || status == 0 || status >= 500) {
-        (void)why_set(why, ERR_UNREACHABLE, "The MASH server could not be reached (%s).",
-                      rc != CURLE_OK ? curl_easy_strerror(rc) : "it has a fault of its own");
+    if (rc == CURLE_OK && status >= 500) {
+        (void)why_set(why, ERR_UNREACHABLE, "The MASH server answers, but cannot take anything in just now.");
+        return why_next(why, ERR_UNREACHABLE, "Try again later; if it stays so, tell the hub's administrator.");
+    }
+    if (rc != CURLE_OK || status == 0) {
+        (void)why_set(why, ERR_UNREACHABLE, "The MASH server could not be reached (%s).", curl_easy_strerror(rc));
         return why_next(why, ERR_UNREACHABLE, "Check the connection and try again later.");
     }
     if (status == 200 || status == 206) return ERR_OK;

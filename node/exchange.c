@@ -26,18 +26,18 @@ static enum err spool_piece(void *ctx, struct bytes piece, struct why *why)
     return e;
 }
 
-/* Nothing is lost, and how much waits: the one thing a person wants to know now. */
+/* After what the carrier says: nothing is lost, and how much waits, the one thing a person wants to know now. */
 static enum err unreachable(struct node *n, struct why *why)
 {
+    struct why said = {0};
     uint64_t unsent = 0;
     int64_t oldest;
+    if (why != NULL) said = *why;
     if (outbox_count(n, &unsent, &oldest, NULL) != ERR_OK) unsent = 0;
-    (void)why_set(why, ERR_UNREACHABLE,
-                  "The MASH server could not be reached. Nothing is lost: %" PRIu64 " %s here and %s with the "
-                  "next contact.",
-                  unsent, unsent == 1 ? "change waits" : "changes wait", unsent == 1 ? "goes" : "go");
-    return why_next(why, ERR_UNREACHABLE,
-                    "Try again later, or carry the changes on a USB stick (spoke bundle export).");
+    (void)why_set(why, ERR_UNREACHABLE, "%.200s%sNothing is lost: %" PRIu64 " %s here and %s with the next contact.",
+                  said.text, said.text[0] != '\0' ? " " : "", unsent, unsent == 1 ? "change waits" : "changes wait",
+                  unsent == 1 ? "goes" : "go");
+    return why_next(why, ERR_UNREACHABLE, "Try again later, or carry the changes on a USB stick (spoke bundle export).");
 }
 
 /* Fetch from where the last try broke off. Only a broken link leaves the pieces in the spool. */
