@@ -181,8 +181,17 @@ static void default_home(struct cli *c)
         snprintf(c->home, sizeof c->home, "%s/.local/share/spoke", u != NULL ? u : "");
 }
 
-static void print_error(const struct cli *c, enum err e, const struct why *why)
+/* Some of the words come from the other end of a network: nothing in them may steer the terminal. */
+static void tame(char *s)
 {
+    for (; *s != '\0'; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = ' ';
+}
+
+static void print_error(const struct cli *c, enum err e, struct why *why)
+{
+    tame(why->text);
+    tame(why->next);
     const char *text = why->text[0] != '\0' ? why->text : "The command failed.";
     if (!c->json) {
         fprintf(stderr, "%s: %s\n", c->program->name, text);
