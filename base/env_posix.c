@@ -140,6 +140,9 @@ static enum err posix_write_file(void *ctx, const char *path, struct bytes conte
     int n = snprintf(tmp, sizeof tmp, "%s.tmp-XXXXXX", path);
     if (n < 0 || (size_t)n >= sizeof tmp) return why_set(why, ERR_LIMIT, "a file path is too long for this system");
     enum err err = ERR_OK;
+    struct stat there;
+    if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) /* the rename would put a file in a device's place */
+        return why_set(why, ERR_IO, "%s is there already and no ordinary file; nothing was written", path);
     int fd = mkostemp(tmp, O_CLOEXEC); /* creates 0600 */
     if (fd < 0) {
         /* a missing directory is no ERR_NOTFOUND of the file that is to be made */

@@ -21,6 +21,7 @@ struct exchange {
     struct MHD_Connection *conn;  /* MHD's */
     struct buf body;              /* received so far */
     uint64_t range_from;          /* http_request.range_from */
+    uint64_t wait_s;              /* http_request.wait_s */
     size_t excess;                /* bytes received beyond max_body and thrown away */
     bool early;                   /* answered before its body came */
     bool parked;                  /* L: suspended and in httpd.parked */
@@ -202,6 +203,16 @@ static uint64_t range_of(struct MHD_Connection *conn)
     return strcmp(s, "-") == 0 ? from : 0;
 }
 
+/* "wait=N" and nothing else: the only preference that our client states (RFC 7240 §2 lets a server ignore any). */
+static uint64_t wait_of(struct MHD_Connection *conn)
+{
+    const char *s = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Prefer");
+    if (s == NULL || strncmp(s, "wait=", 5) != 0 || s[5] < '0' || s[5] > '9' || strlen(s) > 5 + 9) return 0;
+    char *end = NULL;
+    unsigned long n = strtoul(s + 5, &end, 10);
+    return *end == '\0' ? n : 0;
+}
+
 /* Does the request announce more than max_body? MHD has refused a Content-Length that is no number. */
 static bool announces_too_much(const struct httpd *h, struct MHD_Connection *conn)
 {
@@ -220,6 +231,7 @@ static enum MHD_Result begin(struct httpd *h, struct MHD_Connection *conn, void 
     e->server = h;
     e->conn = conn;
     e->range_from = range_of(conn);
+    e->wait_s = wait_of(conn);
     buf_init(&e->body, h->opt.max_body);
     (void)pthread_mutex_lock(&h->lock);
     h->active++;
@@ -251,8 +263,11 @@ static enum MHD_Result receive(struct exchange *e, const char *data, size_t n)
 static bool hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply)
 {
     struct httpd *h = e->server;
-    struct http_request req = {
-        .method = method, .path = path, .body = buf_bytes(&e->body), .range_from = e->range_from};
+    struct http_request req = {.method = method,
+                               .path = path,
+                               .body = buf_bytes(&e->body),
+                               .range_from = e->range_from,
+                               .wait_s = e->wait_s};
     for (;;) {
         *reply = (struct http_reply){0};
         buf_init(&reply->body, SIZE_MAX / 2);

@@ -14,6 +14,7 @@ struct http_request {
     const char *path;    /* decoded path, no query */
     struct bytes body;   /* whole body, at most max_body */
     uint64_t range_from; /* first byte wanted by "Range: bytes=N-"; 0 without */
+    uint64_t wait_s;     /* "Prefer: wait=N" (RFC 7240 §4.3): the client waits so long; 0 without */
     bool woken;          /* true when this request had been parked and is handed over again */
     bool last_chance;    /* parked time is over: it must be answered now */
 };

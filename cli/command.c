@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
 #include "base/json.h"
+#include "cli/plain.h"
 #include "crypto/secret.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +53,20 @@ enum err cli_need(const struct cli *c, const char *name, const char **out, struc
     return ERR_OK;
 }
 
+/* A call that is wrong in itself: said at once as argp does, or with --json kept for print_error. */
+static error_t wrong_use(struct cli *c, struct argp_state *state, const char *what, const char *detail)
+{
+    if (!c->json) argp_error(state, "%s%s", what, detail); /* does not return */
+    (void)why_set(&c->usage, ERR_USAGE, "%s%s", what, detail);
+    return EINVAL;
+}
+
 static error_t parse_global(int key, char *arg, struct cli *c, struct argp_state *state)
 {
     switch (key) {
     case KEY_HOME:
         if (snprintf(c->home, sizeof c->home, "%s", arg) >= (int)sizeof c->home)
-            argp_error(state, "the home's path is too long");
+            return wrong_use(c, state, "the home's path is too long", "");
         return 0;
     case KEY_JSON: c->json = true; return 0;
     case KEY_NO_INPUT: c->no_input = true; return 0;
@@ -65,13 +75,13 @@ static error_t parse_global(int key, char *arg, struct cli *c, struct argp_state
         char *end = NULL;
         long fd = strtol(arg, &end, 10);
         if (*arg == '\0' || *end != '\0' || fd < 0 || fd > 1 << 20)
-            argp_error(state, "--passphrase-fd takes the number of an open descriptor");
+            return wrong_use(c, state, "--passphrase-fd takes the number of an open descriptor", "");
         c->passphrase_fd = (int)fd;
         return 0;
     }
     case KEY_COLOR:
         if (strcmp(arg, "auto") != 0 && strcmp(arg, "always") != 0 && strcmp(arg, "never") != 0)
-            argp_error(state, "--color takes auto, always or never");
+            return wrong_use(c, state, "--color takes auto, always or never", "");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -81,20 +91,56 @@ static error_t parse_command(int key, char *arg, struct argp_state *state)
 {
     struct cli *c = state->input;
     if (key >= KEY_FLAGS && key < KEY_FLAGS + CLI_MAX_FLAGS) {
-        if (c->n_given == (int)(sizeof c->given / sizeof c->given[0])) argp_error(state, "too many options");
+        if (c->n_given == (int)(sizeof c->given / sizeof c->given[0])) return wrong_use(c, state, "too many options", "");
         c->given[c->n_given].flag = &c->command->flags[key - KEY_FLAGS];
         c->given[c->n_given++].value = arg != NULL ? arg : "";
         return 0;
     }
     if (key == ARGP_KEY_ARG) {
         if (c->n_args >= c->command->max_args || c->n_args == CLI_MAX_ARGS)
-            argp_error(state, "too many words: '%s'", arg);
+            return wrong_use(c, state, "too many words: ", arg);
         c->args[c->n_args++] = arg;
         return 0;
     }
     if (key == ARGP_KEY_END && c->n_args < c->command->min_args)
-        argp_error(state, "something is missing: it takes %s", c->command->args);
+        return wrong_use(c, state, "something is missing: it takes ", c->command->args);
     return parse_global(key, arg, c, state);
+}
+
+static void print_error(const struct cli *c, enum err e, struct why *why)
+{
+    plain_line(why->text); /* some of the words come from the other end of a network */
+    plain_line(why->next);
+    const char *text = why->text[0] != '\0' ? why->text : "The command failed.";
+    if (!c->json) {
+        fprintf(stderr, "%s: %s\n", c->program->name, text);
+        if (why->next[0] != '\0') fprintf(stderr, "%s\n", why->next);
+        return;
+    }
+    struct json *outer = json_object_new(), *inner = json_object_new();
+    json_set_str(inner, "code", err_word(e));
+    json_set_str(inner, "message", text);
+    json_set_str(inner, "next", why->next);
+    json_set_obj(outer, "error", inner);
+    if (json_print(outer, stderr, NULL) != ERR_OK) fprintf(stderr, "{\"error\":{\"code\":\"%s\"}}\n", err_word(e));
+    json_free(outer);
+}
+
+/* --json may stand anywhere, also after what is wrong; but not as the value of an option or after "--". */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0) return true;
+    return false;
+}
+
+static _Noreturn void wrong_call(struct cli *c, const char *title)
+{
+    if (c->usage.text[0] == '\0')
+        (void)why_set(&c->usage, ERR_USAGE, "An option of '%s' is not known, or its value is missing.", title);
+    (void)why_next(&c->usage, ERR_USAGE, "'%s --help' explains it.", title);
+    if (c->json) print_error(c, ERR_USAGE, &c->usage);
+    exit(EX_USAGE);
 }
 
 /* Hand argv[first..] to argp with the command's own options before the common ones. */
@@ -112,7 +158,8 @@ static void parse_rest(struct cli *c, int argc, char **argv, int first)
     snprintf(title, sizeof title, "%s %s", c->program->name, c->command->name);
     struct argp argp = {.options = options, .parser = parse_command, .args_doc = c->command->args, .doc = doc};
     argv[first] = title; /* argp prints argv[0] as the program's name */
-    if (argp_parse(&argp, argc - first, argv + first, 0, NULL, c) != 0) exit(EX_USAGE);
+    unsigned quiet = c->json ? ARGP_NO_ERRS : 0;
+    if (argp_parse(&argp, argc - first, argv + first, quiet, NULL, c) != 0) wrong_call(c, title);
 }
 
 static const struct command *find_command(const struct program *p, const char *first, const char *second)
@@ -136,6 +183,8 @@ static void print_help(const struct program *p, FILE *f)
         }
     }
     fprintf(f, "\n'%s COMMAND --help' explains one command and shows an example.\n", p->name);
+    fprintf(f, "home and passphrase-file may also stand in ~/.config/spoke/config or /etc/spoke/config, as\n"
+               "'key = value' under [%s].\n", p->name);
 }
 
 static error_t parse_leading(int key, char *arg, struct argp_state *state)
@@ -161,7 +210,8 @@ static int parse_front(struct cli *c, int argc, char **argv)
     memcpy(options + 1, global_options, sizeof global_options);
     struct argp argp = {.options = options, .parser = parse_leading};
     c->n_args = argc;
-    if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, c) != 0) exit(EX_USAGE);
+    unsigned quiet = c->json ? ARGP_NO_ERRS : 0;
+    if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP | quiet, NULL, c) != 0) wrong_call(c, c->program->name);
     int first = c->n_args;
     c->n_args = 0;
     return first;
@@ -173,38 +223,14 @@ static void default_home(struct cli *c)
     const char *h = getenv(c->program->home_env), *x = getenv("XDG_DATA_HOME"), *u = getenv("HOME");
     if (h != NULL && *h != '\0')
         snprintf(c->home, sizeof c->home, "%s", h);
+    else if (c->config.home[0] != '\0')
+        snprintf(c->home, sizeof c->home, "%s", c->config.home);
     else if (strcmp(c->program->name, "spoke-hub") == 0)
         snprintf(c->home, sizeof c->home, "/var/lib/spoke-hub");
     else if (x != NULL && *x != '\0')
         snprintf(c->home, sizeof c->home, "%s/spoke", x);
     else
         snprintf(c->home, sizeof c->home, "%s/.local/share/spoke", u != NULL ? u : "");
-}
-
-/* Some of the words come from the other end of a network: nothing in them may steer the terminal. */
-static void tame(char *s)
-{
-    for (; *s != '\0'; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = ' ';
-}
-
-static void print_error(const struct cli *c, enum err e, struct why *why)
-{
-    tame(why->text);
-    tame(why->next);
-    const char *text = why->text[0] != '\0' ? why->text : "The command failed.";
-    if (!c->json) {
-        fprintf(stderr, "%s: %s\n", c->program->name, text);
-        if (why->next[0] != '\0') fprintf(stderr, "%s\n", why->next);
-        return;
-    }
-    struct json *outer = json_object_new(), *inner = json_object_new();
-    json_set_str(inner, "code", err_word(e));
-    json_set_str(inner, "message", text);
-    json_set_str(inner, "next", why->next);
-    json_set_obj(outer, "error", inner);
-    if (json_print(outer, stderr, NULL) != ERR_OK) fprintf(stderr, "{\"error\":{\"code\":\"%s\"}}\n", err_word(e));
-    json_free(outer);
 }
 
 int cli_main(const struct program *p, int argc, char **argv)
@@ -214,7 +240,12 @@ int cli_main(const struct program *p, int argc, char **argv)
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* numbers in JSON keep their point */
 
+    c.json = wants_json(argc, argv); /* before anything can be wrong */
     int first = parse_front(&c, argc, argv);
+    if (first >= argc && c.json) {
+        (void)why_set(&c.usage, ERR_USAGE, "There is no command here.");
+        wrong_call(&c, p->name);
+    }
     if (first >= argc) {
         print_help(p, stderr);
         return EX_USAGE;
@@ -227,9 +258,12 @@ int cli_main(const struct program *p, int argc, char **argv)
         return EX_USAGE;
     }
     parse_rest(&c, argc, argv, strchr(c.command->name, ' ') != NULL ? first + 1 : first);
-    default_home(&c);
 
     enum err e = secret_start(&why);
+    if (e == ERR_OK) e = config_read(c.env, p->name, &c.config, &why);
+    default_home(&c);
+    if (c.config.passphrase_file[0] != '\0' && c.passphrase_file == NULL && c.passphrase_fd < 0)
+        c.passphrase_file = c.config.passphrase_file;
     if (e == ERR_OK) e = c.command->run(&c, &why);
     if (e == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
         e = why_set(&why, ERR_IO, "The results could not be written.");

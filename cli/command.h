@@ -4,6 +4,7 @@
 #define SPOKE_CLI_COMMAND_H
 
 #include "base/env.h"
+#include "cli/config.h"
 
 #define CLI_MAX_ARGS  64
 #define CLI_MAX_FLAGS 24
@@ -51,6 +52,8 @@ struct cli {
         const char *value;
     } given[CLI_MAX_FLAGS * 4];
     int n_given;
+    struct why usage;     /* what is wrong with the call itself */
+    struct config config; /* what stands in files; the options above win */
 };
 
 /* Value of --name, NULL when it was not given ("" for a switch that was). */

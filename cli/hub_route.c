@@ -93,13 +93,18 @@ static void post_exchange(struct hub_route *r, const struct http_request *req, s
     struct hub_exchange_result result = {0};
     struct buf out;
     buf_init(&out, BUNDLE_MAX);
-    enum err e = hub_exchange(r->hub, req->body, !req->last_chance, &out, &result, &why);
+    /* The sealed request says how long its maker would wait; but it is sent again byte for byte by a device that may
+     * not wait now, and would give up before it is answered: so the sender has to say so too. */
+    bool may_park = req->wait_s > 0 && !req->last_chance;
+    enum err e = hub_exchange(r->hub, req->body, may_park, &out, &result, &why);
     struct httpd *server = atomic_load(&r->server);
     if (e == ERR_OK && result.moved && server != NULL) httpd_wake(server);
     if (e == ERR_OK && result.parked) {
         buf_release(&out);
         reply->status = 0;
-        reply->park_ms = result.park_ms > 0 ? result.park_ms : 1;
+        int64_t now_ms = (int64_t)req->wait_s * 1000;
+        reply->park_ms = result.park_ms < now_ms ? result.park_ms : now_ms;
+        if (reply->park_ms <= 0) reply->park_ms = 1;
         return;
     }
     answer(reply, e, &why, &out);

@@ -2,7 +2,7 @@
  *
  *   GET  /v1/hub               64 bytes of public keys, then the hub's name in UTF-8
  *   POST /v1/enrol             a sealed enrolment request; its sealed answer
- *   POST /v1/exchange          one round: a bundle; its answer. May be parked
+ *   POST /v1/exchange          one round: a bundle; its answer. May be parked with "Prefer: wait=SECONDS" (RFC 7240)
  *   GET  /v1/answer/HASH       the stored answer to a request (64 hex digits: BLAKE2b-256 of it), to resume
  *   GET  /healthz              "ok"
  * Anything refused: {"error":{"code","message"}}, no content of any case. */

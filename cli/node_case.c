@@ -1,6 +1,7 @@
 /* case new, list, show, set, share, unshare. */
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
+#include "cli/plain.h"
 
 #include <string.h>
 
@@ -105,8 +106,9 @@ static enum err put_origin(struct work *w, const uint8_t case_id[16], struct why
 static enum err say_new(struct work *w, const uint8_t id[16], const char *reference, bool mash, const char *phone,
                         struct why *why)
 {
-    char text[37];
+    char text[37], call[80];
     uuid_format(id, text);
+    plain_text(call, sizeof call, bytes_of_str(phone));
     if (!mash) {
         fprintf(stderr,
                 "No MASH room covers this area, so nobody will pick this case up. Tell the hub's administrator now.\n");
@@ -117,7 +119,7 @@ static enum err say_new(struct work *w, const uint8_t id[16], const char *refere
         fprintf(stderr, "The MASH does NOT have this yet: it goes with the next contact (spoke sync).%s%s\n",
                 *phone != '\0' ? " If a child may be at risk now, phone "
                                : " If a child may be at risk now, phone the MASH.",
-                phone);
+                call);
     if (!w->c->json) {
         printf("Case %s (%s)\n", reference, text);
         return ERR_OK;
@@ -170,10 +172,24 @@ static const struct show_column list_columns[] = {
     {"unsent", "Unsent", SHOW_BOOL},
 };
 
+/* A slip in --rag must not look like a quiet day. */
+static enum err check_word(struct work *w, const char *column, struct why *why)
+{
+    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str("case_file")));
+    const char *text = cli_flag(w->c, column);
+    struct value v;
+    if (text == NULL) return ERR_OK;
+    if (*text == '\0') return why_set(why, ERR_USAGE, "--%s needs a word.", column);
+    return work_read_value(w, &t->columns[rules_column_index(t, bytes_of_str(column))], text, &v, why);
+}
+
 static enum err do_list(struct work *w, struct why *why)
 {
     struct stmt *s = NULL;
-    enum err e = db_prepare(
+    enum err e = check_word(w, "rag", why);
+    if (e == ERR_OK) e = check_word(w, "status", why);
+    if (e != ERR_OK) return e;
+    e = db_prepare(
         w->db,
         "SELECT c.id, c.reference, c.area, c.rag, c.status, c.lead_agency, c.received_at, c.due_at,"
         " EXISTS (SELECT 1 FROM n_pending p WHERE p.id = c.id)"
@@ -230,43 +246,83 @@ static enum err check_member(struct work *w, const char *agency, const char *sit
     return e;
 }
 
-static enum err do_share(struct work *w, struct why *why)
+/* What sharing says, alike for every case named. */
+struct share {
+    const char *agency, *site, *access;
+    struct value until;
+};
+
+static enum err put_participant(struct work *w, const struct share *sh, const uint8_t case_id[16],
+                                const uint8_t id[16], struct why *why)
+{
+    struct row r;
+    uint8_t same[16];
+    work_row(w, &r, "participant", case_id, id, same);
+    work_set(&r, "member", value_str(sh->agency));
+    work_set(&r, "site", value_str(sh->site));
+    work_set(&r, "access", value_str(sh->access));
+    work_set(&r, "basis", work_text_flag(w, "basis"));
+    work_set(&r, "until", sh->until);
+    return work_put(w, &r, why);
+}
+
+/* The part was there before: ended, narrower, or written off as a mistake. */
+static enum err renew_participant(struct work *w, const struct share *sh, const uint8_t id[16], struct why *why)
+{
+    enum err e = work_update(w, "participant", id, "access", value_str(sh->access), why);
+    if (e == ERR_OK) e = work_update(w, "participant", id, "until", sh->until, why);
+    if (e == ERR_OK) e = work_update(w, "participant", id, "voided_at", value_null(), why);
+    if (e == ERR_OK) e = work_update(w, "participant", id, "void_reason", value_null(), why);
+    if (e == ERR_OK && cli_has(w->c, "basis"))
+        e = work_update(w, "participant", id, "basis", work_text_flag(w, "basis"), why);
+    return e;
+}
+
+static enum err share_one(struct work *w, const struct share *sh, const char *typed, struct json *list, struct why *why)
 {
     uint8_t case_id[16], id[16];
-    const char *agency = w->c->args[1], *site = cli_flag(w->c, "site"), *access = cli_flag(w->c, "access");
-    struct value until;
+    char text[37];
     bool there = false;
-    enum err e = work_pick(w, "case_file", w->c->args[0], case_id, why);
-    if (e == ERR_OK) e = check_member(w, agency, site != NULL ? site : "", why);
-    if (e == ERR_OK) e = work_time_flag(w, "until", value_null(), &until, why);
-    participant_id(id, case_id, agency, site != NULL ? site : "");
-    if (e == ERR_OK) e = work_has(w, "participant", id, &there, why);
+    enum err e = work_pick(w, "case_file", typed, case_id, why);
     if (e != ERR_OK) return e;
-    if (there) {
-        e = work_update(w, "participant", id, "access", value_str(access != NULL ? access : "contribute"), why);
-        if (e == ERR_OK) e = work_update(w, "participant", id, "until", until, why);
-        if (e == ERR_OK && cli_has(w->c, "basis"))
-            e = work_update(w, "participant", id, "basis", work_text_flag(w, "basis"), why);
-    } else {
-        struct row r;
-        work_row(w, &r, "participant", case_id, id, id);
-        work_set(&r, "member", value_str(agency));
-        work_set(&r, "site", value_str(site != NULL ? site : ""));
-        work_set(&r, "access", value_str(access != NULL ? access : "contribute"));
-        work_set(&r, "basis", work_text_flag(w, "basis"));
-        work_set(&r, "until", until);
-        e = work_put(w, &r, why);
-    }
-    return e == ERR_OK ? work_say_id(w, "Shared; participant", id, why) : e;
+    participant_id(id, case_id, sh->agency, sh->site);
+    e = work_has(w, "participant", id, &there, why);
+    if (e == ERR_OK)
+        e = there ? renew_participant(w, sh, id, why) : put_participant(w, sh, case_id, id, why);
+    if (e != ERR_OK) return e;
+    if (list == NULL) return work_say_id(w, "Shared; participant", id, why);
+    struct json *o = json_object_new();
+    uuid_format(id, text);
+    json_set_str(o, "id", text);
+    json_append(list, o);
+    return ERR_OK;
+}
+
+static enum err do_share(struct work *w, struct why *why)
+{
+    int n = w->c->n_args - 1;
+    const char *site = cli_flag(w->c, "site"), *access = cli_flag(w->c, "access");
+    struct share sh = {.agency = w->c->args[n],
+                       .site = site != NULL ? site : "",
+                       .access = access != NULL ? access : "contribute"};
+    struct json *list = w->c->json && n > 1 ? json_array_new() : NULL;
+    enum err e = check_member(w, sh.agency, sh.site, why);
+    if (e == ERR_OK) e = work_time_flag(w, "until", value_null(), &sh.until, why);
+    for (int i = 0; i < n && e == ERR_OK; i++) e = share_one(w, &sh, w->c->args[i], list, why);
+    if (e == ERR_OK && list != NULL) return show_json(list, why);
+    json_free(list);
+    return e;
 }
 static enum err run_share(struct cli *c, struct why *why)
 {
     return work_edit(c, "shared a case with an agency", do_share, why);
 }
 
+enum { UNSHARE_MAX = 256 };
+
 static enum err do_unshare(struct work *w, struct why *why)
 {
-    uint8_t case_id[16], ids[64][16];
+    uint8_t case_id[16], ids[UNSHARE_MAX][16];
     struct stmt *s = NULL;
     size_t n = 0;
     bool row = false;
@@ -279,8 +335,10 @@ static enum err do_unshare(struct work *w, struct why *why)
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, case_id);
     db_bind_str(s, 2, w->c->args[1]);
-    while ((e = db_step(s, &row, why)) == ERR_OK && row && n < 64) db_id(s, 0, ids[n++]);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row && n < UNSHARE_MAX) db_id(s, 0, ids[n++]);
     db_done(s);
+    if (e == ERR_OK && row) /* half of an agency's parts must not be left standing */
+        e = why_set(why, ERR_LIMIT, "That agency takes part at more than %d sites. Nothing was changed.", UNSHARE_MAX);
     if (e == ERR_OK && n == 0) e = why_set(why, ERR_NOTFOUND, "That agency takes no part in this case.");
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         e = work_update(w, "participant", ids[i], "access", value_str("none"), why);
@@ -325,7 +383,8 @@ const struct command node_case_commands[] = {
     {"case set", "CASE COLUMN=VALUE...", 2, CLI_MAX_ARGS,
      "Change what is said about a case: rag, status, summary, decision and the like.",
      "spoke case set C-7K2M9QXD rag=amber status=gathering", NULL, run_set},
-    {"case share", "CASE AGENCY", 2, 2, "Let an agency take part in a case.",
+    {"case share", "CASE... AGENCY", 2, CLI_MAX_ARGS,
+     "Let an agency take part in a case, or in several.",
      "spoke case share C-7K2M9QXD probation --basis \"Working Together\"", share_flags, run_share},
     {"case unshare", "CASE AGENCY", 2, 2,
      "End an agency's part in a case. What it wrote stays with it; all else leaves its devices.",

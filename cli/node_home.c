@@ -1,6 +1,7 @@
 /* enrol, status, sync, bundle, verify, outbox: the node as a whole. */
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
+#include "cli/plain.h"
 #include "cli/secretin.h"
 
 #include "sync/bundle.h"
@@ -102,9 +103,10 @@ static void status_json(const struct node_info *i, struct json *o)
 
 static void status_text(const struct node_info *i, int64_t now)
 {
-    char t[64], span[64];
-    printf("%-18s %s\n%-18s %s (%s)\n%-18s %s\n", "MASH server", i->hub_name, "Site", i->site, i->agency, "User",
-           i->user_name);
+    char t[64], span[64], hub[sizeof i->hub_name], user[sizeof i->user_name];
+    plain_text(hub, sizeof hub, bytes_of_str(i->hub_name));
+    plain_text(user, sizeof user, bytes_of_str(i->user_name));
+    printf("%-18s %s\n%-18s %s (%s)\n%-18s %s\n", "MASH server", hub, "Site", i->site, i->agency, "User", user);
     show_time(i->last_contact_ms, t, sizeof t);
     printf("%-18s %s\n", "Last contact", i->last_contact_ms != 0 ? t : "never");
     show_span(now - i->oldest_unsent_ms, span, sizeof span);
@@ -228,6 +230,12 @@ static enum err do_import(struct work *w, struct why *why)
     enum err e = w->c->env->read_file(w->c->env->ctx, w->c->args[0], BUNDLE_MAX, &b, why);
     if (e == ERR_OK) e = node_bundle_import(w->node, buf_bytes(&b), &r, why);
     buf_release(&b);
+    if (e == ERR_OK && r.revoked) {
+        (void)why_set(why, ERR_REFUSED,
+                      "The MASH no longer accepts this device. What you sent is kept there for a manager to decide; "
+                      "nothing new reaches this device.");
+        return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
+    }
     return e == ERR_OK ? say_round(w->c, &r, why) : e;
 }
 static enum err run_bundle_import(struct cli *c, struct why *why)
@@ -268,14 +276,15 @@ struct outbox_list {
 static enum err outbox_each(void *ctx, const struct outbox_item *i, struct why *why)
 {
     struct outbox_list *l = ctx;
-    char t[64];
+    char t[64], reason[400];
     (void)why;
     l->n++;
     if (l->array == NULL) {
         show_time(i->written_ms, t, sizeof t);
+        plain_text(reason, sizeof reason, bytes_of_str(i->reason != NULL ? i->reason : ""));
         printf("%6llu  %-22s %-8s %s%s%s%s\n", (unsigned long long)i->seq, t, i->state, i->what,
                i->parked ? " (the case was taken away meanwhile)" : "", i->reason != NULL ? ": " : "",
-               i->reason != NULL ? i->reason : "");
+               reason);
         return ERR_OK;
     }
     struct json *o = json_object_new();

@@ -5,6 +5,8 @@
 #include "crypto/hash.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH_MAX (8u << 20)
@@ -50,17 +52,37 @@ enum err work_read(struct cli *c, enum err (*act)(struct work *w, struct why *wh
     return e;
 }
 
+/* One edit. What `act` prints is kept back until the change stands: nobody may read "Shared" of what a full disk undid. */
+static enum err edit(struct work *w, const char *what, enum err (*act)(struct work *w, struct why *why),
+                     struct why *why)
+{
+    char *said = NULL;
+    size_t n = 0;
+    FILE *out = stdout, *kept = open_memstream(&said, &n);
+    if (kept == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory for this change. Nothing was saved.");
+    enum err e = node_edit_begin(w->node, why);
+    if (e == ERR_OK) {
+        stdout = kept; /* a variable in glibc, made to be set */
+        e = act(w, why);
+        stdout = out;
+        if (e == ERR_OK)
+            e = node_edit_commit(w->node, what, &(uint64_t){0}, why);
+        else
+            node_edit_cancel(w->node);
+    }
+    bool whole = fclose(kept) == 0;
+    if (e == ERR_OK && (!whole || fwrite(said, 1, n, stdout) != n))
+        e = why_set(why, ERR_IO, "The change is saved, but what is to be said of it could not be written.");
+    if (said != NULL) explicit_bzero(said, n);
+    free(said);
+    return e;
+}
+
 enum err work_edit(struct cli *c, const char *what, enum err (*act)(struct work *w, struct why *why), struct why *why)
 {
     struct work w;
     enum err e = work_open(&w, c, why);
-    if (e == ERR_OK && (e = node_edit_begin(w.node, why)) == ERR_OK) {
-        e = act(&w, why);
-        if (e == ERR_OK)
-            e = node_edit_commit(w.node, what, &(uint64_t){0}, why);
-        else
-            node_edit_cancel(w.node);
-    }
+    if (e == ERR_OK) e = edit(&w, what, act, why);
     work_close(&w);
     return e;
 }

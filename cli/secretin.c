@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -22,7 +25,7 @@ static enum err read_line(int fd, struct secret *out, struct why *why)
         ssize_t got = read(fd, room.p + n, 1);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            e = why_set(why, ERR_IO, "The passphrase could not be read.");
+            e = why_set(why, ERR_LOCKED, "The passphrase could not be read: %s.", strerror(errno));
             goto out;
         }
         ended = got == 0 || room.p[n] == '\n';
@@ -50,9 +53,31 @@ static enum err from_file(const char *path, struct secret *out, struct why *why)
     return e;
 }
 
+/* The signals that end or stop a program, which would leave the terminal without its echo. */
+static void hold_signals(sigset_t *out_ends, sigset_t *out_before)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    (void)sigemptyset(out_ends);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) (void)sigaddset(out_ends, ends[i]);
+    (void)sigprocmask(SIG_BLOCK, out_ends, out_before);
+}
+
+/* Until there is a line to read, or one of these signals waits. */
+static enum err wait_for_line(int fd, const sigset_t *ends, struct why *why)
+{
+    struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+                          {.fd = signalfd(-1, ends, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN}};
+    enum err e = ERR_OK;
+    while (poll(p, 2, -1) < 0 && errno == EINTR) {}
+    if ((p[1].revents & POLLIN) != 0) e = why_set(why, ERR_INTERRUPTED, "Stopped; nothing was changed.");
+    if (p[1].fd >= 0) close(p[1].fd);
+    return e;
+}
+
 static enum err ask(const char *prompt, struct secret *out, struct why *why)
 {
     struct termios old, quiet;
+    sigset_t ends, before;
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
     if (fd < 0 || tcgetattr(fd, &old) != 0) {
         if (fd >= 0) close(fd);
@@ -61,12 +86,15 @@ static enum err ask(const char *prompt, struct secret *out, struct why *why)
     }
     quiet = old;
     quiet.c_lflag &= ~(tcflag_t)ECHO;
+    hold_signals(&ends, &before);
     tcsetattr(fd, TCSAFLUSH, &quiet);
     dprintf(fd, "%s: ", prompt);
-    enum err e = read_line(fd, out, why);
+    enum err e = wait_for_line(fd, &ends, why);
+    if (e == ERR_OK) e = read_line(fd, out, why);
     tcsetattr(fd, TCSAFLUSH, &old);
     dprintf(fd, "\n");
     close(fd);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL); /* a signal that came takes its course here */
     return e;
 }
 

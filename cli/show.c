@@ -1,10 +1,14 @@
 #include "cli/show.h"
 
+#include "cli/plain.h"
+
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-#define CELL_MAX 200
+#define CELL_MAX      200
+#define TABLE_COLUMNS 32
 
 enum err show_json(struct json *j, struct why *why)
 {
@@ -45,16 +49,6 @@ struct json *show_object(struct stmt *s, const struct show_column *cols, size_t 
     return o;
 }
 
-/* One line of printable text: control characters of received text must not reach a terminal (rule 9). */
-static void plain(char *out, size_t n, struct bytes text)
-{
-    size_t k = 0;
-    for (size_t i = 0; i < text.n && k + 1 < n; i++)
-        out[k++] = text.p[i] < 0x20 || text.p[i] == 0x7f ? ' ' : (char)text.p[i];
-    while (k > 0 && text.n >= n && ((uint8_t)out[k - 1] & 0xC0) == 0x80) k--; /* do not end inside a character */
-    out[k] = '\0';
-}
-
 static void cell_text(char *out, size_t n, const struct show_column *col, struct stmt *s, int i)
 {
     uint8_t id[16];
@@ -71,7 +65,7 @@ static void cell_text(char *out, size_t n, const struct show_column *col, struct
     case SHOW_AGE: show_span(db_int(s, i), out, n); break;
     case SHOW_BOOL: snprintf(out, n, "%s", db_int(s, i) != 0 ? "yes" : "no"); break;
     case SHOW_INT: snprintf(out, n, "%lld", (long long)db_int(s, i)); break;
-    case SHOW_TEXT: plain(out, n, db_bytes(s, i)); break;
+    case SHOW_TEXT: plain_text(out, n, db_bytes(s, i)); break;
     }
 }
 
@@ -103,18 +97,22 @@ static enum err table_add(struct table *t, struct stmt *s, const struct show_col
 
 static void table_print(const struct table *t, const struct show_column *cols)
 {
+    size_t width[TABLE_COLUMNS] = {0}; /* found once: a list of all cases has thousands of rows */
+    assert(t->n <= TABLE_COLUMNS);
+    for (size_t i = 0; i < t->n; i++) {
+        if (cols[i].title != NULL) width[i] = width_of(cols[i].title);
+        for (size_t k = 0; k < t->rows; k++) {
+            size_t here = width_of(t->cells[k * t->n + i]);
+            width[i] = here > width[i] ? here : width[i];
+        }
+    }
     for (size_t r = 0; r <= t->rows; r++) {
         size_t gap = 0;
         for (size_t i = 0; i < t->n; i++) {
             if (cols[i].title == NULL) continue;
-            size_t w = width_of(cols[i].title);
-            for (size_t k = 0; k < t->rows; k++) {
-                size_t here = width_of(t->cells[k * t->n + i]);
-                w = here > w ? here : w;
-            }
             const char *cell = r == 0 ? cols[i].title : t->cells[(r - 1) * t->n + i];
             printf("%*s%s", (int)gap, "", cell);
-            gap = w - width_of(cell) + 2;
+            gap = width[i] - width_of(cell) + 2;
         }
         putchar('\n');
     }

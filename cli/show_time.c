@@ -72,20 +72,36 @@ enum err show_read_span(const char *text, int64_t *out_ms, struct why *why)
     return ERR_OK;
 }
 
+/* strptime takes 30 February and mktime makes 2 March of it: not what was meant by whoever typed it. */
+static bool is_day(const struct tm *tm)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = tm->tm_year + 1900;
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return tm->tm_mday >= 1 && tm->tm_mday <= days[tm->tm_mon] + (tm->tm_mon == 1 && leap);
+}
+
+/* What may follow the seconds: a fraction, which is dropped, and Z. */
+static bool is_zulu(const char *end)
+{
+    if (*end == '.') end += 1 + strspn(end + 1, "0123456789");
+    return strcmp(end, "Z") == 0;
+}
+
 enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struct why *why)
 {
     static const char *const local[] = {"%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
     struct tm tm = {0};
     int64_t span = 0;
     const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (end != NULL && (strcmp(end, "Z") == 0 || (*end == '.' && end[strspn(end + 1, "0123456789") + 1] == 'Z'))) {
+    if (end != NULL && is_zulu(end) && is_day(&tm)) {
         *out_ms = (int64_t)timegm(&tm) * 1000;
         return ERR_OK;
     }
     for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
         memset(&tm, 0, sizeof tm);
         end = strptime(text, local[i], &tm);
-        if (end == NULL || *end != '\0') continue;
+        if (end == NULL || *end != '\0' || !is_day(&tm)) continue;
         tm.tm_isdst = -1;
         *out_ms = (int64_t)mktime(&tm) * 1000;
         return ERR_OK;

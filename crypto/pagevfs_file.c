@@ -26,7 +26,7 @@ static int read_page(struct page_file *f, uint32_t pgno, uint8_t *out)
 {
     sqlite3_file *low = LOWER(f);
     sqlite3_int64 at = (sqlite3_int64)(pgno - 1) * PAGE_BYTES, size = 0;
-    int rc = low->pMethods->xRead(low, f->cipher, (int)PAGE_BYTES, at);
+    int rc = low->pMethods->xRead(low, f->room->cipher, (int)PAGE_BYTES, at);
     if (rc == SQLITE_IOERR_SHORT_READ) {
         /* Behind the end a new page is about to be; a page cut short is damage. */
         memset(out, 0, PAGE_BYTES);
@@ -35,7 +35,7 @@ static int read_page(struct page_file *f, uint32_t pgno, uint8_t *out)
     }
     if (rc != SQLITE_OK)
         return rc;
-    if (page_open_db(f->owner->keys, pgno, f->cipher, out))
+    if (page_open_db(f->owner->keys, pgno, f->room->cipher, out))
         return SQLITE_OK;
     sqlite3_log(SQLITE_IOERR_DATA, "spoke: database page %u is not authentic", pgno);
     return SQLITE_IOERR_DATA;
@@ -65,11 +65,11 @@ int pagevfs_db_read(struct page_file *f, uint8_t *out, int n, sqlite3_int64 at)
     int within = (int)(at % PAGE_BYTES);
     if (within + n > (int)PAGE_BYTES)
         return SQLITE_IOERR_READ;
-    int rc = read_page(f, (uint32_t)(at / PAGE_BYTES) + 1, f->plain);
+    int rc = read_page(f, (uint32_t)(at / PAGE_BYTES) + 1, f->room->plain);
     if (rc == SQLITE_IOERR_DATA && at == 24 && n == 16)
         rc = SQLITE_IOERR_SHORT_READ; /* "unknown": SQLite only drops its cache, then reads page 1 from the log (T3) */
     if (rc == SQLITE_OK)
-        memcpy(out, f->plain + within, (size_t)n);
+        memcpy(out, f->room->plain + within, (size_t)n);
     else
         memset(out, 0, (size_t)n);
     return rc;
@@ -82,11 +82,19 @@ int pagevfs_db_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int6
     if (n != (int)PAGE_BYTES || at % PAGE_BYTES != 0 || !pagevfs_page_storable(pgno, in))
         return SQLITE_IOERR_WRITE;
     /* Into a buffer of ours: SQLite's page must not change under it (T1). */
-    page_seal_db(f->owner->keys, pgno, in, f->cipher);
-    return low->pMethods->xWrite(low, f->cipher, n, at);
+    page_seal_db(f->owner->keys, pgno, in, f->room->cipher);
+    return low->pMethods->xWrite(low, f->room->cipher, n, at);
 }
 
 /* ---- sqlite3_io_methods ---- */
+
+static void room_release(struct page_file *f)
+{
+    if (f->room != NULL)
+        sodium_memzero(f->room, sizeof *f->room);
+    sqlite3_free(f->room);
+    f->room = NULL;
+}
 
 static int file_close(sqlite3_file *file)
 {
@@ -95,7 +103,7 @@ static int file_close(sqlite3_file *file)
     if (f->kind == PAGE_DB)
         f->owner->main_open = false;
     sodium_memzero(&f->frame, sizeof f->frame);
-    sodium_memzero(f->plain, sizeof f->plain);
+    room_release(f);
     file->pMethods = NULL;
     return rc;
 }
@@ -247,12 +255,16 @@ int pagevfs_file_open(struct pagevfs *v, const char *name, sqlite3_file *file, i
     f->kind = main ? PAGE_DB : PAGE_WAL;
     f->owner = v;
     pagevfs_wal_reset(f, 0);
+    f->room = sqlite3_malloc((int)sizeof *f->room);
+    if (f->room == NULL)
+        return SQLITE_NOMEM;
     int rc = v->lower->xOpen(v->lower, name, LOWER(f), flags, out_flags);
     if (rc == SQLITE_OK && main)
         rc = prove_key(f, name);
     if (rc != SQLITE_OK) {
         if (LOWER(f)->pMethods)
             LOWER(f)->pMethods->xClose(LOWER(f));
+        room_release(f);
         return rc;
     }
     if (main)

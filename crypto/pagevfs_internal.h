@@ -32,7 +32,14 @@ struct frame_write {
     int body_n;                   /* bytes of body gathered, 0 unless the body comes in pieces */
     uint8_t head[FRAME_HEAD_BYTES];
     uint8_t nonce[24];            /* fixed from the first piece of the body to the last */
-    uint8_t body[PAGE_BYTES];     /* plaintext so far, zeros behind */
+};
+
+/* What a file needs while a page passes through. Apart from the file object, because SQLite sets aside and clears room for
+ * three of those with each temporary table, which it makes by the dozen and never opens a file for. */
+struct page_room {
+    uint8_t cipher[FRAME_BYTES];  /* as on disk */
+    uint8_t plain[FRAME_BYTES];   /* scratch for pieces */
+    uint8_t body[PAGE_BYTES];     /* of the frame being written: plaintext so far, zeros behind */
 };
 
 /* A database or log file. The lower file follows in the same allocation. */
@@ -44,9 +51,9 @@ struct page_file {
     sqlite3_int64 written;        /* PAGE_WAL: end of the frames written since this handle last read the header */
     uint8_t salt[8];              /* PAGE_WAL: of the current log */
     struct frame_write frame;     /* PAGE_WAL */
-    uint8_t cipher[FRAME_BYTES];  /* as on disk */
-    uint8_t plain[FRAME_BYTES];   /* scratch for pieces */
+    struct page_room *room;       /* while it is open */
 };
+_Static_assert(sizeof(struct page_file) <= 256, "every temporary table of SQLite clears three of these");
 
 static inline sqlite3_file *pagevfs_lower_file(struct page_file *f)
 {

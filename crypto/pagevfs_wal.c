@@ -96,16 +96,16 @@ static int read_frame_head(struct page_file *f, uint8_t *out, int n, int rel, sq
 
 static int read_frame(struct page_file *f, uint8_t *out, int n, int rel, sqlite3_int64 offset)
 {
-    int rc = lower_read(f, f->cipher, FRAME_BYTES, offset);
+    int rc = lower_read(f, f->room->cipher, FRAME_BYTES, offset);
     if (rc != SQLITE_OK) {
         memset(out, 0, (size_t)n);
         return rc;
     }
-    struct page_frame id = frame_of(f->salt, f->cipher, offset);
-    if (page_open_wal(f->owner->keys, &id, f->cipher + FRAME_HEAD_BYTES, f->plain + FRAME_HEAD_BYTES)) {
-        memcpy(f->plain, f->cipher, FRAME_HEAD_BYTES);
-        page_mask_checksum(f->owner->keys, (uint64_t)offset, f->plain, f->plain + 16, true);
-        memcpy(out, f->plain + rel, (size_t)n);
+    struct page_frame id = frame_of(f->salt, f->room->cipher, offset);
+    if (page_open_wal(f->owner->keys, &id, f->room->cipher + FRAME_HEAD_BYTES, f->room->plain + FRAME_HEAD_BYTES)) {
+        memcpy(f->room->plain, f->room->cipher, FRAME_HEAD_BYTES);
+        page_mask_checksum(f->owner->keys, (uint64_t)offset, f->room->plain, f->room->plain + 16, true);
+        memcpy(out, f->room->plain + rel, (size_t)n);
         return SQLITE_OK;
     }
     memset(out, 0, (size_t)n);
@@ -179,9 +179,9 @@ static int write_body(struct page_file *f, const uint8_t *in, sqlite3_int64 offs
     if (!pagevfs_page_storable(get_be32(w->head), in))
         return SQLITE_IOERR_WRITE;
     struct page_frame id = frame_of(f->salt, w->head, offset);
-    page_seal_wal(f->owner->keys, &id, NULL, in, f->cipher);
+    page_seal_wal(f->owner->keys, &id, NULL, in, f->room->cipher);
     frame_done(f, offset);
-    return lower_write(f, f->cipher, (int)PAGE_BYTES, offset + FRAME_HEAD_BYTES);
+    return lower_write(f, f->room->cipher, (int)PAGE_BYTES, offset + FRAME_HEAD_BYTES);
 }
 
 /* Without POWERSAFE_OVERWRITE SQLite cuts a page where a sync falls. What comes before the sync must be on disk when it
@@ -195,18 +195,18 @@ static int write_body_piece(struct page_file *f, const uint8_t *in, int n, int r
         return SQLITE_IOERR_WRITE;
     if (from == 0) {
         randombytes_buf(w->nonce, sizeof w->nonce);
-        memset(w->body, 0, sizeof w->body);
+        memset(f->room->body, 0, sizeof f->room->body);
     }
-    memcpy(w->body + from, in, (size_t)n);
+    memcpy(f->room->body + from, in, (size_t)n);
     w->body_n = from + n;
     /* The tag covers all content; it stands behind the content, so it never leaves before that is whole. */
-    if (w->body_n > (int)PAGE_CONTENT && !pagevfs_page_storable(get_be32(w->head), w->body))
+    if (w->body_n > (int)PAGE_CONTENT && !pagevfs_page_storable(get_be32(w->head), f->room->body))
         return SQLITE_IOERR_WRITE;
     struct page_frame id = frame_of(f->salt, w->head, offset);
-    page_seal_wal(f->owner->keys, &id, w->nonce, w->body, f->cipher);
+    page_seal_wal(f->owner->keys, &id, w->nonce, f->room->body, f->room->cipher);
     if (w->body_n == (int)PAGE_BYTES)
         frame_done(f, offset);
-    return lower_write(f, f->cipher + from, n, offset + rel);
+    return lower_write(f, f->room->cipher + from, n, offset + rel);
 }
 
 int pagevfs_wal_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at)

@@ -40,26 +40,39 @@ static enum err as_text(struct value v, struct buf *store, struct value *out, st
     return ERR_OK;
 }
 
-/* The same person's open losing value of the same column, which a later one replaces. */
-static enum err open_one(struct hub *h, const struct clash *c, uint8_t out[16], bool *out_found, struct why *why)
+/* The same chain's open losing value of the same column, which a later one replaces. Not the same person's: what was
+ * written on another device was not before the author's eyes. */
+static enum err open_one(struct hub *h, const struct draft *d, const struct clash *c, uint8_t out[16], bool *out_found,
+                         struct why *why)
 {
     struct stmt *s;
     bool row = false;
     enum err e = db_prepare(h->db,
-                            "SELECT id FROM conflict WHERE case_id = $1 AND tbl = $2 AND row_id = $3 AND col = $4 "
-                            "AND state = 'open' AND agency = $5 AND lost_by IS $6 AND voided_at IS NULL",
+                            "SELECT c.id FROM conflict c JOIN h_conflict k ON k.conflict_id = c.id "
+                            "WHERE c.case_id = $1 AND c.tbl = $2 AND c.row_id = $3 AND c.col = $4 "
+                            "AND c.state = 'open' AND k.node_no = $5 AND c.lost_by IS $6 AND c.voided_at IS NULL",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, c->case_id);
     db_bind_str(s, 2, c->table->name);
     db_bind_id(s, 3, c->row_id);
     db_bind_str(s, 4, c->table->columns[c->column].name);
-    db_bind_str(s, 5, c->lost_agency);
+    db_bind_int(s, 5, d->node->no);
     db_bind_value(s, 6, author(c->lost_by));
     e = db_step(s, &row, why);
     *out_found = e == ERR_OK && row && db_id(s, 0, out);
     db_done(s);
     return e;
+}
+
+static enum err note_chain(struct hub *h, const struct draft *d, const uint8_t id[16], struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_conflict(conflict_id, node_no) VALUES($1, $2)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    db_bind_int(s, 2, d->node->no);
+    return db_run(s, why);
 }
 
 static enum err insert(struct hub *h, const struct draft *d, const struct clash *c, struct value kept,
@@ -94,7 +107,8 @@ static enum err insert(struct hub *h, const struct draft *d, const struct clash 
     for (size_t i = 0; i < t->n_columns; i++) r.v[i] = value_null();
     for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
         r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
-    return sight_insert(h, &r, &the_hub, why);
+    e = sight_insert(h, &r, &the_hub, why);
+    return e == ERR_OK && c->open ? note_chain(h, d, id, why) : e;
 }
 
 static enum err replace(struct hub *h, const uint8_t id[16], struct value kept, struct value lost, struct why *why)
@@ -118,7 +132,7 @@ enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *
     buf_init(&lost_text, RULES_MAX_VALUE);
     enum err e = as_text(c->kept, &kept_text, &kept, why);
     if (e == ERR_OK) e = as_text(c->lost, &lost_text, &lost, why);
-    if (e == ERR_OK && c->open) e = open_one(h, c, id, &found, why);
+    if (e == ERR_OK && c->open) e = open_one(h, d, c, id, &found, why);
     if (e == ERR_OK) e = found ? replace(h, id, kept, lost, why) : insert(h, d, c, kept, lost, why);
     buf_release(&kept_text);
     buf_release(&lost_text);

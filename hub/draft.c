@@ -7,7 +7,8 @@
 static int weight(enum verdict v, bool hard)
 {
     switch (v) {
-    case VERDICT_FAULT: return 4;
+    case VERDICT_FAULT:
+    case VERDICT_DISMISSED: return 4;
     case VERDICT_HELD: return hard ? 3 : 2;
     case VERDICT_WAITS: return 1;
     case VERDICT_APPLIED:
@@ -54,6 +55,16 @@ bool draft_makes(const struct draft *d, int table_index, const uint8_t id[16], s
     memcpy(key.id, id, sizeof key.id);
     const struct draft_row *r = d->n_made == 0 ? NULL : bsearch(&key, d->made, d->n_made, sizeof key, row_order);
     return r != NULL && r->part == part;
+}
+
+/* Each of two INSERTs of one row would be judged as if the row were not there, by the rules of its own part; carried out,
+ * the second would change what the first made: as much as in a case of one's own, in a case where little is allowed. */
+static bool makes_twice(const struct draft *d)
+{
+    for (size_t i = 1; i < d->n_made; i++) {
+        if (row_order(&d->made[i - 1], &d->made[i]) == 0) return true;
+    }
+    return false;
 }
 
 static enum err note_made(struct draft *d, const struct op *op, size_t part, struct why *why)
@@ -119,8 +130,11 @@ static enum err note_case(struct hub *h, struct draft *d, struct draft_part *p, 
     enum err e = ERR_OK;
     if (op->table->kind != TABLE_CASE) return ERR_OK;
     if (op->kind == OP_INSERT) {
+        static const uint8_t zeros[16];
         memcpy(id, op->new_[1].s.p, sizeof id);
         found = true;
+        if (memcmp(id, zeros, sizeof id) == 0) /* the case that stands for the reference data */
+            judgement_note(j, VERDICT_FAULT, true, "This change names no case.");
     } else {
         e = case_of_row(h, d, op, id, &found, why);
     }
@@ -204,5 +218,6 @@ enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struc
         d->decoded[i].makes_case = d->decoded[i].makes_case && !d->decoded[i].who.known;
     }
     if (d->n_made > 1) qsort(d->made, d->n_made, sizeof *d->made, row_order);
+    if (e == ERR_OK && makes_twice(d)) judgement_note(j, VERDICT_FAULT, true, "This change makes a row twice.");
     return e == ERR_OK ? standing_user(h, d, why) : e;
 }

@@ -12,7 +12,7 @@
 struct standing {
     bool known;                /* the hub has the case */
     int64_t case_no;           /* 0 unless known */
-    bool fresh;                /* this device made the case after its base cut */
+    bool fresh;                /* this device made the case after its base cut, which it chooses itself */
     int64_t base;              /* version up to which the author had seen the case when writing */
     bool sees_now, sees_base;  /* the author's site holds a channel of it */
     int now, at_base;          /* access */
@@ -25,6 +25,8 @@ struct draft_part {
     bool has_case;        /* the part says which case it is about */
     uint8_t case_id[16];
     bool makes_case; /* a case_file for a case that the hub does not know */
+    int leads;       /* once asked: 1 when that case_file names the author's agency as lead, else -1 */
+    unsigned n_asks; /* searches of the part for a request; each is as long as the part */
     struct standing who;
 };
 struct draft_row {
@@ -47,6 +49,7 @@ struct draft {
     int64_t received_at;
     bool user_known; /* the person is of the device's site */
     bool granted;    /* a manager accepted it: refusals for want of authority do not count */
+    bool late;       /* judged out of its order in the chain: later envelopes of it may have been applied */
 };
 
 /* What became of it. A refusal is hard when no manager's word could change it. */
@@ -75,6 +78,9 @@ MUST_CHECK enum err standing_of(struct hub *h, const struct draft *d, const uint
 /* Duties of a person for an area, and whether the person is of the site at all. */
 MUST_CHECK enum err standing_duties(struct hub *h, const struct draft *d, struct standing *s, struct why *why);
 MUST_CHECK enum err standing_user(struct hub *h, struct draft *d, struct why *why);
+/* Has nobody but the author's device decided yet who takes part in the case, or restricted it? */
+MUST_CHECK enum err standing_untouched(struct hub *h, const struct draft *d, int64_t case_no, bool *out,
+                                       struct why *why);
 /* Does the author's site see the row now; did it when the change was written? */
 struct view {
     bool now, base;
@@ -144,6 +150,15 @@ MUST_CHECK enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, con
 /* Rows that it would have made are no longer awaited. */
 MUST_CHECK enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);
 /* hub/held_what.c: the operations of a part as JSON text for the manager. */
-MUST_CHECK enum err held_what(struct hub *h, const struct draft_part *p, struct buf *out, struct why *why);
+MUST_CHECK enum err held_what(struct hub *h, const struct draft *d, const struct draft_part *p, struct buf *out,
+                              struct why *why);
+
+/* hub/held_case.c: a case of the hub's own in which a held new referral is seen and decided. *out_open false: the claimed
+ * area has no MASH room. Within a step. */
+MUST_CHECK enum err held_case_open(struct hub *h, const struct draft *d, size_t part, uint8_t out_id[16], bool *out_open,
+                                   struct why *why);
+MUST_CHECK enum err held_case_close(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);
+/* Would the case be a restricted one? Then not even the room may read what is held. */
+MUST_CHECK enum err held_case_restricted(const struct draft_part *p, bool *out, struct why *why);
 
 #endif

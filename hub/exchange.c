@@ -18,7 +18,8 @@ struct round {
     struct node_hello hello;
     struct bytes request;
     uint8_t request_hash[HASH_BYTES];
-    size_t n_work; /* receipts and envelopes in the request */
+    size_t n_work;          /* receipts and envelopes in the request */
+    uint64_t n_envelopes;   /* envelopes among them, judged */
     bool revoked;
     const char *refusal; /* for administrators: why a device that proved itself was refused; NULL otherwise */
     struct cut cut;      /* where the node stands */
@@ -86,6 +87,7 @@ static enum err take_item(struct round *r, struct bytes item, struct why *why)
     case MSG_RECEIPT: return take_receipt(r, item, why);
     case MSG_ENVELOPE:
         e = intake_envelope(r->h, &r->node, item, why);
+        r->n_envelopes += e == ERR_OK;
         if (e == ERR_REFUSED)
             return refuse_known(r,
                                 strcmp(r->node.state, "forked") == 0 ? "a copy of this device was in use"
@@ -268,6 +270,8 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
 static enum err note_report(struct round *r, struct why *why)
 {
     const struct node_hello *m = &r->hello;
+    /* The node counts what this very request brings; administrators ask what is still to come. */
+    uint64_t unsent = m->unsent > r->n_envelopes ? m->unsent - r->n_envelopes : 0;
     struct stmt *s;
     enum err e =
         db_prepare(r->h->db,
@@ -278,8 +282,8 @@ static enum err note_report(struct round *r, struct why *why)
     db_bind_int(s, 1, r->h->now_ms);
     db_bind_str(s, 2, m->software);
     db_bind_int(s, 3, (int64_t)m->schema);
-    db_bind_int(s, 4, (int64_t)m->unsent);
-    db_bind_int(s, 5, (int64_t)m->oldest_ms);
+    db_bind_int(s, 4, (int64_t)unsent);
+    db_bind_int(s, 5, unsent > 0 ? (int64_t)m->oldest_ms : 0);
     db_bind_int(s, 6, (int64_t)m->clock_ms - r->h->now_ms);
     db_bind_int(s, 7, r->node.no);
     return db_run(s, why);

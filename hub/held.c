@@ -55,26 +55,28 @@ static enum err put_awaited(struct hub *h, const struct draft *d, struct why *wh
     return e;
 }
 
-static enum err put_link(struct hub *h, const struct draft *d, const uint8_t id[16], struct why *why)
+static enum err put_link(struct hub *h, const struct draft *d, const uint8_t id[16], bool own, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "INSERT INTO h_held_case(held_id, node_no, seq) VALUES($1, $2, $3)", &s, why);
+    enum err e = db_prepare(h->db, "INSERT INTO h_held_case(held_id, node_no, seq, own) VALUES($1, $2, $3, $4)", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, id);
     db_bind_int(s, 2, d->node->no);
     db_bind_int(s, 3, (int64_t)d->env.h.seq);
+    db_bind_int(s, 4, own);
     return db_run(s, why);
 }
 
 /* The row that the room and the author's agency see. */
-static enum err put_row(struct hub *h, const struct draft *d, size_t part, const struct judgement *j, struct why *why)
+static enum err put_row(struct hub *h, const struct draft *d, size_t part, const uint8_t case_id[16], bool own,
+                        const struct judgement *j, struct why *why)
 {
     const struct table_rule *t = held_table();
     struct row r = {.table = t};
     uint8_t id[16];
     struct buf what;
     buf_init(&what, RULES_MAX_VALUE);
-    enum err e = held_what(h, &d->decoded[part], &what, why);
+    enum err e = held_what(h, d, &d->decoded[part], &what, why);
     if (e == ERR_LIMIT) { /* escapes can make text six times as long */
         buf_reset(&what);
         buf_put_str(&what, "[]");
@@ -86,7 +88,7 @@ static enum err put_row(struct hub *h, const struct draft *d, size_t part, const
         struct value v;
     } set[] = {
         {"id", value_id(id)},
-        {"case_id", value_id(d->decoded[part].case_id)},
+        {"case_id", value_id(case_id)},
         {"agency", value_str(d->node->agency)},
         {"node", value_id(d->node->id.kid)},
         {"author", d->user_known ? value_id(d->env.h.user) : value_null()},
@@ -99,7 +101,7 @@ static enum err put_row(struct hub *h, const struct draft *d, size_t part, const
     for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
         r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
     if (e == ERR_OK) e = sight_insert(h, &r, &the_hub, why);
-    if (e == ERR_OK) e = put_link(h, d, id, why);
+    if (e == ERR_OK) e = put_link(h, d, id, own, why);
     buf_release(&what);
     return e;
 }
@@ -110,6 +112,17 @@ static bool shows(const struct draft_part *p)
     return p->has_case && p->who.known && (p->who.sees_now || p->who.sees_base);
 }
 
+static enum err show_part(struct hub *h, const struct draft *d, size_t i, const struct judgement *j, struct why *why)
+{
+    const struct draft_part *p = &d->decoded[i];
+    uint8_t own[16];
+    bool open = false;
+    if (shows(p)) return put_row(h, d, i, p->case_id, false, j, why);
+    if (!p->makes_case) return ERR_OK;
+    enum err e = held_case_open(h, d, i, own, &open, why);
+    return e == ERR_OK && open ? put_row(h, d, i, own, true, j, why) : e;
+}
+
 enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, struct why *why)
 {
     enum err e = ERR_OK;
@@ -118,9 +131,7 @@ enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, str
     e = put_awaited(h, d, why);
     if (e != ERR_OK || j->verdict == VERDICT_WAITS) return e;
     e = sight_step(h, why);
-    for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
-        if (shows(&d->decoded[i])) e = put_row(h, d, i, j, why);
-    }
+    for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) e = show_part(h, d, i, j, why);
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
 
@@ -186,7 +197,8 @@ static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const c
     uint8_t id[16];
     enum err e = db_prepare(h->db,
                             "SELECT x.id FROM h_held_case k JOIN held x ON x.id = k.held_id "
-                            "WHERE k.node_no = $1 AND k.seq = $2 AND x.state IS NOT $3 LIMIT 1",
+                            "WHERE k.node_no = $1 AND k.seq = $2 AND (x.state IS NOT $3 OR (x.state = 'accepted' AND "
+                            "x.what IS NOT NULL)) LIMIT 1",
                             &s, why);
     if (e != ERR_OK) return e;
     for (;;) { /* asked anew each time: the table changes underneath */
@@ -197,6 +209,9 @@ static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const c
         if (e != ERR_OK || !row) break;
         (void)db_id(s, 0, id);
         e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("state")), value_str(state), &the_hub, why);
+        /* Accepted, it stands in rows of its own, which may be restricted later: no second copy of it here. */
+        if (e == ERR_OK && strcmp(state, "accepted") == 0)
+            e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("what")), value_null(), &the_hub, why);
         if (e != ERR_OK) break;
     }
     db_done(s);
@@ -212,7 +227,8 @@ enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const char *st
     db_bind_int(s, 2, node_no);
     db_bind_int(s, 3, (int64_t)seq);
     e = db_run(s, why);
-    return e == ERR_OK ? close_rows(h, node_no, seq, state, why) : e;
+    if (e == ERR_OK) e = close_rows(h, node_no, seq, state, why);
+    return e == ERR_OK && strcmp(state, "waiting") != 0 ? held_case_close(h, node_no, seq, why) : e;
 }
 
 enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why)

@@ -1,5 +1,6 @@
-/* What a held change would do, as JSON text that a manager can read: an array of {table, id, new, columns}. Text that
- * its owner keeps to itself (restricted records, those that need consent, sources of releases) is named and not shown. */
+/* What a held change would do, as JSON text that a manager can read: an array of {table, id, new, columns}. What the room
+ * would not see if it were accepted (restricted records, those that need consent, what is between two agencies) is named
+ * and not shown. */
 #include "hub/draft.h"
 
 #include "base/json.h"
@@ -11,8 +12,10 @@
 
 struct showing {
     struct hub *h;
+    const struct draft *d;
     struct json *all;
     size_t total, left_out;
+    bool hide_all; /* it would make a restricted case */
 };
 
 static bool word_is(struct value v, const char *want)
@@ -24,21 +27,32 @@ static bool owner_only(const struct table_rule *t, const struct value *v)
 {
     int sensitivity = rules_column_index(t, bytes_of_str("sensitivity"));
     int consent = rules_column_index(t, bytes_of_str("needs_consent"));
-    if (strcmp(t->name, "release_source") == 0) return true;
+    static const char *const never_in_the_room[] = {"release", "release_source", "request", "feedback"};
+    for (size_t i = 0; i < sizeof never_in_the_room / sizeof never_in_the_room[0]; i++) {
+        if (strcmp(t->name, never_in_the_room[i]) == 0) return true;
+    }
     if (sensitivity < 0 || consent < 0) return false;
     return word_is(v[sensitivity], "restricted") || (v[consent].kind == VALUE_INT && v[consent].i != 0);
 }
 
-/* Either as it is stored or as it would become. */
-static enum err is_private(struct hub *h, const struct op *op, bool *out, struct why *why)
+/* Either as it is stored or as it would become. The author reads this too: a row that is hidden from it counts as one that
+ * is not there. */
+static enum err is_private(struct hub *h, const struct draft *d, const struct op *op, bool *out, struct why *why)
 {
+    struct hub_row known;
+    struct view v = {0};
     struct buf store;
     struct row r;
     bool found = false;
-    *out = owner_only(op->table, op->new_);
+    /* A change of a record that is there: it may be restricted, or its consent withdrawn, while this is still held. */
+    *out = owner_only(op->table, op->new_) || (op->kind == OP_UPDATE && strcmp(op->table->name, "record") == 0);
     if (*out || op->kind == OP_INSERT) return ERR_OK;
+    enum err e = sight_row(h, op->table_index, op_row_id(op), &known, &found, why);
+    if (e == ERR_OK && found) e = standing_view(h, d, &known, &v, why);
+    *out = true;
+    if (e != ERR_OK || !found || !view_any(v)) return e;
     buf_init(&store, 64u << 20);
-    enum err e = db_row_get(h->db, op->table, op_row_id(op), &store, &r, &found, why);
+    e = db_row_get(h->db, op->table, op_row_id(op), &store, &r, &found, why);
     if (e == ERR_OK) *out = !found || owner_only(op->table, r.v);
     buf_release(&store);
     return e;
@@ -71,8 +85,9 @@ static enum err show_op(struct showing *s, const struct op *op, struct why *why)
         s->left_out++;
         return ERR_OK;
     }
-    enum err e = is_private(s->h, op, &hide, why);
+    enum err e = is_private(s->h, s->d, op, &hide, why);
     if (e != ERR_OK) return e;
+    hide = hide || s->hide_all;
     struct json *o = json_object_new(), *columns = json_object_new();
     uuid_format(op_row_id(op), id);
     json_set_str(o, "table", op->table->name);
@@ -93,13 +108,14 @@ static enum err show_op(struct showing *s, const struct op *op, struct why *why)
     return ERR_OK;
 }
 
-enum err held_what(struct hub *h, const struct draft_part *p, struct buf *out, struct why *why)
+enum err held_what(struct hub *h, const struct draft *d, const struct draft_part *p, struct buf *out, struct why *why)
 {
-    struct showing s = {.h = h, .all = json_array_new()};
+    struct showing s = {.h = h, .d = d, .all = json_array_new()};
     struct changeset_reader r;
     struct op op;
     bool end = false;
-    enum err e;
+    enum err e = held_case_restricted(p, &s.hide_all, why);
+    if (e != ERR_OK) goto out;
     changeset_reader_init(&r, p->content);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         e = show_op(&s, &op, why);
@@ -111,6 +127,7 @@ enum err held_what(struct hub *h, const struct draft_part *p, struct buf *out, s
         json_append(s.all, rest);
     }
     if (e == ERR_OK) e = json_write(s.all, out, why);
+out:
     json_free(s.all);
     return e;
 }

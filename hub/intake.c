@@ -193,7 +193,7 @@ static enum err decide(struct hub *h, struct decision what, struct decisions *l,
     if (strcmp(what.state, "accepted") == 0)
         e = accept(h, &what, &j, l, why);
     else
-        judgement_note(&j, VERDICT_HELD, true,
+        judgement_note(&j, VERDICT_DISMISSED, true,
                        strcmp(what.state, "withdrawn") == 0 ? "This change was withdrawn by the agency that made it."
                                                             : "A manager decided not to take this change in.");
     if (e == ERR_OK) e = journal_judge(h, what.node_no, what.seq, &j, why);

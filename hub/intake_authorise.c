@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* Agencies that one change can ask and bring in: searching for a request takes as long as the change is large. */
+#define MAX_ASKS 64u
+
 /* Access numbers of site_access. */
 enum { ACCESS_NONE, ACCESS_CHECK, ACCESS_VIEW, ACCESS_CONTRIBUTE, ACCESS_ROOM, ACCESS_LEAD };
 
@@ -91,25 +94,44 @@ static bool quiet(const struct op *op)
     return v.kind == VALUE_INT && v.i != 0;
 }
 
+static enum err leads(const struct draft *d, struct draft_part *p, bool *out, struct why *why)
+{
+    enum err e = ERR_OK;
+    if (p->leads == 0) {
+        e = part_has(p, leads_new_case, d->node->agency, out, why);
+        p->leads = e == ERR_OK && *out ? 1 : -1;
+    }
+    *out = p->leads > 0;
+    return e;
+}
+
+/* The maker of a case may put its own agency in, until somebody else has decided who takes part. Not longer: the base
+ * cut, which makes the case a new one, is the maker's to choose. */
+static enum err may_enter(struct hub *h, const struct draft *d, const struct draft_part *p, bool *out, struct why *why)
+{
+    *out = p->makes_case;
+    return *out || !p->who.fresh ? ERR_OK : standing_untouched(h, d, p->who.case_no, out, why);
+}
+
 /* Who takes part. Asking costs no more than it must: whoever may contribute may bring in, with `check`, the very agency
  * that the same change asks. */
-static enum err judge_participant(const struct draft *d, const struct draft_part *p, const struct op *op,
+static enum err judge_participant(struct hub *h, const struct draft *d, struct draft_part *p, const struct op *op,
                                   struct judgement *j, struct why *why)
 {
     struct value member = column_of(op, "member");
-    bool own = text_is(member, d->node->agency), asked = false, leads = false;
-    enum err e = ERR_OK;
-    if (own && (p->makes_case || p->who.fresh)) return ERR_OK;
+    bool enters = false, asked = false, led = false;
+    enum err e = text_is(member, d->node->agency) ? may_enter(h, d, p, &enters, why) : ERR_OK;
+    if (e != ERR_OK || enters) return e;
     if (p->makes_case) {
-        e = part_has(p, leads_new_case, d->node->agency, &leads, why);
-        if (e == ERR_OK && !leads && !p->who.manager && !p->who.social_care)
+        e = leads(d, p, &led, why);
+        if (e == ERR_OK && !led && !p->who.manager && !p->who.social_care)
             soft(d, j,
                  "Only the lead agency, or a manager or social worker on duty for the area, may bring others in.");
         return e;
     }
     if (may_lead(&p->who)) return ERR_OK;
     if (may_contribute(p->who.now) && may_contribute(p->who.at_base) && text_is(column_of(op, "access"), "check") &&
-        !quiet(op))
+        !quiet(op) && p->n_asks++ < MAX_ASKS)
         e = part_has(p, asks, &member, &asked, why);
     if (e == ERR_OK && !asked)
         soft(d, j,
@@ -201,6 +223,23 @@ static enum err judge_meeting(struct hub *h, struct draft *d, size_t part, const
     return e;
 }
 
+/* A new row must not come with what others may write into it alone: an answer in the asked agency's place, a challenge
+ * that is upheld already. */
+static void judge_new_columns(const struct draft *d, const struct draft_part *p, const struct op *op,
+                              struct judgement *j)
+{
+    const struct table_rule *t = op->table;
+    bool weak = t->insert == INSERT_CONTRIBUTE || t->insert == INSERT_CHECK;
+    bool asked = text_is(column_of(op, "to_agency"), d->node->agency);
+    for (size_t c = 3; c < t->n_columns; c++) {
+        if (op->new_[c].kind == VALUE_NULL || text_is(op->new_[c], "open")) continue;
+        if (t->columns[c].write == WRITE_ASKED && !asked)
+            soft(d, j, "Only the agency that this was sent to may answer it.");
+        if (t->columns[c].write == WRITE_LEAD && weak && !may_lead(&p->who))
+            soft(d, j, "Only the lead agency, or a manager or social worker on duty for the area, may decide this.");
+    }
+}
+
 static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const struct op *op, struct judgement *j,
                              struct why *why)
 {
@@ -221,9 +260,13 @@ static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const 
     if (!p->makes_case && (!p->who.known || (!p->who.sees_now && !p->who.sees_base)))
         return unknown(h, d, rules_table_index(bytes_of_str("case_file")), p->case_id, j, why);
     if (strcmp(op->table->name, "participant") == 0)
-        e = judge_participant(d, p, op, j, why);
+        e = judge_participant(h, d, p, op, j, why);
     else if (!p->makes_case)
         judge_insert_rule(d, p, op->table->insert, j);
+    judge_new_columns(d, p, op, j);
+    /* A duty needs no access, but no duty opens a case that the site is shut out of. */
+    if (!p->makes_case && !p->who.sees_now)
+        soft(d, j, "This case was taken back from your site before the change arrived.");
     return e == ERR_OK ? judge_parents(h, d, part, op, j, why) : e;
 }
 
@@ -274,6 +317,65 @@ static enum err new_case_standing(struct hub *h, struct draft *d, struct draft_p
     return e == ERR_OK ? standing_duties(h, d, &p->who, why) : e;
 }
 
+/* ------------------------------------------------------------------------------------------ restricted to whom? */
+
+static bool restricts(const struct op *op, const void *ctx)
+{
+    struct value v = strcmp(op->table->name, "case_file") == 0 ? column_of(op, "restricted") : value_none();
+    (void)ctx;
+    return v.kind == VALUE_INT && v.i != 0;
+}
+
+/* Does the change itself bring in a site by name that may do something about the case? */
+static enum err names_site(struct hub *h, const struct op *op, bool *out, struct why *why)
+{
+    struct stmt *s;
+    if (op->kind != OP_INSERT || strcmp(op->table->name, "participant") != 0 ||
+        !text_is(column_of(op, "access"), "contribute"))
+        return ERR_OK;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM site WHERE code = $1 AND agency = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_value(s, 1, column_of(op, "site"));
+    db_bind_value(s, 2, column_of(op, "member"));
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+static enum err named_already(struct hub *h, const uint8_t case_id[16], bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM participant_now p JOIN site s ON s.code = p.site AND s.agency = p.member "
+                            "WHERE p.case_id = $1 AND p.access = 'contribute'",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+/* A restricted case is for the sites that are named, and no others. With none named it would be gone from every device,
+ * also from the one that could lift the restriction: hard, because no manager could make that good. */
+static enum err judge_restriction(struct hub *h, const struct draft_part *p, struct judgement *j, struct why *why)
+{
+    struct changeset_reader r;
+    struct op op;
+    bool end = false, found = false;
+    enum err e = part_has(p, restricts, NULL, &found, why);
+    if (e != ERR_OK || !found) return e;
+    e = named_already(h, p->case_id, &found, why);
+    changeset_reader_init(&r, p->content);
+    while (e == ERR_OK && !found) {
+        e = changeset_next(&r, &op, &end, why);
+        if (e != ERR_OK || end) break;
+        e = names_site(h, &op, &found, why);
+    }
+    if (e == ERR_OK && !found) hard(j, "This would restrict the case to nobody: it names no site that takes part in it.");
+    return e;
+}
+
 enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why)
 {
     enum err e = ERR_OK;
@@ -290,6 +392,7 @@ enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, s
             if (e != ERR_OK || end) break;
             e = op.kind == OP_INSERT ? judge_insert(h, d, i, &op, j, why) : judge_update(h, d, i, &op, j, why);
         }
+        if (e == ERR_OK) e = judge_restriction(h, p, j, why);
     }
     return e;
 }

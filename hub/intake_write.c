@@ -146,6 +146,9 @@ enum err intake_may_write(struct hub *h, struct draft *d, const struct column_wr
     case WRITE_HUB: hard(j, "This is kept by the hub alone."); return ERR_OK;
     case WRITE_OWN:
         if (!text_is(w->stored->v[2], d->node->agency)) soft(d, j, "Only the agency that wrote this may change it.");
+        /* The case as such is not its first writer's alone: voided, it is gone from everybody but the MASH room. */
+        if (strcmp(w->table->name, "case_file") == 0 && s->now < 3 && !duty)
+            soft(d, j, "Your agency does not take part in this case as one that may take it away.");
         return ERR_OK;
     case WRITE_LEAD:
         if (!duty && (s->now != 5 || access_at_base(w) != 5)) soft(d, j, LEADS);

@@ -132,5 +132,6 @@ enum err journal_draft(struct hub *h, int64_t node_no, uint64_t seq, struct hub_
     if (e != ERR_OK) return e;
     draft_init(d, node, &env, cose, parts, n);
     d->received_at = received;
+    d->late = true;
     return draft_decode(h, d, j, why);
 }

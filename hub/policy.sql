@@ -15,6 +15,17 @@ INSERT INTO scheme_kind(scheme, kind) VALUES
     ('crn', 'police'), ('crn', 'probation'),
     ('upn', 'education'), ('upn', 'social_care');
 
+CREATE INDEX scheme_kind_kind ON scheme_kind(kind, scheme);
+
+-- Which channels of a case a way of taking part in it opens.
+CREATE TABLE way_channel(way TEXT NOT NULL, channel TEXT NOT NULL, PRIMARY KEY(way, channel)) STRICT;
+INSERT INTO way_channel(way, channel) VALUES
+    ('check', 'face'),
+    ('view', 'face'), ('view', 'shared'),
+    ('contribute', 'face'), ('contribute', 'shared'),
+    ('room', 'face'), ('room', 'shared'), ('room', 'room'),
+    ('out_of_hours', 'face'), ('out_of_hours', 'shared');
+
 -- Agencies that wrote a row of a case or are addressed by one: the hub adds to it whenever such a row appears.
 CREATE TABLE case_voice(case_id BLOB NOT NULL, agency TEXT NOT NULL, PRIMARY KEY(case_id, agency)) STRICT;
 
@@ -184,22 +195,29 @@ CREATE INDEX agency_code ON agency(code);
 CREATE INDEX site_code ON site(code);
 CREATE INDEX coverage_area ON coverage(area);
 CREATE INDEX coverage_site ON coverage(site);
+CREATE INDEX consent_person ON consent(case_id, person_id);
 CREATE INDEX conflict_row ON conflict(row_id);
 CREATE INDEX conflict_kept ON conflict(kept_by);
 CREATE INDEX conflict_lost ON conflict(lost_by);
 
 -- The same may stand here more than once (a site that covers the area twice): only whether it stands here counts.
+-- Neither IN over a list nor OR where an equality will do: SQLite makes a temporary table for each, each time, which
+-- costs more than all that is looked up.
 -- Sites that cover a case's area. A restricted case is covered by nobody: only named sites take part in it.
 CREATE VIEW site_covers(site, agency, kind, case_id) AS
     SELECT s.code, s.agency, s.kind, c.id
-      FROM case_file c JOIN coverage v ON v.area IN ('*', c.area) JOIN site s ON s.code = v.site
+      FROM case_file c JOIN coverage v ON v.area = c.area JOIN site s ON s.code = v.site
+     WHERE coalesce(c.restricted, 0) = 0
+    UNION ALL
+    SELECT s.code, s.agency, s.kind, c.id
+      FROM case_file c JOIN coverage v ON v.area = '*' JOIN site s ON s.code = v.site
      WHERE coalesce(c.restricted, 0) = 0;
 
 -- Participants in force.
 CREATE VIEW participant_now(case_id, member, site, access) AS
     SELECT p.case_id, p.member, coalesce(p.site, ''), p.access
       FROM participant p
-     WHERE p.voided_at IS NULL AND p.access IN ('check', 'view', 'contribute')
+     WHERE p.voided_at IS NULL AND (p.access = 'check' OR p.access = 'view' OR p.access = 'contribute')
        AND (p.since IS NULL OR p.since <= (SELECT now FROM policy_now))
        AND (p.until IS NULL OR p.until > (SELECT now FROM policy_now));
 
@@ -217,18 +235,15 @@ CREATE VIEW site_part(site, agency, kind, case_id, access) AS
 CREATE VIEW site_room(site, agency, case_id) AS
     SELECT site, agency, case_id FROM site_covers WHERE kind = 'mash'
     UNION ALL
-    SELECT site, agency, case_id FROM site_part WHERE kind = 'mash' AND access = 'contribute';
+    SELECT p.site, p.agency, p.case_id FROM site_part p JOIN case_file c ON c.id = p.case_id
+     WHERE p.kind = 'mash' AND p.access = 'contribute' AND c.restricted = 1;
 
 CREATE VIEW site_channel(site, case_id, channel) AS
               SELECT code, zeroblob(16), 'reference' FROM site
-    UNION ALL SELECT site, case_id, 'face' FROM site_part
-    UNION ALL SELECT site, case_id, 'shared' FROM site_part WHERE access IN ('view', 'contribute')
-    UNION ALL SELECT site, case_id, 'face' FROM site_room
-    UNION ALL SELECT site, case_id, 'shared' FROM site_room
-    UNION ALL SELECT site, case_id, 'room' FROM site_room
-    UNION ALL SELECT v.site, v.case_id, 'face' FROM site_covers v JOIN case_file c ON c.id = v.case_id
-           WHERE v.kind = 'out_of_hours' AND coalesce(c.status, '') <> 'closed'
-    UNION ALL SELECT v.site, v.case_id, 'shared' FROM site_covers v JOIN case_file c ON c.id = v.case_id
+    UNION ALL SELECT p.site, p.case_id, w.channel FROM site_part p JOIN way_channel w ON w.way = p.access
+    UNION ALL SELECT r.site, r.case_id, w.channel FROM site_room r JOIN way_channel w ON w.way = 'room'
+    UNION ALL SELECT v.site, v.case_id, w.channel
+            FROM site_covers v JOIN case_file c ON c.id = v.case_id JOIN way_channel w ON w.way = v.kind
            WHERE v.kind = 'out_of_hours' AND coalesce(c.status, '') <> 'closed'
     UNION ALL SELECT p.site, p.case_id, 'scheme:' || k.scheme
             FROM site_part p JOIN agency a ON a.code = p.agency JOIN scheme_kind k ON k.kind = a.kind

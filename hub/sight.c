@@ -8,6 +8,7 @@ enum err sight_new(struct sight **out, struct why *why)
 {
     struct sight *s = calloc(1, sizeof *s);
     if (s == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
+    s->last.tbl = -1;
     *out = s;
     return ERR_OK;
 }
@@ -31,6 +32,7 @@ void sight_forget(struct hub *h)
         return;
     s->open = s->all = s->channels_known = false;
     s->n_rows = s->n_cases = s->n_named = s->n_seats = s->n_nodes = 0;
+    s->last = (struct sight_last){.tbl = -1};
 }
 
 enum err sight_grow(void *array, size_t *cap, size_t n, size_t size, struct why *why)
@@ -110,15 +112,22 @@ static enum err add_voice(struct hub *h, int64_t case_no, const uint8_t case_id[
                           struct why *why)
 {
     struct sight_case c = {.no = case_no, .seats = true};
+    struct sight_last *last = &h->sight->last;
     struct stmt *s;
     if (agency.kind != VALUE_TEXT) return ERR_OK;
+    if (last->voice_case == case_no && bytes_equal(agency.s, bytes_of_str(last->voice))) return ERR_OK;
     enum err e =
         db_prepare(h->db, "INSERT INTO case_voice(case_id, agency) VALUES ($1, $2) ON CONFLICT DO NOTHING", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, case_id);
     db_bind_text(s, 2, agency.s);
     e = db_run(s, why);
-    return e == ERR_OK && db_changes(h->db) > 0 ? touch_case(h, &c, why) : e;
+    if (e == ERR_OK && db_changes(h->db) > 0) e = touch_case(h, &c, why);
+    if (e != ERR_OK || agency.s.n == 0 || agency.s.n >= sizeof last->voice) return e;
+    memcpy(last->voice, agency.s.p, agency.s.n);
+    last->voice[agency.s.n] = '\0';
+    last->voice_case = case_no;
+    return ERR_OK;
 }
 
 static struct value column(const struct row *r, const char *name)
@@ -218,6 +227,7 @@ static enum err write_row_entry(struct hub *h, const struct sight_row *r, const 
                                 struct why *why)
 {
     struct stmt *s;
+    h->sight->last.tbl = -1;
     enum err e = db_prepare(
         h->db,
         again ? "UPDATE h_row SET version = $1, born = $1, born_node = $2, born_hlc = $3, born_user = $4, gone = 0"
@@ -295,7 +305,8 @@ static enum err note(struct hub *h, const struct table_rule *t, const uint8_t id
     struct sight_row r = {.no = found->no,
                           .case_no = found->case_no,
                           .tbl = rules_table_index(bytes_of_str(t->name)),
-                          .old_mask = found->mask};
+                          .old_mask = found->mask,
+                          .fresh = found->mask_version == h->version};
     memcpy(r.id, id, 16);
     return touch_row(h, t, &r, why);
 }
@@ -361,6 +372,11 @@ static enum err write_column_entry(struct hub *h, int64_t row_no, size_t col, co
     db_bind_int(s, 5, (int64_t)by->hlc);
     db_bind_id(s, 6, by->user);
     e = db_run(s, why);
+    struct sight_last *last = &h->sight->last;
+    if (last->tbl >= 0 && last->row.no == row_no) {
+        if (last->row.version == h->version) return e; /* another column of it, or its birth, said so already */
+        last->row.version = h->version;
+    }
     if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_row SET version = $1 WHERE no = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, h->version);
@@ -412,6 +428,7 @@ enum err sight_remove(struct hub *h, const struct table_rule *t, const uint8_t i
     if (e == ERR_OK && t->kind != TABLE_REFERENCE)
         e = why_set(why, ERR_DENIED, "A row of a case is voided, never taken away.");
     if (e == ERR_OK) e = find_row(h, t, id, &r, why);
+    h->sight->last.tbl = -1;
     if (e == ERR_OK) e = db_row_delete(h->db, t, id, why);
     if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_row SET gone = 1, version = $1 WHERE no = $2", &s, why);
     if (e != ERR_OK) return e;

@@ -15,11 +15,23 @@ enum err sight_version(struct hub *h, int64_t *out, struct why *why)
     return e;
 }
 
+/* Where the running step keeps what was asked last; NULL outside one. */
+static struct sight_last *last_of(struct hub *h)
+{
+    return h->sight != NULL && h->sight->open ? &h->sight->last : NULL;
+}
+
 enum err sight_row(struct hub *h, int table_index, const uint8_t id[16], struct hub_row *out, bool *out_found,
                    struct why *why)
 {
+    struct sight_last *last = last_of(h);
     struct stmt *s;
     bool row = false;
+    if (last != NULL && last->tbl >= 0 && last->tbl == table_index && memcmp(last->id, id, 16) == 0) {
+        *out = last->row;
+        *out_found = true;
+        return ERR_OK;
+    }
     enum err e = db_prepare(h->db,
                             "SELECT no, case_no, mask, mask_version, version, born, born_node, born_hlc, born_user"
                             " FROM h_row WHERE id = $1 AND tbl = $2 AND gone = 0",
@@ -38,6 +50,11 @@ enum err sight_row(struct hub *h, int table_index, const uint8_t id[16], struct 
                                 .born_node = db_int(s, 6),
                                 .born_hlc = (uint64_t)db_int(s, 7)};
         (void)db_id(s, 8, out->born_user);
+        if (last != NULL) {
+            last->tbl = table_index;
+            memcpy(last->id, id, 16);
+            last->row = *out;
+        }
     }
     if (e == ERR_OK) *out_found = row;
     db_done(s);
@@ -46,14 +63,24 @@ enum err sight_row(struct hub *h, int table_index, const uint8_t id[16], struct 
 
 enum err sight_case(struct hub *h, const uint8_t id[16], struct hub_case *out, bool *out_found, struct why *why)
 {
+    struct sight_last *last = last_of(h);
     struct stmt *s;
     bool row = false;
+    if (last != NULL && last->in.no != 0 && memcmp(last->case_id, id, 16) == 0) {
+        *out = last->in;
+        *out_found = true;
+        return ERR_OK;
+    }
     enum err e = db_prepare(h->db, "SELECT no, born, born_node FROM h_case WHERE id = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, id);
     e = db_step(s, &row, why);
     if (e == ERR_OK && row)
         *out = (struct hub_case){.no = db_int(s, 0), .born = db_int(s, 1), .born_node = db_int(s, 2)};
+    if (e == ERR_OK && row && last != NULL) {
+        last->in = *out;
+        memcpy(last->case_id, id, 16);
+    }
     if (e == ERR_OK) *out_found = row;
     db_done(s);
     return e;
@@ -105,12 +132,35 @@ enum err sight_seat(struct hub *h, int64_t site_no, int64_t case_no, int64_t ver
     return e;
 }
 
+/* The mask that stands, and since when. */
+static enum err mask_now(struct hub *h, int64_t row_no, int64_t *out_version, int64_t *out_mask, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT mask_version, mask FROM h_row WHERE no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, row_no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK) {
+        *out_version = row ? db_int(s, 0) : 0;
+        *out_mask = row ? db_int(s, 1) : 0;
+    }
+    db_done(s);
+    return e;
+}
+
 enum err sight_mask(struct hub *h, int64_t row_no, int64_t version, int64_t *out_mask, struct why *why)
 {
     struct stmt *s;
     bool row = false;
-    enum err e = db_prepare(
-        h->db, "SELECT mask FROM h_mask WHERE row_no = $1 AND version <= $2 ORDER BY version DESC LIMIT 1", &s, why);
+    int64_t since = 0, mask = 0;
+    enum err e = mask_now(h, row_no, &since, &mask, why);
+    if (e != ERR_OK || since <= version) {
+        if (e == ERR_OK) *out_mask = mask;
+        return e;
+    }
+    e = db_prepare(h->db, "SELECT mask FROM h_mask WHERE row_no = $1 AND version <= $2 ORDER BY version DESC LIMIT 1",
+                   &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, row_no);
     db_bind_int(s, 2, version);
@@ -147,8 +197,9 @@ static enum err history_back(struct history *p, struct why *why)
 static enum err open_histories(struct hub *h, int64_t site_no, int64_t case_no, int64_t row_no, struct history *row,
                                struct history *seat, struct why *why)
 {
-    enum err e =
-        db_prepare(h->db, "SELECT version, mask FROM h_mask WHERE row_no = $1 ORDER BY version DESC", &row->s, why);
+    enum err e = mask_now(h, row_no, &row->version, &row->mask, why);
+    if (e == ERR_OK)
+        e = db_prepare(h->db, "SELECT version, mask FROM h_mask WHERE row_no = $1 ORDER BY version DESC", &row->s, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
                        "SELECT version, mask FROM h_seat_log WHERE site_no = $1 AND case_no = $2 ORDER BY version DESC",
@@ -157,8 +208,7 @@ static enum err open_histories(struct hub *h, int64_t site_no, int64_t case_no, 
     db_bind_int(row->s, 1, row_no);
     db_bind_int(seat->s, 1, site_no);
     db_bind_int(seat->s, 2, case_no);
-    e = history_back(row, why);
-    return e == ERR_OK ? history_back(seat, why) : e;
+    return history_back(seat, why);
 }
 
 enum err sight_unbroken(struct hub *h, int64_t site_no, int64_t case_no, int64_t row_no, int64_t *out, struct why *why)

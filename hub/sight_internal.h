@@ -15,6 +15,7 @@ struct sight_row {
     uint8_t id[16];
     int64_t old_mask; /* as the hub has kept it until now */
     int64_t new_mask; /* as the views say; filled in by settling */
+    bool fresh;       /* put in this step: it has no mask yet that could be history */
 };
 
 /* A case of the step. */
@@ -52,6 +53,17 @@ struct sight_node {
     int64_t full_at; /* `at` of its newest cut over all rows; 0 none */
 };
 
+/* What was asked last within the running step: one operation asks for the same row and case up to four times. */
+struct sight_last {
+    int tbl; /* -1: no row */
+    uint8_t id[16];
+    struct hub_row row;
+    struct hub_case in; /* no = 0: no case */
+    uint8_t case_id[16];
+    int64_t voice_case; /* case_voice is known to hold this one; 0: none */
+    char voice[64];
+};
+
 struct sight {
     bool open; /* a step is running */
     bool all;  /* sites, coverage or agencies changed: every case */
@@ -70,6 +82,7 @@ struct sight {
     size_t n_nodes, cap_nodes;
     struct sight_channel channels[SIGHT_MAX_BIT + 1];
     size_t n_channels;
+    struct sight_last last;
 };
 
 /* For qsort: by case, table, id. */

@@ -101,13 +101,26 @@ static enum err add_consent_rows(struct hub *h, int64_t case_no, struct why *why
     return add_found(h, q, why);
 }
 
+static enum err any_conflict(struct hub *h, int64_t case_no, bool *out, struct why *why)
+{
+    struct stmt *q;
+    enum err e = db_prepare(
+        h->db, "SELECT 1 FROM h_case k CROSS JOIN conflict c ON c.case_id = k.id WHERE k.no = $1 LIMIT 1", &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, case_no);
+    e = db_step(q, out, why);
+    db_done(q);
+    return e;
+}
+
+/* Joined crosswise and with a plus, because SQLite would rather go through every row of the case, for each row. */
 static enum err add_conflicts_about(struct hub *h, const struct sight_row *about, struct why *why)
 {
     struct stmt *q;
     enum err e = db_prepare(h->db,
                             "SELECT r.no, r.case_no, r.tbl, r.id, r.mask"
-                            " FROM conflict c JOIN h_row r ON r.id = c.id AND r.tbl = $1"
-                            " WHERE c.row_id = $2 AND c.tbl = $3 AND r.case_no = $4",
+                            " FROM conflict c CROSS JOIN h_row r ON r.id = c.id AND r.tbl = $1"
+                            " WHERE c.row_id = $2 AND c.tbl = $3 AND +r.case_no = $4",
                             &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, rules_table_index(bytes_of_str("conflict")));
@@ -144,12 +157,13 @@ static enum err ask_masks(struct hub *h, const struct sight_case *c, struct why 
 }
 
 /* A conflict follows its row: rows whose mask moved bring the conflicts about them into the work. */
-static enum err follow_conflicts(struct hub *h, struct why *why)
+static enum err follow_conflicts(struct hub *h, int64_t case_no, struct why *why)
 {
     struct sight *s = h->sight;
     size_t n = s->n_work;
-    enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < n; i++)
+    bool any = false;
+    enum err e = any_conflict(h, case_no, &any, why);
+    for (size_t i = 0; e == ERR_OK && any && i < n; i++)
         if (s->work[i].old_mask != s->work[i].new_mask) e = add_conflicts_about(h, &s->work[i], why);
     for (size_t i = n; e == ERR_OK && i < s->n_work; i++) e = sight_mask_row(h, &s->work[i], why);
     if (e == ERR_OK && s->n_work > n) s->n_work = unique_rows(s->work, s->n_work);
@@ -165,7 +179,7 @@ static enum err gather(struct hub *h, const struct sight_case *c, const struct s
     for (size_t i = 0; e == ERR_OK && !c->all && i < n; i++) e = add_work(h, &rows[i], why);
     if (e == ERR_OK && c->consents && !c->all) e = add_consent_rows(h, c->no, why);
     if (e == ERR_OK) e = ask_masks(h, c, why);
-    return e == ERR_OK && !c->all ? follow_conflicts(h, why) : e;
+    return e == ERR_OK && !c->all ? follow_conflicts(h, c->no, why) : e;
 }
 
 /* ------------------------------------------------------------------------------------------- what was lost to whom */
@@ -230,21 +244,35 @@ static enum err losses_by_seat(struct hub *h, int64_t case_no, struct why *why)
 
 /* ------------------------------------------------------------------------------------------------- writing it down */
 
-static enum err write_mask(struct hub *h, const struct sight_row *r, struct why *why)
+/* The mask that ends becomes history. Not the nothing that a row has before its first one, which is most of what an
+ * import would write. */
+static enum err archive_mask(struct hub *h, const struct sight_row *r, struct why *why)
 {
     struct stmt *q;
-    enum err e =
-        db_prepare(h->db, "UPDATE h_row SET mask = $1, mask_version = $2, version = $2 WHERE no = $3", &q, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(q, 1, r->new_mask);
-    db_bind_int(q, 2, h->version);
-    db_bind_int(q, 3, r->no);
-    e = db_run(q, why);
-    if (e == ERR_OK) e = db_prepare(h->db, "INSERT INTO h_mask(row_no, version, mask) VALUES ($1, $2, $3)", &q, why);
+    if (r->fresh) return ERR_OK;
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_mask(row_no, version, mask) SELECT no, mask_version, mask FROM h_row"
+                            " WHERE no = $1 AND mask_version < $2",
+                            &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, r->no);
     db_bind_int(q, 2, h->version);
-    db_bind_int(q, 3, r->new_mask);
+    return db_run(q, why);
+}
+
+static enum err write_mask(struct hub *h, const struct sight_row *r, struct why *why)
+{
+    struct stmt *q;
+    enum err e = archive_mask(h, r, why);
+    if (e == ERR_OK) /* a fresh row bears this version everywhere already: its index entry stays as it is */
+        e = db_prepare(h->db,
+                       r->fresh ? "UPDATE h_row SET mask = $1 WHERE no = $2"
+                                : "UPDATE h_row SET mask = $1, mask_version = $3, version = $3 WHERE no = $2",
+                       &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, r->new_mask);
+    db_bind_int(q, 2, r->no);
+    if (!r->fresh) db_bind_int(q, 3, h->version);
     return db_run(q, why);
 }
 

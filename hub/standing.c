@@ -104,6 +104,28 @@ enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id
     return e;
 }
 
+enum err standing_untouched(struct hub *h, const struct draft *d, int64_t case_no, bool *out, struct why *why)
+{
+    const struct table_rule *file = rules_table((size_t)case_file_index());
+    struct stmt *s;
+    bool touched = false;
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM h_row r WHERE r.case_no = $1 AND ((r.tbl = $2 AND r.born_node <> $3) OR "
+                            "EXISTS (SELECT 1 FROM h_col c WHERE c.row_no = r.no AND c.node_no <> $3 AND "
+                            "(r.tbl = $2 OR (r.tbl = $4 AND c.col = $5)))) LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, case_no);
+    db_bind_int(s, 2, rules_table_index(bytes_of_str("participant")));
+    db_bind_int(s, 3, d->node->no);
+    db_bind_int(s, 4, case_file_index());
+    db_bind_int(s, 5, rules_column_index(file, bytes_of_str("restricted")));
+    e = db_step(s, &touched, why);
+    if (e == ERR_OK) *out = !touched;
+    db_done(s);
+    return e;
+}
+
 static enum err born_of_case(struct hub *h, int64_t case_no, struct hub_case *out, struct why *why)
 {
     struct stmt *s;

@@ -6,7 +6,9 @@ CREATE TABLE h_counter(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) S
 
 CREATE TABLE h_site(no INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE) STRICT; -- integer key of a site
 CREATE TABLE h_channel(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT; -- bit 0..62 in masks
-INSERT INTO h_channel(bit, name) VALUES (0, 'reference'), (1, 'face'), (2, 'shared'), (3, 'room');
+-- The schemes of policy.sql from the start: a hub full of agencies would have no bit left when the first of them is needed.
+INSERT INTO h_channel(bit, name) VALUES (0, 'reference'), (1, 'face'), (2, 'shared'), (3, 'room'),
+    (4, 'scheme:nhs'), (5, 'scheme:pnc'), (6, 'scheme:crn'), (7, 'scheme:upn');
 
 -- A device and its chain. state: enrolled, revoked, forked.
 CREATE TABLE h_node(
@@ -35,7 +37,8 @@ CREATE TABLE h_row(
 ) STRICT;
 CREATE UNIQUE INDEX h_row_id ON h_row(id, tbl);
 CREATE INDEX h_row_case ON h_row(case_no, version);
--- Every mask a row ever had, from `version` on. Who could see what, when: exact, for drops, pages and who-saw.
+-- Every mask a row had before the one in h_row, from `version` on. Who could see what, when: exact, for drops, pages and
+-- who-saw.
 CREATE TABLE h_mask(row_no INTEGER NOT NULL, version INTEGER NOT NULL, mask INTEGER NOT NULL, PRIMARY KEY(row_no, version)) STRICT, WITHOUT ROWID;
 -- Columns that changed after the row was born.
 CREATE TABLE h_col(row_no INTEGER NOT NULL, col INTEGER NOT NULL, version INTEGER NOT NULL, node_no INTEGER NOT NULL,
@@ -80,8 +83,12 @@ CREATE TABLE h_held(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT N
 CREATE TABLE h_held_row(tbl INTEGER NOT NULL, id BLOB NOT NULL, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY(id, tbl, node_no, seq)) STRICT;
 
--- Which envelope a `held` row of a case stands for.
-CREATE TABLE h_held_case(held_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+-- Whose edit lost in an open conflict: a later one of the same chain replaces it, one of the same person elsewhere does not.
+CREATE TABLE h_conflict(conflict_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL) STRICT;
+
+-- Which envelope a `held` row of a case stands for. own: the hub opened the case for it (hub/held_case.c).
+CREATE TABLE h_held_case(held_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
+    own INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE INDEX h_held_case_envelope ON h_held_case(node_no, seq);
 
 -- What administrators did, and why.

@@ -9,7 +9,7 @@
 struct check {
     struct node *n;
     struct answer *a;
-    uint64_t last_seq;       /* of our outbox */
+    uint64_t sent_seq;       /* last envelope that a request carried */
     uint8_t cut[CUT_BYTES];  /* where the replica would stand after what was read */
     struct buf drop_coses;   /* concatenated, for the hash */
     struct buf page_cose;    /* of the running page: its items do not outlive their turn */
@@ -65,7 +65,7 @@ static enum err check_hello(struct check *c, struct bytes item, const uint8_t bi
 static enum err check_verdict(void *ctx, const struct verdict_item *v, struct why *why)
 {
     const struct check *c = ctx;
-    if (v->seq == 0 || v->seq > c->last_seq) return broken(why, "it speaks of a change that this device never made");
+    if (v->seq == 0 || v->seq > c->sent_seq) return broken(why, "it speaks of a change that this device never sent");
     return ERR_OK;
 }
 
@@ -179,7 +179,7 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
     buf_init(&c.page_cose, COSE_MAX);
     hash_blake2b(out->hash, in);
     enum err e = state_fixed(n->db, "cursor", c.cut, sizeof c.cut, why);
-    if (e == ERR_OK) e = state_number(n->db, "last_seq", &c.last_seq, why);
+    if (e == ERR_OK) e = state_number(n->db, "sent_seq", &c.sent_seq, why);
     if (e == ERR_OK) e = bundle_reader_new(&r, in, &n->self, &h, binding, why);
     if (e == ERR_OK && h.kind != 2) e = broken(why, "it is not an answer of a MASH server");
     if (e == ERR_OK && memcmp(h.sender, n->hub.kid, KID_BYTES) != 0)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define CONNECT_S 20L  /* a mast in the hills may take its time */
 #define SILENCE_S 60L  /* without one byte moving: silence, not slowness, means a broken link */
@@ -81,13 +82,21 @@ static void said(const struct transfer *t, char out[SAID_MAX + 1])
     json_free(j);
 }
 
+/* The sign-in page of a hotel or a train answers anything with 200 and a text. The hub's content never is one. */
+static bool is_strange(const struct transfer *t)
+{
+    const char *type = NULL;
+    (void)curl_easy_getinfo(t->curl, CURLINFO_CONTENT_TYPE, &type);
+    return type != NULL && strncasecmp(type, "text/", 5) == 0;
+}
+
 static size_t on_body(char *p, size_t size, size_t count, void *ctx)
 {
     struct transfer *t = ctx;
     size_t n = size * count;
     long status = 0;
     (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 200 && status != 206) {
+    if ((status != 200 && status != 206) || is_strange(t)) {
         keep_body(t, p, n);
         return n;
     }
@@ -133,9 +142,14 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
         (void)why_set(why, ERR_UNREACHABLE, "The MASH server could not be reached (%s).", curl_easy_strerror(rc));
         return why_next(why, ERR_UNREACHABLE, "Check the connection and try again later.");
     }
-    if (status == 200 || status == 206) return ERR_OK;
+    if ((status == 200 || status == 206) && !is_strange(t)) return ERR_OK;
     said(t, words);
-    (void)why_set(why, ERR_REFUSED, "The MASH server refused: %s", words[0] != '\0' ? words : "it gave no reason.");
+    if (words[0] == '\0') { /* the hub says why; a proxy or a sign-in page does not, and knows nothing of us */
+        (void)why_set(why, ERR_UNREACHABLE, "Something else answers in the MASH server's place (HTTP status %ld).",
+                      status);
+        return why_next(why, ERR_UNREACHABLE, "Sign in to this network, or use another one, and try again.");
+    }
+    (void)why_set(why, ERR_REFUSED, "The MASH server refused: %s", words);
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
 }
 
@@ -146,8 +160,12 @@ static enum err post(struct carrier_http *c, struct transfer *t, const char *pat
     long status;
     (void)snprintf(url, sizeof url, "%s%s", c->address, path);
     prepare(c, t, url, wait_ms);
+    /* The hub parks a request only for one who says that he waits now: the sealed one may be of an earlier contact. */
+    char prefer[64];
+    (void)snprintf(prefer, sizeof prefer, "Prefer: wait=%llu", (unsigned long long)((wait_ms + 999) / 1000));
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/octet-stream");
     struct curl_slist *more = headers == NULL ? NULL : curl_slist_append(headers, "Expect:"); /* saves a round trip */
+    if (more != NULL && wait_ms > 0) more = curl_slist_append(headers, prefer);
     if (more == NULL) {
         curl_slist_free_all(headers);
         return why_set(why, ERR_NOMEM, "There is not enough memory to reach the MASH server.");
@@ -189,7 +207,7 @@ static enum err exchange(void *ctx, struct bytes request, uint64_t from, uint64_
     enum err e = get(c, &t, path, &status, why);
     if (status == 416) /* nothing after `from`: it is all here */
         return ERR_OK;
-    if (e != ERR_REFUSED) return e;
+    if (e != ERR_REFUSED && status != 404) return e;
     /* The hub does not hand it out by hash any more; the request itself gets the same answer again. */
     t = (struct transfer){.skip = from, .sink = sink, .sink_ctx = sink_ctx, .why = why};
     return post(c, &t, "/v1/exchange", request, wait_ms, why);

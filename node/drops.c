@@ -140,7 +140,7 @@ enum err drops_confirm(struct node *n, struct why *why)
     if (e != ERR_OK || due == 0) return e;
     e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK && pending == 0) /* else the spool is that of a later request, which was made in a cleared one */
-        e = spool_clear(n, why);
+        e = spool_drop_answer(n, why);
     if (e == ERR_OK) e = db_vacuum(n->db, why);
     if (e == ERR_OK) e = db_truncate_log(n->db, why);
     return e == ERR_OK ? sign_all(n, why) : e;

@@ -93,7 +93,7 @@ static enum err round_once(struct node *n, const struct carrier *via, const stru
 }
 
 /* Is there reason for another round? Unsent envelopes alone are none: a hub that judges nothing would be asked for
- * ever. */
+ * ever. The answer to a request of an earlier contact may be as old as that contact: what is new comes after it. */
 static enum err wants_more(struct node *n, const struct round_state *st, bool *out, struct why *why)
 {
     uint64_t unsent = 0, receipts = 0;
@@ -103,7 +103,7 @@ static enum err wants_more(struct node *n, const struct round_state *st, bool *o
     if (e == ERR_OK && st->taken.revoked)
         *out = receipts > 0; /* to confirm what was taken away is all that is left to do */
     else if (e == ERR_OK)
-        *out = st->taken.more || receipts > 0 || (unsent > 0 && (st->taken.judged > 0 || st->again));
+        *out = st->taken.more || receipts > 0 || st->again || (unsent > 0 && st->taken.judged > 0);
     return e;
 }
 

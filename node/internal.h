@@ -79,14 +79,11 @@ MUST_CHECK enum err overlay_forget(struct node *n, int table_index, const uint8_
 /* Is every row with an image what image and pending edits make, and has each pending edit its image? ERR_TAMPERED. */
 MUST_CHECK enum err overlay_check(struct node *n, uint64_t *out_pending_rows, struct why *why);
 
-/* ---- spool.c: HOME/spool/request and HOME/spool/answer, sealed bytes both. */
-MUST_CHECK enum err spool_put_request(struct node *n, struct bytes request, struct why *why);
-MUST_CHECK enum err spool_get_request(struct node *n, struct buf *out, struct why *why); /* ERR_NOTFOUND */
+/* ---- spool.c: HOME/spool/answer, sealed bytes. */
 MUST_CHECK enum err spool_answer_size(struct node *n, uint64_t *out, struct why *why);   /* 0: none */
 MUST_CHECK enum err spool_put_answer(struct node *n, uint64_t at, struct bytes piece, struct why *why);
 MUST_CHECK enum err spool_get_answer(struct node *n, struct buf *out, struct why *why);
 MUST_CHECK enum err spool_drop_answer(struct node *n, struct why *why);
-MUST_CHECK enum err spool_clear(struct node *n, struct why *why); /* both */
 
 /* ---- request.c: the request that waits for its answer. */
 struct request {

@@ -104,7 +104,7 @@ struct outbox_item {
     uint64_t seq;
     int64_t written_ms;
     const char *what;   /* the audit phrase */
-    const char *state;  /* unsent, applied, merged, held, waits, fault */
+    const char *state;  /* unsent, applied, merged, held, waits, fault, dismissed */
     const char *reason; /* NULL or the hub's words */
     bool parked;        /* its case was taken away before it was sent */
     size_t bytes;

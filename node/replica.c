@@ -102,7 +102,7 @@ static enum err load(struct node *n, struct why *why)
  * replica (the disk may be full): the next contact tries again and says what is wrong. */
 static void make_good(struct node *n, bool pending)
 {
-    enum err e = pending ? ERR_OK : spool_clear(n, NULL);
+    enum err e = pending ? ERR_OK : spool_drop_answer(n, NULL);
     if (e == ERR_OK) e = drops_confirm(n, NULL);
     (void)e;
 }

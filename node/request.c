@@ -1,5 +1,6 @@
-/* The request of a round. Sealed once, kept in the spool with its number and hash in the store, and sent again byte for
- * byte until its answer was taken: the hub knows a second, different request of the same number for a clone. */
+/* The request of a round. Sealed once, kept in the store with its number and hash, and sent again byte for byte until its
+ * answer was taken: the hub knows a second, different request of the same number for a clone. In the store and not in a
+ * file beside it: a file that is lost or damaged would bar this device from the hub for good. */
 #include "node/internal.h"
 
 #include "sync/bundle.h"
@@ -41,12 +42,12 @@ static enum err put_receipts(struct node *n, struct bundle_writer *w, struct why
     return e;
 }
 
-static enum err put_envelopes(struct node *n, struct bundle_writer *w, struct why *why)
+static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t *out_last, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = true;
     size_t total = 0;
-    enum err e = db_prepare(n->db, "SELECT item FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &s, why);
+    enum err e = db_prepare(n->db, "SELECT item, seq FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &s, why);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;
@@ -54,12 +55,14 @@ static enum err put_envelopes(struct node *n, struct bundle_writer *w, struct wh
         if (total > 0 && total + item.n > REQUEST_ENVELOPES) break; /* the next round's */
         total += item.n;
         e = bundle_put(w, n->agency, item, why);
+        *out_last = (uint64_t)db_int(s, 1);
     }
     db_done(s);
     return e;
 }
 
-static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, struct why *why)
+/* *out_last: the last envelope in it; as it was when there is none. */
+static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, uint64_t *out_last, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 1};
     struct bundle_writer *w = NULL;
@@ -71,25 +74,26 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, hello, why);
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
     if (e == ERR_OK) e = put_receipts(n, w, why);
-    if (e == ERR_OK) e = put_envelopes(n, w, why);
+    if (e == ERR_OK) e = put_envelopes(n, w, out_last, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     buf_release(&item);
     return e;
 }
 
-/* The file first, then its number in the store: a file without a number was never sent and is written over. */
-static enum err store(struct node *n, uint64_t number, struct bytes request, struct why *why)
+/* `last`: the last envelope that was ever handed to the hub; what was written after it cannot have a verdict. */
+static enum err store(struct node *n, uint64_t number, struct bytes request, uint64_t last, struct why *why)
 {
     uint8_t hash[HASH_BYTES];
     const int64_t args[] = {(int64_t)number};
     hash_blake2b(hash, request);
     enum err e = spool_drop_answer(n, why);
-    if (e == ERR_OK) e = spool_put_request(n, request, why);
     if (e == ERR_OK) e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
-    e = state_set_number(n->db, "pending", number, why);
+    e = state_put(n->db, "request", request, why);
+    if (e == ERR_OK) e = state_set_number(n->db, "pending", number, why);
     if (e == ERR_OK) e = state_put(n->db, "request_hash", bytes_of(hash, sizeof hash), why);
+    if (e == ERR_OK) e = state_set_number(n->db, "sent_seq", last, why);
     if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
@@ -99,9 +103,11 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, str
 static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct buf *out, struct why *why)
 {
     struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
+    uint64_t last = 0;
     enum err e = fill_hello(n, &hello, why);
-    if (e == ERR_OK) e = seal(n, &hello, out, why);
-    return e == ERR_OK ? store(n, hello.request, buf_bytes(out), why) : e;
+    if (e == ERR_OK) e = state_number(n->db, "sent_seq", &last, why);
+    if (e == ERR_OK) e = seal(n, &hello, out, &last, why);
+    return e == ERR_OK ? store(n, hello.request, buf_bytes(out), last, why) : e;
 }
 
 /* Made before and not yet answered. A new one in its place would look like a clone of this device to the hub. */
@@ -109,15 +115,13 @@ static enum err load(struct node *n, struct buf *out, struct why *why)
 {
     uint8_t want[HASH_BYTES], have[HASH_BYTES];
     enum err e = state_fixed(n->db, "request_hash", want, sizeof want, why);
-    if (e == ERR_OK) e = spool_get_request(n, out, why);
-    if (e != ERR_OK && e != ERR_NOTFOUND) return e;
+    if (e == ERR_OK) e = state_bytes(n->db, "request", out, why);
+    if (e != ERR_OK) return e;
     hash_blake2b(have, buf_bytes(out));
-    if (e == ERR_OK && memcmp(want, have, sizeof want) == 0) return ERR_OK;
+    if (memcmp(want, have, sizeof want) == 0) return ERR_OK;
     (void)why_set(why, ERR_TAMPERED,
-                  "The request that waits for the MASH server's answer is missing from this device's spool "
-                  "folder, or was changed there. Your changes are safe in the store.");
-    return why_next(why, ERR_TAMPERED,
-                    "If you carried it as a file, import the answer to that file. Else ask your administrator.");
+                  "The request that waits for the MASH server's answer was changed in this device's store.");
+    return why_next(why, ERR_TAMPERED, "Stop here, keep the files as they are, and ask your administrator.");
 }
 
 enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out, struct why *why)

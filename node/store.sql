@@ -5,7 +5,7 @@ CREATE TABLE secret_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;  -
 CREATE TABLE n_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;       -- hub, site, cursor, hashes: node/state.c
 CREATE TABLE n_number(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 
--- Own envelopes, oldest first. state: unsent, applied, merged, held, waits, fault. `item` is the whole MSG_ENVELOPE until
+-- Own envelopes, oldest first. state: unsent, applied, merged, held, waits, fault, dismissed. `item` is the whole MSG_ENVELOPE until
 -- the hub has judged it, then `sealed` is the same under the hub's recovery key: this device can give it back, not read it.
 CREATE TABLE n_outbox(
     seq INTEGER PRIMARY KEY, cose BLOB NOT NULL, item BLOB, sealed BLOB, bytes INTEGER NOT NULL, written_ms INTEGER NOT NULL,

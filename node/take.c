@@ -24,6 +24,7 @@ static void count_verdict(struct round_result *r, enum verdict v)
     case VERDICT_HELD: r->held++; return;
     case VERDICT_WAITS: r->waits++; return;
     case VERDICT_FAULT: r->fault++; return;
+    case VERDICT_DISMISSED: return; /* decided: it wants nobody any more */
     }
 }
 
@@ -100,6 +101,7 @@ static enum err note_answer(struct take *t, struct why *why)
     if (e == ERR_OK) e = state_put(db, "last_answer", bytes_of(t->a->hash, sizeof t->a->hash), why);
     if (e == ERR_OK) e = state_set_number(db, "answered", h->request, why);
     if (e == ERR_OK) e = state_set_number(db, "pending", 0, why);
+    if (e == ERR_OK) e = state_forget(db, "request", why);
     if (e == ERR_OK) e = state_set_number(db, "contact_ms", now < 0 ? 0 : (uint64_t)now, why);
     if (e == ERR_OK) e = state_set_number(db, "revoked", h->revoked, why);
     if (e == ERR_OK) e = state_run(db, "DELETE FROM n_receipt WHERE sent = $1", request, 1, why);
@@ -144,7 +146,7 @@ enum err take_answer(struct node *n, struct bytes in, struct round_result *out, 
         add_counts(out, &t.counts);
         out->revoked = a.hello.revoked;
         *out_taken = (struct taken){.more = a.hello.more, .revoked = a.hello.revoked, .judged = t.judged};
-        e = spool_clear(n, why); /* before any receipt: the answer named the rows */
+        e = spool_drop_answer(n, why); /* before any receipt: the answer named the rows */
     }
     if (e == ERR_OK) e = drops_confirm(n, why);
     answer_release(&a);

@@ -20,7 +20,7 @@ static enum err chain_broken(struct why *why, uint64_t seq, const char *what)
 }
 
 /* What will be sent is what was signed. */
-static enum err check_item(struct chain *c, struct bytes cose, const struct envelope *env, struct bytes item,
+static enum err check_item(struct chain *c, struct bytes cose, struct envelope *env, struct bytes item,
                            struct why *why)
 {
     struct bytes inner;

@@ -125,14 +125,24 @@ static void skip_commitment(struct cbor_reader *r)
         r->in = bytes_of(r->in.p + n, r->in.n - n);
 }
 
-static enum err check_part(struct bytes payload, size_t n, size_t i, const struct part *p, struct why *why)
+/* Stand at the i-th commitment. */
+static void seek(struct cbor_reader *r, struct bytes payload, struct part_cursor *c, size_t i)
+{
+    bool from_start = c->at == 0 || c->i > i;
+    size_t k = from_start ? 0 : c->i, at = from_start ? 0 : c->at;
+    cbor_reader_init(r, bytes_of(payload.p + at, payload.n - at));
+    if (from_start) (void)cbor_get_array(r, ENVELOPE_MAX_PARTS);
+    for (; k < i && r->err == ERR_OK; k++) skip_commitment(r);
+    if (r->err == ERR_OK) *c = (struct part_cursor){.i = i, .at = payload.n - r->in.n};
+}
+
+static enum err check_part(struct bytes payload, size_t n, struct part_cursor *c, size_t i, const struct part *p,
+                           struct why *why)
 {
     struct cbor_reader r;
     uint8_t want[HASH_BYTES] = {0}, have[HASH_BYTES];
     uint64_t length = 0;
-    cbor_reader_init(&r, payload);
-    (void)cbor_get_array(&r, ENVELOPE_MAX_PARTS);
-    for (size_t k = 0; k < i && i < n && r.err == ERR_OK; k++) skip_commitment(&r);
+    seek(&r, payload, c, i < n ? i : 0);
     get_commitment(&r, want, &length);
     hash_commit(have, p->salt, p->content);
     if (i >= n || r.err != ERR_OK || length != p->content.n || memcmp(want, have, HASH_BYTES) != 0)
@@ -158,9 +168,9 @@ enum err envelope_verify(struct bytes cose, const struct identity *by, struct en
     return ERR_OK;
 }
 
-enum err envelope_check_part(const struct envelope *e, size_t i, const struct part *p, struct why *why)
+enum err envelope_check_part(struct envelope *e, size_t i, const struct part *p, struct why *why)
 {
-    return check_part(e->payload, e->n_parts, i, p, why);
+    return check_part(e->payload, e->n_parts, &e->cursor, i, p, why);
 }
 
 void envelope_hash(struct bytes cose, uint8_t out[HASH_BYTES])
@@ -184,7 +194,7 @@ enum err page_verify(struct bytes cose, const struct identity *hub, struct signe
     return ERR_OK;
 }
 
-enum err page_check_part(const struct signed_page *p, size_t i, const struct part *part, struct why *why)
+enum err page_check_part(struct signed_page *p, size_t i, const struct part *part, struct why *why)
 {
-    return check_part(p->payload, p->n_parts, i, part, why);
+    return check_part(p->payload, p->n_parts, &p->cursor, i, part, why);
 }

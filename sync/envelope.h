@@ -30,17 +30,22 @@ struct envelope_header {
 /* Sign: commitments of the parts go into the payload. Appends the COSE_Sign1 alone to out. */
 MUST_CHECK enum err envelope_sign(const struct identity_secret *by, const struct envelope_header *h,
                                   const struct part *parts, size_t n_parts, struct buf *out, struct why *why);
+/* Where in the payload the part checked last stands, so that parts checked in order cost one step each. */
+struct part_cursor {
+    size_t i, at;
+};
 struct envelope {
     struct envelope_header h;
     uint8_t kid[KID_BYTES];
     size_t n_parts;
     struct bytes payload; /* borrowed: n_parts × [commitment, length] */
+    struct part_cursor cursor;
 };
 /* Check signature and shape. ERR_TAMPERED, ERR_FORMAT, ERR_VERSION (schema newer than ours). Borrows from cose. */
 MUST_CHECK enum err envelope_verify(struct bytes cose, const struct identity *by, struct envelope *out,
                                     struct why *why);
 /* Does this content match the i-th commitment and length? ERR_TAMPERED. */
-MUST_CHECK enum err envelope_check_part(const struct envelope *e, size_t i, const struct part *p, struct why *why);
+MUST_CHECK enum err envelope_check_part(struct envelope *e, size_t i, const struct part *p, struct why *why);
 /* Hash of the whole COSE_Sign1 for the chain: BLAKE2b-256("spoke/envelope/1" ‖ 0 ‖ cose). */
 void envelope_hash(struct bytes cose, uint8_t out[HASH_BYTES]);
 
@@ -58,9 +63,10 @@ struct signed_page {
     struct page_header h;
     size_t n_parts;
     struct bytes payload;
+    struct part_cursor cursor;
 };
 MUST_CHECK enum err page_verify(struct bytes cose, const struct identity *hub, struct signed_page *out,
                                 struct why *why);
-MUST_CHECK enum err page_check_part(const struct signed_page *p, size_t i, const struct part *part, struct why *why);
+MUST_CHECK enum err page_check_part(struct signed_page *p, size_t i, const struct part *part, struct why *why);
 
 #endif

@@ -49,12 +49,19 @@ struct hub_hello {
     bool revoked;           /* nothing but verdicts follows, now or later */
     uint64_t drops;         /* rows in drop items of this answer */
 };
-enum verdict { VERDICT_APPLIED, VERDICT_MERGED, VERDICT_HELD, VERDICT_WAITS, VERDICT_FAULT };
+enum verdict {
+    VERDICT_APPLIED,
+    VERDICT_MERGED,
+    VERDICT_HELD,
+    VERDICT_WAITS,
+    VERDICT_FAULT,
+    VERDICT_DISMISSED, /* held, and decided: a manager does not take it, or its author took it back */
+};
 const char *verdict_word(enum verdict v);
 struct verdict_item {
     uint64_t seq;
     enum verdict verdict;
-    struct bytes reason; /* plain English; empty unless held, waits, fault */
+    struct bytes reason; /* plain English; empty for applied and merged */
 };
 struct drop_item {
     int table_index;

@@ -12,7 +12,7 @@ static const char drops_typ[] = "application/x-spoke-drops";
 
 static const char *const verdict_words[] = {
     [VERDICT_APPLIED] = "applied", [VERDICT_MERGED] = "merged", [VERDICT_HELD] = "held",
-    [VERDICT_WAITS] = "waits",     [VERDICT_FAULT] = "fault",
+    [VERDICT_WAITS] = "waits",     [VERDICT_FAULT] = "fault",     [VERDICT_DISMISSED] = "dismissed",
 };
 #define VERDICTS_KNOWN (sizeof verdict_words / sizeof verdict_words[0])
 

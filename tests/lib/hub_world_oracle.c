@@ -43,10 +43,10 @@ static struct standing stand(const struct world *w, int site, int case_no)
     struct standing s = {0};
     const struct world_site *site_ = &w->sites[site];
     unsigned bits = part(w, site, case_no);
-    bool cover = covers(w, site, case_no);
+    bool cover = covers(w, site, case_no), restricted = file_of(w, case_no)->v[F_RESTRICTED] == 1;
     bool night = site_->kind == SITE_OUT_OF_HOURS && cover && file_of(w, case_no)->v[F_STATUS] != 2;
     s.part = bits != 0;
-    s.room = site_->kind == SITE_MASH && (cover || (bits & 1u << 3) != 0);
+    s.room = site_->kind == SITE_MASH && (cover || (restricted && (bits & 1u << 3) != 0));
     s.face = s.part || s.room || night;
     s.shared = (bits & (1u << 2 | 1u << 3)) != 0 || s.room || night;
     s.own = cover || s.part;

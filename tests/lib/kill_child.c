@@ -134,12 +134,14 @@ void kill_node_main(const struct kill_world *w, size_t who, uint64_t seed, bool 
     struct round_result result = {0};
     kill_must(node_open(&n, env_posix(), w->nodes[who].home, kill_passphrase(), &why), "a node after a kill", &why);
     say_open(report);
-    for (uint64_t left = kill_random(&random) % 4; left > 0; left--) {
+    for (uint64_t left = kill_random(&random) % 6; left > 0; left--) {
         struct kill_report r = {.kind = KILL_COMMITTED};
         kill_edit(n, &random, &r);
         if (r.seq != 0 && !kill_write(report, &r, sizeof r)) kill_fail("nobody listens");
     }
-    enum err e = node_sync(n, &via, NULL, &result, &why);
+    /* Small answers, so that a kill finds a node between the pages of a series, too. */
+    struct round_options options = {.budget = kill_random(&random) % 2 == 0 ? 0 : 500 + kill_random(&random) % 4000};
+    enum err e = node_sync(n, &via, &options, &result, &why);
     if (e != ERR_OK && e != ERR_UNREACHABLE) fprintf(stderr, "%s: %s: %s\n", w->nodes[who].site, err_word(e), why.text);
     node_close(n);
     _exit(err_exit_code(e));

@@ -168,14 +168,17 @@ static void consent(struct edit *e)
         put(&r, "person_id", value_id(person));
         put(&r, "scope", value_str("all"));
         put(&r, "state", value_str(state));
+        if (kill_random(e->random) % 3 == 0) /* comes due while the test runs */
+            put(&r, "expires_at", value_int(now(e) + (int64_t)(kill_random(e->random) % 5000)));
         save(e, &r);
     }
 }
 
+/* What several people may write: conflicts come of it, and held work where the writer may not. */
 static void change(struct edit *e)
 {
     uint8_t id[16], case_id[16];
-    char text[128];
+    char text[60];
     switch (kill_random(e->random) % 4) {
     case 0:
         (void)snprintf(text, sizeof text, "20%02u-0%u-11", (unsigned)(kill_random(e->random) % 20),
@@ -185,13 +188,28 @@ static void change(struct edit *e)
     case 1:
         if (pick(e, "contact", id, case_id)) set(e, "contact", id, "value", words(e, text, sizeof text));
         break;
-    case 2: /* held, unless it comes from the lead */
-        if (pick(e, "brief", id, case_id)) set(e, "brief", id, "summary", words(e, text, sizeof text));
+    case 2:
+        if (pick(e, "contact", id, case_id))
+            set(e, "contact", id, "protected", value_int(kill_random(e->random) % 4 == 0));
         break;
     default:
-        (void)snprintf(text, sizeof text, "record WHERE voided_at IS NULL AND agency = '%s'", e->info.agency);
-        if (pick(e, text, id, case_id)) set(e, "record", id, "voided_at", value_int(now(e)));
+        if (pick(e, "brief", id, case_id)) set(e, "brief", id, "summary", words(e, text, sizeof text));
         break;
+    }
+}
+
+/* What moves a row from channel to channel. */
+static void move(struct edit *e)
+{
+    static const char *const told[] = {"open", "sensitive", "restricted"};
+    uint8_t id[16], case_id[16];
+    char own[128];
+    (void)snprintf(own, sizeof own, "record WHERE voided_at IS NULL AND agency = '%s'", e->info.agency);
+    if (!pick(e, own, id, case_id)) return;
+    switch (kill_random(e->random) % 4) {
+    case 0: set(e, "record", id, "voided_at", value_int(now(e))); break;
+    case 1: set(e, "record", id, "needs_consent", value_int((int64_t)(kill_random(e->random) % 2))); break;
+    default: set(e, "record", id, "sensitivity", value_str(told[kill_random(e->random) % 3])); break;
     }
 }
 
@@ -200,15 +218,24 @@ static void share(struct edit *e)
 {
     uint8_t id[16], case_id[16];
     struct row r;
-    if (kill_random(e->random) % 3 != 0) {
+    uint64_t kind = kill_random(e->random) % 8;
+    if (kind < 3) {
         if (pick(e, "participant WHERE member <> 'a' AND access = 'contribute'", id, case_id))
-            set(e, "participant", id, "access", value_str("none"));
+            set(e, "participant", id, "access", value_str(kill_random(e->random) % 3 == 0 ? "check" : "none"));
+    } else if (kind == 3) {
+        if (pick(e, "case_file WHERE agency = 'a'", id, case_id))
+            set(e, "case_file", id, "restricted", value_int((int64_t)(kill_random(e->random) % 2)));
+    } else if (kind == 4) {
+        if (pick(e, "case_file WHERE agency = 'a'", id, case_id))
+            set(e, "case_file", id, "lead_agency", value_str(kill_random(e->random) % 2 == 0 ? "a" : "b"));
     } else if (pick(e, "case_file WHERE agency = 'a'", case_id, id)) {
         new_id(e, id);
         row_new(e, &r, "participant", id, case_id);
         put(&r, "member", value_str(kill_random(e->random) % 2 == 0 ? "b" : "c"));
         put(&r, "site", value_str(""));
         put(&r, "access", value_str("contribute"));
+        if (kill_random(e->random) % 3 == 0)
+            put(&r, "until", value_int(now(e) + (int64_t)(kill_random(e->random) % 5000)));
         save(e, &r);
     }
 }
@@ -217,7 +244,7 @@ void kill_edit(struct node *n, struct kill_world *random, struct kill_report *ou
 {
     struct edit e;
     start(&e, n, random);
-    uint64_t kind = kill_random(random) % 10;
+    uint64_t kind = kill_random(random) % 12;
     if (kind < 3)
         out->is_record = new_record(&e, out->id);
     else if (kind < 6)
@@ -226,6 +253,8 @@ void kill_edit(struct node *n, struct kill_world *random, struct kill_report *ou
         consent(&e);
     else if (kind == 7)
         new_case(&e);
+    else if (kind < 10)
+        move(&e);
     else if (strcmp(e.info.agency, "a") == 0)
         share(&e);
     else

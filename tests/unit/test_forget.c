@@ -82,7 +82,7 @@ static void a_dropped_row_is_in_no_byte_of_the_home(void **state)
     mock_round_seal(&s);
     assert_int_equal(mock_round_import(&s, ERR_OK).rows_dropped, 1);
     assert_false(there(&s, "spool/answer"));
-    assert_false(there(&s, "spool/request"));
+    assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_state WHERE name = 'request'"), 0);
     assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_receipt WHERE kind = 1"), 1);
     close_node(&s);
     assert_false(there(&s, "replica.db-wal"));
@@ -166,10 +166,8 @@ static void a_crash_before_the_receipt_is_made_good_when_opened(void **state)
     (void)mock_round_import(&s, ERR_IO);
     assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_receipt"), 0);
     assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_order WHERE stage = 0"), 1);
-    assert_true(there(&s, "spool/request"));
     s.w.env = *env_posix();
     mock_world_reopen(&s.w);
-    assert_false(there(&s, "spool/request"));
     assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_receipt WHERE kind = 1"), 1);
     assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_order"), 0);
     close_node(&s);

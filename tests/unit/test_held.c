@@ -86,7 +86,7 @@ static void what_builds_on_held_work_waits_and_is_judged_after_it(void **state)
         id_of("SELECT id FROM held WHERE case_id = $1", c, held);
         says(change(mona, "held", held, "state", accept ? "accepted" : "dismissed"), VERDICT_APPLIED, NULL);
         fake_node_round(sue);
-        says(fake_verdict_on(sue, first), accept ? VERDICT_APPLIED : VERDICT_HELD, NULL);
+        says(fake_verdict_on(sue, first), accept ? VERDICT_APPLIED : VERDICT_DISMISSED, NULL);
         says(fake_verdict_on(sue, second), VERDICT_HELD, accept ? "lead agency" : REASON_UNKNOWN);
         assert_int_equal(at_hub("meeting", m), accept);
     }
@@ -235,9 +235,88 @@ static void one_change_in_two_cases_is_whole_or_not_at_all(void **state)
     verifies();
 }
 
+/* Police open a red case that care should lead, and bring in the school, which only care may: held. */
+static uint64_t held_referral(uint8_t c[16], int64_t restricted)
+{
+    struct fake_edit e;
+    uint8_t p[16];
+    env_new_id(&hub->env, c);
+    env_new_id(&hub->env, p);
+    struct op file = fake_new(paul, "case_file", c, c);
+    fake_value(&file, "area", value_str("north"));
+    fake_value(&file, "rag", value_str("red"));
+    fake_value(&file, "lead_agency", value_str("care"));
+    fake_value(&file, "restricted", value_int(restricted));
+    struct op brief = fake_new(paul, "brief", c, c);
+    fake_value(&brief, "summary", value_str("seen in the river"));
+    struct op part = fake_new(paul, "participant", p, c);
+    fake_value(&part, "member", value_str("school"));
+    fake_value(&part, "site", value_str("school-1"));
+    fake_value(&part, "access", value_str("contribute"));
+    fake_edit_start(&e);
+    fake_put(&e, &file);
+    fake_put(&e, &brief);
+    fake_put(&e, &part);
+    return fake_commit(paul, &e);
+}
+
+static void a_held_new_referral_reaches_the_room_and_can_be_accepted_there(void **state)
+{
+    uint8_t c[16], held[16], stand_in[16];
+    (void)state;
+    uint64_t seq = held_referral(c, 0);
+    fake_node_round(paul);
+    says(fake_verdict_on(paul, seq), VERDICT_HELD, NULL);
+    assert_false(at_hub("case_file", c));
+    id_of("SELECT id FROM held WHERE state = 'waiting' AND what LIKE '%river%' AND $1 IS NOT NULL", c, held);
+    id_of("SELECT case_id FROM held WHERE id = $1", held, stand_in);
+    text_at_hub("case_file", stand_in, "rag", "red");
+    everybody_pulls();
+    assert_true(fake_node_got(mona, "case_file", stand_in) && fake_node_got(mona, "held", held));
+    assert_false(fake_node_got(sue, "case_file", stand_in));
+    says(change(mona, "held", held, "state", "accepted"), VERDICT_APPLIED, NULL);
+    assert_true(at_hub("case_file", c));
+    text_at_hub("case_file", stand_in, "status", "closed");
+    /* What it said stands in the case now, and nowhere else. */
+    assert_int_equal(count_in("SELECT count(*) FROM held WHERE id = $1 AND what IS NULL", held), 1);
+    fake_node_round(paul);
+    says(fake_verdict_on(paul, seq), VERDICT_APPLIED, NULL);
+    verifies();
+}
+
+static void a_held_referral_that_would_be_restricted_is_announced_without_its_words(void **state)
+{
+    uint8_t c[16];
+    (void)state;
+    uint64_t seq = held_referral(c, 1);
+    fake_node_round(paul);
+    says(fake_verdict_on(paul, seq), VERDICT_HELD, NULL);
+    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM held WHERE state = 'waiting' AND what LIKE '%river%'"), 0);
+    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM held WHERE state = 'waiting' AND what LIKE '%withheld%'"), 1);
+    verifies();
+}
+
+static void dismissed_work_is_told_as_decided(void **state)
+{
+    uint8_t c[16], held[16];
+    (void)state;
+    uint64_t seq = held_referral(c, 0);
+    fake_node_round(paul);
+    id_of("SELECT id FROM held WHERE state = 'waiting' AND what LIKE '%river%' AND $1 IS NOT NULL", c, held);
+    everybody_pulls();
+    says(change(mona, "held", held, "state", "dismissed"), VERDICT_APPLIED, NULL);
+    fake_node_round(paul);
+    says(fake_verdict_on(paul, seq), VERDICT_DISMISSED, "not to take");
+    assert_false(at_hub("case_file", c));
+    verifies();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_held_new_referral_reaches_the_room_and_can_be_accepted_there),
+        cmocka_unit_test(a_held_referral_that_would_be_restricted_is_announced_without_its_words),
+        cmocka_unit_test(dismissed_work_is_told_as_decided),
         cmocka_unit_test(unshared_meanwhile_is_held_and_a_manager_may_accept_it),
         cmocka_unit_test(what_builds_on_held_work_waits_and_is_judged_after_it),
         cmocka_unit_test(an_author_may_withdraw_held_work_and_nobody_elses),

@@ -63,6 +63,28 @@ static void a_later_edit_of_the_same_person_replaces_their_own_losing_value(void
     assert_int_equal(count_in("SELECT count(*) FROM conflict WHERE case_id = $1 AND lost = 'Annie'", c), 1);
 }
 
+/* Nobody had both before their eyes: neither value may go. */
+static void the_same_person_at_two_devices_loses_neither_value(void **state)
+{
+    uint8_t c[16], p[16];
+    struct fake_node *other = device("school-1", "school", "Sue");
+    (void)state;
+    shared_case(c);
+    put_person(paul, c, p);
+    assert_memory_equal(other->user, sue->user, 16);
+    fake_node_pull(other);
+    everybody_pulls();
+    says(change(paul, "person", p, "given_names", "Ann"), VERDICT_APPLIED, NULL);
+    says(change(sue, "person", p, "given_names", "Anne"), VERDICT_MERGED, NULL);
+    says(change(other, "person", p, "given_names", "Annie"), VERDICT_MERGED, NULL);
+    assert_int_equal(
+        count_in("SELECT count(*) FROM conflict WHERE case_id = $1 AND state = 'open' AND lost = 'Anne'", c), 1);
+    assert_int_equal(
+        count_in("SELECT count(*) FROM conflict WHERE case_id = $1 AND state = 'open' AND lost = 'Annie'", c), 1);
+    fake_node_release(other);
+    free(other);
+}
+
 static void the_graver_rating_stands_and_the_other_is_kept(void **state)
 {
     uint8_t c[16];
@@ -319,6 +341,7 @@ int main(void)
         cmocka_unit_test(two_devices_edit_different_columns_and_both_stand),
         cmocka_unit_test(two_names_for_one_child_are_both_kept_until_somebody_decides),
         cmocka_unit_test(a_later_edit_of_the_same_person_replaces_their_own_losing_value),
+        cmocka_unit_test(the_same_person_at_two_devices_loses_neither_value),
         cmocka_unit_test(the_graver_rating_stands_and_the_other_is_kept),
         cmocka_unit_test(later_wins_between_the_base_cut_and_arrival_whatever_the_clock),
         cmocka_unit_test(a_decision_is_social_cares_also_where_another_agency_leads),

@@ -384,7 +384,7 @@ static void nothing_is_handed_out_of_a_list_with_a_bad_end(void **state)
     static const struct {
         uint64_t seq, verdict;
         const char *reason;
-    } bad[] = {{0, VERDICT_HELD, ""}, {7, 5, ""}, {7, VERDICT_MERGED, "a reason"}, {UINT64_MAX, VERDICT_APPLIED, ""}};
+    } bad[] = {{0, VERDICT_HELD, ""}, {7, 6, ""}, {7, VERDICT_MERGED, "a reason"}, {UINT64_MAX, VERDICT_APPLIED, ""}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct buf payload, extra;
         buf_init(&payload, 4096);

@@ -47,6 +47,16 @@ static uint64_t size_of(struct mock_world *w, const char *name)
     return w->env.file_size(w->env.ctx, path, &size, NULL) == ERR_OK ? size : 0;
 }
 
+/* Only the round that was broken off: another follows, because its answer may be as old as the first try. */
+static struct round_result one_round(struct mock_world *w)
+{
+    const struct round_options opt = {.max_rounds = 1};
+    struct round_result r;
+    struct carrier via = mock_hub_carrier(&w->hub);
+    assert_int_equal(node_sync(w->node, &via, &opt, &r, NULL), ERR_OK);
+    return r;
+}
+
 static void a_broken_answer_goes_on_at_the_byte_where_it_broke(void **state)
 {
     struct mock_world w;
@@ -59,12 +69,12 @@ static void a_broken_answer_goes_on_at_the_byte_where_it_broke(void **state)
     assert_int_equal(mock_ask(w.node, "SELECT count(*) FROM person"), 0);
     mock_world_reopen(&w); /* also after a restart */
     w.hub.break_after = 0;
-    struct round_result r = mock_sync(&w, ERR_OK);
+    struct round_result r = one_round(&w);
     assert_int_equal(w.hub.from, have);
     assert_int_equal(r.bytes_in, w.hub.last.len - have);
     assert_int_equal(r.rows_in, 31);
     assert_int_equal(size_of(&w, "spool/answer"), 0);
-    assert_int_equal(size_of(&w, "spool/request"), 0);
+    assert_int_equal(mock_ask(w.node, "SELECT count(*) FROM n_state WHERE name = 'request'"), 0);
     mock_world_free(&w);
 }
 
@@ -79,7 +89,7 @@ static void an_answer_that_is_all_here_is_not_fetched_again(void **state)
     mock_world_path(&w, "spool/answer", path);
     assert_int_equal(w.env.append_file(w.env.ctx, path, 0, buf_bytes(&w.hub.last), true, NULL), ERR_OK);
     w.hub.break_after = 0;
-    struct round_result r = mock_sync(&w, ERR_OK);
+    struct round_result r = one_round(&w);
     assert_int_equal(w.hub.from, w.hub.last.len);
     assert_int_equal(r.bytes_in, 0);
     assert_int_equal(r.rows_in, 31);
@@ -100,7 +110,7 @@ static void a_garbled_spool_is_fetched_from_the_start(void **state)
     mock_world_path(&w, "spool/answer", path);
     assert_int_equal(w.env.append_file(w.env.ctx, path, 0, bytes_of(junk, sizeof junk), true, NULL), ERR_OK);
     w.hub.break_after = 0;
-    assert_int_equal(mock_sync(&w, ERR_OK).rows_in, 31);
+    assert_int_equal(one_round(&w).rows_in, 31);
     assert_int_equal(w.hub.from, 0);
     mock_world_free(&w);
 }
@@ -132,39 +142,23 @@ static void the_same_request_is_sent_until_it_is_answered(void **state)
     mock_world_free(&w);
 }
 
-static void a_request_that_was_changed_in_the_spool_is_not_sent(void **state)
+static void a_request_that_was_changed_in_the_store_is_not_sent(void **state)
 {
     struct mock_world w;
     struct buf b;
     struct round_result r;
     struct why why = {0};
-    char path[160];
     (void)state;
     start(&w);
     buf_init(&b, BUNDLE_MAX);
     assert_int_equal(node_bundle_export(w.node, &b, NULL), ERR_OK);
-    b.data[b.len / 2] ^= 1;
-    mock_world_path(&w, "spool/request", path);
-    assert_int_equal(w.env.write_file(w.env.ctx, path, buf_bytes(&b), NULL), ERR_OK);
+    assert_int_equal(
+        db_exec(node_db(w.node), "UPDATE n_state SET value = substr(value, 2) WHERE name = 'request'", NULL), ERR_OK);
     struct carrier via = mock_hub_carrier(&w.hub);
     assert_int_equal(node_sync(w.node, &via, NULL, &r, &why), ERR_TAMPERED);
     assert_int_equal(w.hub.exchanges, 0);
     assert_true(why.next[0] != '\0');
     buf_release(&b);
-    mock_world_free(&w);
-}
-
-/* Killed after the file was written and before its number was: it was never sent, and a new one takes its place. */
-static void a_request_without_a_number_was_never_sent(void **state)
-{
-    struct mock_world w;
-    char path[160];
-    (void)state;
-    start(&w);
-    mock_world_path(&w, "spool/request", path);
-    assert_int_equal(w.env.write_file(w.env.ctx, path, bytes_of_str("half a life"), NULL), ERR_OK);
-    mock_world_reopen(&w);
-    assert_int_equal(mock_sync(&w, ERR_OK).rows_in, 31);
     mock_world_free(&w);
 }
 
@@ -218,8 +212,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_is_all_here_is_not_fetched_again),
         cmocka_unit_test(a_garbled_spool_is_fetched_from_the_start),
         cmocka_unit_test(the_same_request_is_sent_until_it_is_answered),
-        cmocka_unit_test(a_request_that_was_changed_in_the_spool_is_not_sent),
-        cmocka_unit_test(a_request_without_a_number_was_never_sent),
+        cmocka_unit_test(a_request_that_was_changed_in_the_store_is_not_sent),
         cmocka_unit_test(a_full_disk_while_spooling_changes_nothing),
         cmocka_unit_test(an_answer_that_cannot_be_taken_is_not_kept),
     };

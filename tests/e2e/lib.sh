@@ -1,0 +1,128 @@
+# Shared by the scripts of this folder: a directory of their own, claims that are counted, a hub that is always stopped.
+# Source it; it needs bash, coreutils, grep, sed and awk, and the programs in $SPOKE_BIN.
+# shellcheck shell=bash
+set -u
+export LC_ALL=C
+umask 077
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+bin=${SPOKE_BIN:?the folder of spoke, spoke-hub and the tools of this folder}
+work=$(mktemp -d) || exit 1
+hub_pid=
+port=
+failures=0
+
+finish() {
+    stop_hub
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+ok() { echo "ok    $1"; }
+not_ok() {
+    failures=$((failures + 1))
+    echo "FAILED $1${2:+: $2}"
+    if [ -s "$work/err" ]; then sed 's/^/       /' "$work/err"; fi
+}
+equal() { # equal CLAIM WANTED GOT
+    if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "wanted $2, got ${3:-nothing}"; fi
+}
+claim() { # claim TEXT COMMAND...
+    local text=$1 got=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+    if [ "$got" -eq 0 ]; then
+        ok "$text"
+    else
+        not_ok "$text" "exit code $got"
+        tail -n 10 "$work/out" | sed 's/^/       /'
+    fi
+}
+exits() { # exits CODE CLAIM COMMAND...: its exit code, and a message on stderr when it is not 0
+    local wanted=$1 text=$2 got=0
+    shift 2
+    "$@" >"$work/out" 2>"$work/err" </dev/null || got=$?
+    if [ "$got" -ne "$wanted" ]; then
+        not_ok "$text" "exit code $got instead of $wanted"
+    elif [ "$wanted" -ne 0 ] && [ "$wanted" -ne 3 ] && [ ! -s "$work/err" ]; then
+        not_ok "$text" "no message"
+    else
+        ok "$text"
+    fi
+}
+done_with_claims() {
+    [ "$failures" -eq 0 ] || echo "$failures claims do not hold."
+    [ "$failures" -eq 0 ]
+    exit
+}
+must() { # a step of setting up: the script ends when it fails. Exit 3 is a success that wants a person.
+    local got=0
+    "$@" 2>"$work/err" </dev/null || got=$?
+    if [ "$got" -ne 0 ] && [ "$got" -ne 3 ]; then
+        echo "FAILED setting up: exit code $got of: $*" >&2
+        sed 's/^/       /' "$work/err" >&2
+        [ "$BASHPID" = $$ ] || kill -TERM $$
+        exit 1
+    fi
+}
+
+hub() { "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"; }
+node() { # node NAME ARGUMENT...
+    local name=$1
+    shift
+    "$bin/spoke" --home "$work/$name" --passphrase-file "$work/pass" --no-input "$@"
+}
+field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
+count() { node "$1" sql "select count(*) v from $2" --json | field v; }
+
+start_hub() {
+    mkfifo "$work/line"
+    "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve \
+        --listen "127.0.0.1:$port" >"$work/line" 2>"$work/hub.log" </dev/null &
+    hub_pid=$!
+    exec 7<"$work/line"
+    rm "$work/line"
+    if ! IFS= read -r -t 60 _ <&7; then
+        echo "FAILED the hub did not start"
+        cat "$work/hub.log"
+        exit 1
+    fi
+}
+stop_hub() {
+    [ -n "$hub_pid" ] || return 0
+    kill -TERM "$hub_pid" 2>/dev/null
+    wait "$hub_pid" 2>/dev/null
+    hub_pid=
+    exec 7<&-
+}
+free_port() { # invitations carry the address, so it is chosen before the hub listens; below the system's own range
+    local try
+    for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+        port=$((10240 + (RANDOM * 32768 + RANDOM) % 20000))
+        (exec 8<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+    done
+    echo "FAILED no free port after $try tries"
+    exit 1
+}
+
+# A hub with three agencies (codes a, b and c; a has the MASH room) and an invitation file each.
+make_hub() {
+    local code id
+    echo "correct horse battery staple" >"$work/pass"
+    free_port
+    must hub init --name "Test MASH" >/dev/null
+    must hub agency add a "Social care" --kind social_care >/dev/null
+    must hub agency add b "Probation" --kind probation >/dev/null
+    must hub agency add c "Health" --kind health >/dev/null
+    must hub site add a-mash a "MASH room" --kind mash --area north >/dev/null
+    must hub site add b-site b "Office" --kind partner --area north >/dev/null
+    must hub site add c-site c "Clinic" --kind partner --area north >/dev/null
+    id=$(must hub practitioner add a-mash "Ann" --json | field id)
+    must hub practitioner add b-site "Bob" >/dev/null
+    must hub practitioner add c-site "Cid" >/dev/null
+    must hub duty add "$id" north manager >/dev/null
+    must hub duty add "$id" north social_care >/dev/null
+    for code in a-mash b-site c-site; do
+        must hub invite "$code" --address "http://127.0.0.1:$port" --code-file "$work/$code.code" >/dev/null
+    done
+}

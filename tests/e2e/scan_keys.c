@@ -1,0 +1,117 @@
+/* scan_keys HOME PASSFILE DIR...: is the data key, the passphrase or a secret key of this home in any file below the
+ * folders, as it is or in hexadecimal? HOME is a node's or the hub's. Exits 1 when one is found, naming the file. */
+#include "tests/lib/home.h"
+
+#include "crypto/keyslot.h"
+
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEEDLES 8u
+
+struct needle {
+    const char *what;
+    uint8_t bytes[64];
+    size_t n;
+};
+
+struct search {
+    struct needle needles[NEEDLES];
+    size_t n, files, found;
+};
+
+static void add(struct search *s, const char *what, const uint8_t *p, size_t n)
+{
+    if (s->n + 2 > NEEDLES || n > 32) abort();
+    struct needle *plain = &s->needles[s->n++], *hex = &s->needles[s->n++];
+    char text[65];
+    plain->what = hex->what = what;
+    plain->n = n;
+    memcpy(plain->bytes, p, n);
+    hex_encode(text, p, n);
+    hex->n = 2 * n;
+    memcpy(hex->bytes, text, hex->n);
+}
+
+static void look(struct search *s, const char *path)
+{
+    struct buf b;
+    buf_init(&b, 256u << 20);
+    home_read(path, &b);
+    s->files++;
+    for (size_t i = 0; i < s->n; i++) {
+        if (b.len == 0 || memmem(b.data, b.len, s->needles[i].bytes, s->needles[i].n) == NULL) continue;
+        printf("%s is in %s\n", s->needles[i].what, path);
+        s->found++;
+    }
+    buf_release(&b);
+}
+
+static void walk(struct search *s, char *dir)
+{
+    char *const roots[] = {dir, NULL};
+    FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+    FTSENT *f = NULL;
+    if (tree == NULL) {
+        fprintf(stderr, "scan_keys: %s cannot be walked\n", dir);
+        exit(1);
+    }
+    while ((f = fts_read(tree)) != NULL)
+        if (f->fts_info == FTS_F) look(s, f->fts_path);
+    (void)fts_close(tree);
+}
+
+/* The identity as the store keeps it: sign_sk(64), of which the second half is public, and box_sk(32). */
+static void add_identity(struct search *to, struct db *db)
+{
+    struct why why = {0};
+    struct stmt *s = NULL;
+    bool row = false;
+    home_must(db_prepare(db, "SELECT value FROM secret_state WHERE length(value) = 96", &s, &why), &why);
+    home_must(db_step(s, &row, &why), &why);
+    if (!row) {
+        fputs("scan_keys: this home has no identity\n", stderr);
+        exit(1);
+    }
+    add(to, "the signing key", db_bytes(s, 0).p, 32);
+    add(to, "the sealing key", db_bytes(s, 0).p + 64, 32);
+    db_done(s);
+}
+
+static void add_keys(struct search *s, const char *home, const char *pass_file)
+{
+    struct why why = {0};
+    struct secret key = {0}, pass = home_passphrase(pass_file);
+    const struct env *env = env_posix();
+    struct db *db = NULL;
+    char path[4096];
+    uint64_t size = 0;
+    home_must(path_join(path, sizeof path, home, "hub.key", &why), &why);
+    bool hub = env->file_size(env->ctx, path, &size, NULL) == ERR_OK;
+    home_must(path_join(path, sizeof path, home, hub ? "hub.key" : "replica.key", &why), &why);
+    home_must(keyslot_open(env, path, bytes_of(pass.p, pass.n), &key, &why), &why);
+    home_must(path_join(path, sizeof path, home, hub ? "hub.db" : "replica.db", &why), &why);
+    home_must(db_open(&db, env, path, &key, &why), &why);
+    add(s, "the data key", key.p, key.n);
+    add(s, "the passphrase", pass.p, pass.n < 32 ? pass.n : 32);
+    add_identity(s, db);
+    db_close(db);
+    secret_release(&key);
+    secret_release(&pass);
+}
+
+int main(int argc, char **argv)
+{
+    struct search s = {0};
+    if (argc < 4) {
+        fputs("scan_keys HOME PASSFILE DIR...\n", stderr);
+        return 64;
+    }
+    add_keys(&s, argv[1], argv[2]);
+    for (int i = 3; i < argc; i++) walk(&s, argv[i]);
+    printf("%zu keys, each plain and in hexadecimal, %zu files, %zu found\n", s.n / 2, s.files, s.found);
+    explicit_bzero(s.needles, sizeof s.needles);
+    return s.found != 0;
+}
