@@ -131,7 +131,7 @@ enum err held_case_open(struct hub *h, const struct draft *d, size_t part, uint8
     return e;
 }
 
-/* Cases of ours for this envelope, still open. */
+/* Cases of ours for this envelope, as the hub opened them: where a person has said something else since, that stands. */
 static enum err next_open(struct hub *h, int64_t node_no, uint64_t seq, uint8_t out_id[16], bool *out_found,
                           struct why *why)
 {
@@ -139,7 +139,7 @@ static enum err next_open(struct hub *h, int64_t node_no, uint64_t seq, uint8_t 
     bool row = false;
     enum err e = db_prepare(h->db,
                             "SELECT c.id FROM h_held_case k JOIN held x ON x.id = k.held_id JOIN case_file c ON c.id = "
-                            "x.case_id WHERE k.node_no = $1 AND k.seq = $2 AND k.own = 1 AND c.status IS NOT 'closed' LIMIT 1",
+                            "x.case_id WHERE k.node_no = $1 AND k.seq = $2 AND k.own = 1 AND c.status = 'new' LIMIT 1",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, node_no);

@@ -4,6 +4,7 @@
 
 #include <ftw.h>
 #include <setjmp.h>
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +16,10 @@
 #define START 1760000000000
 
 const struct sim_place sim_places[SIM_PLACES] = {
-    {"care", "social_care", "care-mash", "mash", "north"},
-    {"care2", "social_care", "south-mash", "mash", "south"},
-    {"prob", "probation", "prob-office", "partner", NULL},
-    {"health", "health", "gp", "partner", "north"},
-    {"health", "health", "ward", "partner", "south"},
-    {"police", "police", "station", "partner", NULL},
-    {"care", "social_care", "night", "out_of_hours", NULL},
-    {"care", "social_care", "desk", "partner", NULL},
+    {"care", "social_care", "care-mash", "mash", "north"},  {"care2", "social_care", "south-mash", "mash", "south"},
+    {"prob", "probation", "prob-office", "partner", NULL},  {"health", "health", "gp", "partner", "north"},
+    {"health", "health", "ward", "partner", "south"},       {"police", "police", "station", "partner", NULL},
+    {"care", "social_care", "night", "out_of_hours", NULL}, {"care", "social_care", "desk", "partner", NULL},
 };
 const char *const sim_agencies[SIM_AGENCIES] = {"care", "care2", "prob", "health", "police"};
 /* Two devices at gp; the last, a second one at the probation office, comes later. */
@@ -36,11 +33,40 @@ struct bytes sim_passphrase(void)
 
 static void check(enum err e, const char *what, const struct why *why)
 {
-    if (e != ERR_OK)
-        fail_msg("%s: %s: %s", what, err_word(e), why->text);
+    if (e != ERR_OK) fail_msg("%s: %s: %s", what, err_word(e), why->text);
 }
 
 /* ---- the world outside ---- */
+
+/* Keys and names that libsodium draws must come from the seed too, or no world could be played again. libsodium takes
+ * functions without a context, so this one state is global. */
+static uint64_t drawn_from;
+
+static void even_draw(void *out, size_t n)
+{
+    uint8_t *p = out;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = drawn_from += 0x9E3779B97F4A7C15u;
+        x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+        p[i] = (uint8_t)((x ^ x >> 27) >> 24);
+    }
+}
+
+static uint32_t even_word(void)
+{
+    uint32_t out;
+    even_draw(&out, sizeof out);
+    return out;
+}
+
+static const char *even_name(void)
+{
+    return "from the seed of a test";
+}
+
+static struct randombytes_implementation even_random = {
+    .implementation_name = even_name, .random = even_word, .buf = even_draw};
+
 static int64_t outside_now(void *ctx)
 {
     const struct sim_outside *o = ctx;
@@ -80,11 +106,24 @@ static enum err no_file(void *ctx, const char *path, uint64_t *out_size, struct 
     return why_set(why, ERR_NOTFOUND, "not there");
 }
 
+static bool is_full(struct sim_outside *o)
+{
+    return o->full_after > 0 && --o->full_after == 0;
+}
+
+static enum err outside_append(void *ctx, const char *path, uint64_t offset, struct bytes content, bool sync,
+                               struct why *why)
+{
+    if (is_full(ctx)) return why_set(why, ERR_FULL, "the disk is full");
+    return env_posix()->append_file(NULL, path, offset, content, sync, why);
+}
+
 /* Argon2id at the real cost would be most of the time of a test: a key file is replaced by one with the same keys that
  * opens quickly. */
 static enum err outside_write(void *ctx, const char *path, struct bytes content, struct why *why)
 {
     struct sim_outside *o = ctx;
+    if (is_full(o)) return why_set(why, ERR_FULL, "the disk is full");
     if (content.n != KEYFILE_BYTES || memcmp(content.p, "SPKK", 4) != 0)
         return env_posix()->write_file(NULL, path, content, why);
     struct again a = {.drawn = o->drawn, .path = path};
@@ -105,6 +144,7 @@ static void outside_init(struct sim_outside *o, const int64_t *clock, uint64_t s
     o->env.now_ms = outside_now;
     o->env.random = outside_random;
     o->env.write_file = outside_write;
+    o->env.append_file = outside_append;
 }
 
 /* ---- template ---- */
@@ -122,7 +162,8 @@ static void enrol(struct hub *h, struct sim_node *n)
     (void)snprintf(user, sizeof user, "Person %s", n->place->site);
     check(hub_invite(h, n->place->site, "http://127.0.0.1:1", 3600000, &code, &why), "invite", &why);
     check(invitation_get(buf_bytes(&code), &invitation, &why), "read the invitation", &why);
-    check(node_enrol_begin(&n->out.env, n->home, sim_passphrase(), &invitation, bytes_of(keys, sizeof keys), user, &request, &why),
+    check(node_enrol_begin(&n->out.env, n->home, sim_passphrase(), &invitation, bytes_of(keys, sizeof keys), user,
+                           &request, &why),
           "begin to enrol", &why);
     check(hub_enrol(h, buf_bytes(&request), &answer, &why), "enrol at the hub", &why);
     check(node_enrol_finish(&n->out.env, n->home, sim_passphrase(), buf_bytes(&answer), &why), "finish to enrol", &why);
@@ -140,8 +181,7 @@ static void fill_hub(struct hub *h)
         const struct sim_place *p = &sim_places[i];
         struct hub_site site = {p->site, p->agency, p->site, p->site_kind, NULL, &p->area, p->area != NULL ? 1 : 0};
         enum err e = hub_add_agency(h, p->agency, p->agency, p->kind, &why);
-        if (e != ERR_EXISTS)
-            check(e, "agency", &why);
+        if (e != ERR_EXISTS) check(e, "agency", &why);
         check(hub_add_site(h, &site, &why), "site", &why);
         (void)snprintf(user, sizeof user, "Person %s", p->site);
         check(hub_add_practitioner(h, p->site, user, NULL, id, &why), "practitioner", &why);
@@ -165,6 +205,8 @@ void sim_template(const char *dir)
     struct hub *h = NULL;
     char home[300];
     outside_init(&out, &clock, 1);
+    drawn_from = 1;
+    assert_int_equal(randombytes_set_implementation(&even_random), 0);
     check(secret_start(&why), "start", &why);
     (void)snprintf(home, sizeof home, "%s/hub", dir);
     check(hub_init(&out.env, home, "A small MASH", sim_passphrase(), &why), "make the hub", &why);
@@ -180,12 +222,16 @@ void sim_template(const char *dir)
 }
 
 /* ---- one world ---- */
-static void run(const char *fmt, const char *a, const char *b)
+static void copy_homes(const struct sim *s, const char *template_dir)
 {
-    char line[800];
-    (void)snprintf(line, sizeof line, fmt, a, b);
-    if (system(line) != 0)
-        fail_msg("%s", line);
+    struct buf line;
+    buf_init(&line, 1u << 16);
+    buf_printf(&line, "mkdir '%s' && cp -R '%s/hub'", s->dir, template_dir);
+    for (int i = 0; i < (int)LATE; i++)
+        if (s->nodes[i].there) buf_printf(&line, " '%s/node%d'", template_dir, i);
+    buf_printf(&line, " '%s'", s->dir);
+    if (system(buf_cstr(&line)) != 0) fail_msg("the template could not be copied to %s", s->dir);
+    buf_release(&line);
 }
 
 static void open_node(struct sim *s, struct sim_node *n)
@@ -202,11 +248,12 @@ static void open_node(struct sim *s, struct sim_node *n)
 static void node_init(struct sim *s, struct sim_node *n, int no)
 {
     n->no = no;
+    char dir[sizeof s->dir];
     n->place = &sim_places[place_of[no]];
-    home_of(n->home, sizeof n->home, s->dir, no);
+    memcpy(dir, s->dir, sizeof dir); /* gcc cannot tell that n->home does not overlap it */
+    home_of(n->home, sizeof n->home, dir, no);
     outside_init(&n->out, &s->clock, s->seed * 1000 + 10 + (uint64_t)no);
-    if (sim_chance(s, 40))
-        n->out.skew = (int64_t)sim_random(s, 4 * 3600000) - 2 * 3600000;
+    if (sim_chance(s, 40)) n->out.skew = (int64_t)sim_random(s, 4 * 3600000) - 2 * 3600000;
     buf_init(&n->request, SIM_BUNDLE);
     buf_init(&n->answer, SIM_BUNDLE);
     buf_init(&n->old_request, SIM_BUNDLE);
@@ -219,26 +266,26 @@ struct sim *sim_new(const char *template_dir, const char *dir, uint64_t seed)
     struct sim *s = calloc(1, sizeof *s);
     assert_non_null(s);
     s->seed = seed;
+    drawn_from = seed;
     s->rng = seed * 0x9E3779B97F4A7C15u + 7;
     s->clock = START + 60000;
     (void)snprintf(s->dir, sizeof s->dir, "%s", dir);
     (void)snprintf(s->hub_home, sizeof s->hub_home, "%s/hub", dir);
     buf_init(&s->trace, 64u << 20);
-    run("cp -R '%s' '%s'", template_dir, dir);
     outside_init(&s->out, &s->clock, seed * 1000 + 1);
-    sim_must(s, hub_open(&s->hub, &s->out.env, s->hub_home, sim_passphrase(), &why), "open the hub", &why);
     unsigned many = 3 + (unsigned)sim_random(s, 4);
-    for (int i = 0; i < (int)SIM_NODES; i++)
-        node_init(s, &s->nodes[i], i);
+    for (int i = 0; i < (int)SIM_NODES; i++) node_init(s, &s->nodes[i], i);
+    s->crowded = sim_chance(s, 70);
     s->nodes[0].there = true;
     for (unsigned i = 0; i < many;) {
         struct sim_node *n = &s->nodes[1 + sim_random(s, SIM_NODES - 1)];
         i += n->there ? 0 : 1;
         n->there = true;
     }
+    copy_homes(s, template_dir);
+    sim_must(s, hub_open(&s->hub, &s->out.env, s->hub_home, sim_passphrase(), &why), "open the hub", &why);
     for (int i = 0; i < (int)LATE; i++)
-        if (s->nodes[i].there)
-            open_node(s, &s->nodes[i]);
+        if (s->nodes[i].there) open_node(s, &s->nodes[i]);
     s->nodes[LATE].late = s->nodes[LATE].there;
     return s;
 }
@@ -283,8 +330,7 @@ void sim_free(struct sim *s)
 {
     for (size_t i = 0; i < SIM_NODES; i++) {
         struct sim_node *n = &s->nodes[i];
-        if (n->n != NULL)
-            node_close(n->n);
+        if (n->n != NULL) node_close(n->n);
         buf_release(&n->request);
         buf_release(&n->answer);
         buf_release(&n->old_request);
