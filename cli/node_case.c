@@ -308,6 +308,8 @@ static enum err do_share(struct work *w, struct why *why)
     struct json *list = w->c->json && n > 1 ? json_array_new() : NULL;
     enum err e = check_member(w, sh.agency, sh.site, why);
     if (e == ERR_OK) e = work_time_flag(w, "until", value_null(), &sh.until, why);
+    if (e == ERR_OK && sh.until.kind == VALUE_INT && sh.until.i <= w->now)
+        e = why_set(why, ERR_USAGE, "--until is a time that is past. Nothing was shared.");
     for (int i = 0; i < n && e == ERR_OK; i++) e = share_one(w, &sh, w->c->args[i], list, why);
     if (e == ERR_OK && list != NULL) return show_json(list, why);
     json_free(list);

@@ -105,6 +105,8 @@ static enum err do_kin_add(struct work *w, struct why *why)
     enum err e = work_pick(w, "case_file", w->c->args[0], case_id, why);
     if (e == ERR_OK) e = work_pick(w, "person", w->c->args[1], person, why);
     if (e == ERR_OK) e = work_pick(w, "person", w->c->args[2], relative, why);
+    if (e == ERR_OK && memcmp(person, relative, sizeof person) == 0)
+        e = why_set(why, ERR_USAGE, "Nobody is their own relative. Nothing was added.");
     if (e != ERR_OK) return e;
     work_row(w, &r, "kinship", case_id, NULL, id);
     work_set(&r, "person_id", value_id(person));

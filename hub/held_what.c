@@ -97,7 +97,7 @@ static enum err show_op(struct showing *s, const struct op *op, struct why *why)
     for (size_t c = 1; c < op->table->n_columns; c++) {
         const char *name = op->table->columns[c].name;
         if (op->new_[c].kind == VALUE_NONE) continue;
-        if (hide)
+        if (hide || strcmp(name, "request_id") == 0) /* the room need not know of the request */
             json_set_null(columns, name);
         else
             show_value(s, columns, name, op->new_[c]);

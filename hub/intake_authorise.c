@@ -264,6 +264,9 @@ static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const 
     else if (!p->makes_case)
         judge_insert_rule(d, p, op->table->insert, j);
     judge_new_columns(d, p, op, j);
+    /* Everybody who sees the record would learn that there is a request, which only two agencies may know (rule 3). */
+    if (column_of(op, "request_id").kind == VALUE_BLOB)
+        hard(j, "A record cannot name the request it answers: others who see the record may not know of the request.");
     /* A duty needs no access, but no duty opens a case that the site is shut out of. */
     if (!p->makes_case && !p->who.sees_now)
         soft(d, j, "This case was taken back from your site before the change arrived.");

@@ -168,6 +168,7 @@ wants_a_person() {
     start_hub
     must node b sync >/dev/null
     must node a sync >/dev/null
+    exits 64 "a share that has ended before it begins is refused" node a case share "$case_ref" b --until 2020-01-01
     must node a case share "$case_ref" b --access check >/dev/null
     must node a sync >/dev/null
     must node b sync >/dev/null

@@ -100,6 +100,30 @@ static void check_answers_and_records_view_does_neither(void **state)
     says(change(carla, "request", q, "state", "cancelled"), VERDICT_APPLIED, NULL);
 }
 
+static void a_record_does_not_betray_the_request_that_it_answers(void **state)
+{
+    uint8_t c[16], q[16], r[16];
+    struct fake_edit e;
+    (void)state;
+    shared_case(c);
+    env_new_id(&hub->env, q);
+    struct op ask = fake_new(carla, "request", q, c);
+    fake_value(&ask, "to_agency", value_str("police"));
+    fake_value(&ask, "state", value_str("open"));
+    fake_edit_start(&e);
+    fake_put(&e, &ask);
+    says(fake_send(carla, &e), VERDICT_APPLIED, NULL);
+    everybody_pulls();
+    assert_true(fake_node_got(paul, "request", q) && !fake_node_got(sue, "request", q));
+    struct op rec = new_record(paul, r, c, "open");
+    fake_value(&rec, "request_id", value_id(q));
+    says(send_one(paul, &rec), VERDICT_HELD, "the request it answers");
+    everybody_pulls();
+    assert_false(fake_node_got(sue, "record", r));
+    assert_int_equal(count_in("SELECT count(*) FROM record WHERE request_id = $1", q), 0);
+    verifies();
+}
+
 static void view_acknowledges_feedback(void **state)
 {
     static const char *const members[] = {"school:view", NULL};
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(nobody_writes_in_another_agencys_name),
         cmocka_unit_test(another_agencys_record_and_the_leads_columns_are_refused),
         cmocka_unit_test(check_answers_and_records_view_does_neither),
+        cmocka_unit_test(a_record_does_not_betray_the_request_that_it_answers),
         cmocka_unit_test(view_acknowledges_feedback),
         cmocka_unit_test(who_contributes_may_ask_and_so_bring_in_whom_they_ask),
         cmocka_unit_test(a_hidden_row_and_a_row_that_is_not_there_get_the_same_words),
