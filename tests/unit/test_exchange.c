@@ -1,6 +1,6 @@
 /* The hub's side of a round: who is answered, once, with the same bytes; and that a refused request changes nothing. */
 #include "base/cbor.h"
-#include "tests/lib/fake_node.h"
+#include "tests/lib/round_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,71 +10,10 @@
 
 #include <cmocka.h>
 
-static struct fake_hub *hub;
-static const char *const nobody_else[] = {NULL};
-
-static int start(void **state)
-{
-    (void)state;
-    hub = calloc(1, sizeof *hub);
-    fake_hub_start(hub);
-    fake_hub_people(hub);
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fake_hub_stop(hub);
-    free(hub);
-    return 0;
-}
-
-static struct fake_node *device(const char *site, const char *agency, const char *user)
-{
-    struct fake_node *n = calloc(1, sizeof *n);
-    assert_non_null(n);
-    fake_node_enrol(n, hub, site, agency, user);
-    return n;
-}
-
-static void gone(struct fake_node *n)
-{
-    fake_node_release(n);
-    free(n);
-}
-
-/* Sends what is packed; the store must be as it was. */
-static void refused_and_unchanged(struct fake_node *n, enum err want)
-{
-    uint8_t before[32], after[32];
-    int64_t envelopes = fake_hub_int(hub, "SELECT count(*) FROM h_envelope");
-    int64_t version = fake_hub_int(hub, "SELECT value FROM h_counter WHERE name = 'version'");
-    int64_t cuts = fake_hub_int(hub, "SELECT count(*) FROM h_cut");
-    fake_hub_hash(hub, before);
-    assert_int_equal(fake_node_send(n, false), want);
-    fake_hub_hash(hub, after);
-    assert_memory_equal(before, after, 32);
-    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_envelope"), envelopes);
-    assert_int_equal(fake_hub_int(hub, "SELECT value FROM h_counter WHERE name = 'version'"), version);
-    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_cut"), cuts);
-    assert_int_equal(n->got.len, 0);
-}
-
-static void queue_person(struct fake_node *n, const uint8_t case_id[16])
-{
-    struct fake_edit e;
-    uint8_t id[16];
-    fake_edit_start(&e);
-    struct op p = fake_person(n, id, case_id, "Smith");
-    fake_put(&e, &p);
-    (void)fake_commit(n, &e);
-}
-
 static void the_first_round_brings_the_reference_data(void **state)
 {
     (void)state;
-    struct fake_node *n = device("school-1", "school", "Sue");
+    struct fake_node *n = round_device("school-1", "school", "Sue");
     bool more = false;
     fake_node_round(n);
     assert_true(n->n_rows > 0);
@@ -85,14 +24,14 @@ static void the_first_round_brings_the_reference_data(void **state)
     } while (more);
     fake_node_round(n);
     assert_int_equal(n->n_rows, 0); /* nothing twice */
-    gone(n);
+    round_gone(n);
 }
 
 static void a_case_made_here_arrives_at_the_room_and_nowhere_else(void **state)
 {
     (void)state;
-    struct fake_node *school = device("school-1", "school", "Sue"), *room = device("care-mash", "care", "Carla");
-    struct fake_node *police = device("police-hq", "police", "Paul");
+    struct fake_node *school = round_device("school-1", "school", "Sue"), *room = round_device("care-mash", "care", "Carla");
+    struct fake_node *police = round_device("police-hq", "police", "Paul");
     static const char *const members[] = {"school:contribute", NULL};
     uint8_t id[16];
     fake_node_pull(school);
@@ -105,175 +44,175 @@ static void a_case_made_here_arrives_at_the_room_and_nowhere_else(void **state)
     assert_true(fake_node_got(room, "brief", id));
     fake_node_round(police);
     assert_int_equal(police->n_rows, 0);
-    gone(school);
-    gone(room);
-    gone(police);
+    round_gone(school);
+    round_gone(room);
+    round_gone(police);
 }
 
 static void a_request_again_gets_the_same_bytes_and_changes_nothing(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     struct why why = {0};
     struct buf again;
     uint8_t id[16], hash[32], before[32], after[32];
     buf_init(&again, 64u << 20);
     fake_node_pull(n);
-    fake_case(n, id, "care", nobody_else);
-    fake_hub_hash(hub, before);
-    assert_int_equal(hub_exchange(hub->hub, buf_bytes(&n->sent), false, &again, NULL, &why), ERR_OK);
+    fake_case(n, id, "care", round_nobody);
+    fake_hub_hash(round_hub, before);
+    assert_int_equal(hub_exchange(round_hub->hub, buf_bytes(&n->sent), false, &again, NULL, &why), ERR_OK);
     assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&n->got)));
-    fake_hub_hash(hub, after);
+    fake_hub_hash(round_hub, after);
     assert_memory_equal(before, after, 32);
     buf_reset(&again);
     hash_blake2b(hash, buf_bytes(&n->sent));
-    fake_hub_reopen(hub); /* and after a restart */
-    assert_int_equal(hub_answer_again(hub->hub, hash, &again, &why), ERR_OK);
+    fake_hub_reopen(round_hub); /* and after a restart */
+    assert_int_equal(hub_answer_again(round_hub->hub, hash, &again, &why), ERR_OK);
     assert_true(bytes_equal(buf_bytes(&again), buf_bytes(&n->got)));
     hash[0] ^= 1;
-    assert_int_equal(hub_answer_again(hub->hub, hash, &again, &why), ERR_NOTFOUND);
+    assert_int_equal(hub_answer_again(round_hub->hub, hash, &again, &why), ERR_NOTFOUND);
     fake_node_round(n);
     buf_release(&again);
-    gone(n);
+    round_gone(n);
 }
 
 static void wrong_request_numbers_are_refused_and_noted(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     uint8_t id[16];
     fake_node_pull(n);
-    fake_case(n, id, "care", nobody_else);
-    queue_person(n, id);
+    fake_case(n, id, "care", round_nobody);
+    round_queue_person(n, id);
     n->request++;
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_REFUSED); /* skipped */
+    round_refused(n, ERR_REFUSED); /* skipped */
     n->request -= 2;
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_REFUSED); /* put back from a copy */
-    assert_true(fake_hub_int(hub, "SELECT count(*) FROM h_act WHERE act = 'refused'") > 0);
+    round_refused(n, ERR_REFUSED); /* put back from a copy */
+    assert_true(fake_hub_int(round_hub, "SELECT count(*) FROM h_act WHERE act = 'refused'") > 0);
     n->request++;
     fake_node_round(n);
     assert_int_equal(n->n_verdicts, 1);
-    gone(n);
+    round_gone(n);
 }
 
 static void another_last_answer_or_cursor_is_refused(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     fake_node_pull(n);
     n->last_answer[3] ^= 1;
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_REFUSED);
+    round_refused(n, ERR_REFUSED);
     n->last_answer[3] ^= 1;
     n->cursor[3] ^= 1;
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_REFUSED);
+    round_refused(n, ERR_REFUSED);
     memset(n->cursor, 0, sizeof n->cursor); /* a valid cut, but not where the last answer left it */
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_REFUSED);
-    gone(n);
+    round_refused(n, ERR_REFUSED);
+    round_gone(n);
 }
 
 static void a_device_nobody_enrolled_is_refused_in_the_same_words(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     struct identity_secret stranger = {0};
     struct why a = {0}, b = {0};
     struct buf out;
     buf_init(&out, 1u << 20);
     n->request += 5;
     fake_node_pack(n);
-    assert_int_equal(hub_exchange(hub->hub, buf_bytes(&n->sent), false, &out, NULL, &a), ERR_REFUSED);
+    assert_int_equal(hub_exchange(round_hub->hub, buf_bytes(&n->sent), false, &out, NULL, &a), ERR_REFUSED);
     n->request -= 5;
     struct identity_secret known = n->id;
     assert_int_equal(identity_generate(&stranger, NULL), ERR_OK);
     n->id = stranger;
     fake_node_pack(n);
-    assert_int_equal(hub_exchange(hub->hub, buf_bytes(&n->sent), false, &out, NULL, &b), ERR_REFUSED);
+    assert_int_equal(hub_exchange(round_hub->hub, buf_bytes(&n->sent), false, &out, NULL, &b), ERR_REFUSED);
     assert_string_equal(a.text, b.text);
     n->id = known;
     identity_release(&stranger);
     buf_release(&out);
-    gone(n);
+    round_gone(n);
 }
 
 static void damaged_and_cut_requests_change_nothing(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     uint8_t id[16];
     fake_node_pull(n);
-    fake_case(n, id, "care", nobody_else);
-    queue_person(n, id);
+    fake_case(n, id, "care", round_nobody);
+    round_queue_person(n, id);
     fake_node_pack(n);
     size_t whole = n->sent.len;
     n->sent.len = whole - 1;
-    refused_and_unchanged(n, ERR_TAMPERED);
+    round_refused(n, ERR_TAMPERED);
     n->sent.len = whole - 20;
-    refused_and_unchanged(n, ERR_TAMPERED);
+    round_refused(n, ERR_TAMPERED);
     n->sent.len = whole;
     n->sent.data[whole - 5] ^= 1;
-    refused_and_unchanged(n, ERR_TAMPERED);
+    round_refused(n, ERR_TAMPERED);
     n->sent.data[whole - 5] ^= 1;
     n->sent.len = 10;
-    refused_and_unchanged(n, ERR_FORMAT);
+    round_refused(n, ERR_FORMAT);
     n->sent.len = whole;
     assert_int_equal(fake_node_send(n, false), ERR_OK);
-    gone(n);
+    round_gone(n);
 }
 
 /* A hello taken from one bundle and put before other items in another. */
 static void a_hello_of_another_stream_is_refused(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     struct why why = {0};
     struct seal_header head = {.version = 1, .kind = 1};
     struct node_hello m = {.epoch = 1, .request = 1, .schema = 1, .software = "fake"};
     struct bundle_writer *w = NULL;
     uint8_t binding[32];
     struct buf item;
-    memcpy(head.recipient, hub_identity(hub->hub)->kid, 16);
+    memcpy(head.recipient, hub_identity(round_hub->hub)->kid, 16);
     memcpy(head.sender, n->id.pub.kid, 16);
     memcpy(m.hub, head.recipient, 16);
     buf_init(&item, 1u << 16);
-    assert_int_equal(bundle_writer_new(&w, &head, hub_identity(hub->hub), &n->sent, binding, &why), ERR_OK);
+    assert_int_equal(bundle_writer_new(&w, &head, hub_identity(round_hub->hub), &n->sent, binding, &why), ERR_OK);
     memset(m.binding, 7, sizeof m.binding);
     assert_int_equal(message_put_node_hello(&item, &n->id, &m, &why), ERR_OK);
     assert_int_equal(bundle_put(w, "", buf_bytes(&item), &why), ERR_OK);
     assert_int_equal(bundle_finish(w, &why), ERR_OK);
     bundle_writer_free(w);
-    refused_and_unchanged(n, ERR_TAMPERED);
+    round_refused(n, ERR_TAMPERED);
     buf_release(&item);
-    gone(n);
+    round_gone(n);
 }
 
 static void an_item_that_no_node_sends_is_refused_whole(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     struct buf item;
     uint8_t id[16];
     fake_node_pull(n);
-    fake_case(n, id, "care", nobody_else);
-    queue_person(n, id);
+    fake_case(n, id, "care", round_nobody);
+    round_queue_person(n, id);
     buf_init(&item, 64);
     cbor_put_array(&item, 1);
     cbor_put_uint(&item, 99);
     fake_node_queue(n, buf_bytes(&item));
     fake_node_pack(n);
-    refused_and_unchanged(n, ERR_FORMAT);
+    round_refused(n, ERR_FORMAT);
     buf_release(&item);
-    gone(n);
+    round_gone(n);
 }
 
 static void with_nothing_to_say_the_request_is_parked_and_nothing_is_written(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla"), *other = device("care-mash", "care", "Mona");
+    struct fake_node *n = round_device("care-mash", "care", "Carla"), *other = round_device("care-mash", "care", "Mona");
     uint8_t id[16];
     fake_node_pull(other);
     fake_node_pull(n);
@@ -284,44 +223,44 @@ static void with_nothing_to_say_the_request_is_parked_and_nothing_is_written(voi
     assert_true(n->result.parked);
     assert_int_equal(n->result.park_ms, 30000);
     assert_int_equal(n->got.len, 0);
-    fake_case(other, id, "care", nobody_else);
+    fake_case(other, id, "care", round_nobody);
     assert_int_equal(fake_node_send(n, true), ERR_OK); /* the same request, handed over again */
     assert_false(n->result.parked);
     assert_true(fake_node_got(n, "case_file", id));
     fake_node_pack(n);
     assert_int_equal(fake_node_send(n, false), ERR_OK); /* the caller cannot hold it: answered */
     assert_false(n->result.parked);
-    gone(n);
-    gone(other);
+    round_gone(n);
+    round_gone(other);
 }
 
 static void a_request_with_work_is_never_parked(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla");
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
     uint8_t id[16];
     fake_node_pull(n);
-    fake_case(n, id, "care", nobody_else);
-    queue_person(n, id);
+    fake_case(n, id, "care", round_nobody);
+    round_queue_person(n, id);
     n->wait_ms = 1000;
     fake_node_pack(n);
     assert_int_equal(fake_node_send(n, true), ERR_OK);
     assert_false(n->result.parked);
     assert_int_equal(n->n_verdicts, 1);
-    gone(n);
+    round_gone(n);
 }
 
 static void a_revoked_devices_work_is_held_and_it_gets_no_pages(void **state)
 {
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla"), *other = device("care-mash", "care", "Mona");
+    struct fake_node *n = round_device("care-mash", "care", "Carla"), *other = round_device("care-mash", "care", "Mona");
     struct why why = {0};
     uint8_t id[16], late[16];
     fake_node_pull(n);
     fake_node_pull(other);
-    fake_case(n, id, "care", nobody_else);
-    assert_int_equal(hub_revoke(hub->hub, n->id.pub.kid, "lost on a train", &why), ERR_OK);
-    fake_case(other, late, "care", nobody_else);
+    fake_case(n, id, "care", round_nobody);
+    assert_int_equal(hub_revoke(round_hub->hub, n->id.pub.kid, "lost on a train", &why), ERR_OK);
+    fake_case(other, late, "care", round_nobody);
     uint8_t person[16];
     struct fake_edit e;
     fake_edit_start(&e);
@@ -335,11 +274,11 @@ static void a_revoked_devices_work_is_held_and_it_gets_no_pages(void **state)
     assert_int_equal(n->n_drops, 0);
     bool by_mask, by_view;
     assert_int_not_equal(
-        hub_sees(hub->hub, "care-mash", "person", person, &by_mask, &by_view, &why) == ERR_OK && by_mask, 1);
+        hub_sees(round_hub->hub, "care-mash", "person", person, &by_mask, &by_view, &why) == ERR_OK && by_mask, 1);
     fake_node_round(n);
     assert_int_equal(n->n_rows, 0);
-    gone(n);
-    gone(other);
+    round_gone(n);
+    round_gone(other);
 }
 
 /* A receipt for what was never ordered, another device's, and one that is true. */
@@ -347,7 +286,7 @@ static void receipts_must_fit_their_orders(void **state)
 {
     static const char *const members[] = {"school:contribute", NULL};
     (void)state;
-    struct fake_node *n = device("care-mash", "care", "Carla"), *school = device("school-1", "school", "Sue");
+    struct fake_node *n = round_device("care-mash", "care", "Carla"), *school = round_device("school-1", "school", "Sue");
     struct why why = {0};
     struct receipt m = {.request = 1, .rows = 1, .kind = 1};
     struct buf item;
@@ -363,7 +302,7 @@ static void receipts_must_fit_their_orders(void **state)
         assert_int_equal(message_put_receipt(&item, &school->id, &m, &why), ERR_OK);
         fake_node_queue(school, buf_bytes(&item));
         fake_node_pack(school);
-        refused_and_unchanged(school, ERR_TAMPERED);
+        round_refused(school, ERR_TAMPERED);
         school->queue.len = 0;
     }
     fake_edit_start(&e);
@@ -373,14 +312,14 @@ static void receipts_must_fit_their_orders(void **state)
     assert_int_equal(fake_send(n, &e)->verdict, VERDICT_APPLIED);
     fake_node_round(school);
     assert_int_equal(school->n_drops, 1); /* a voided row is its writer's and the room's */
-    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_drop WHERE receipt_at IS NULL AND request IS NOT NULL"),
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_drop WHERE receipt_at IS NULL AND request IS NOT NULL"),
                      1);
     fake_node_round(school);
-    assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_drop WHERE receipt_at IS NULL AND request IS NOT NULL"),
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_drop WHERE receipt_at IS NULL AND request IS NOT NULL"),
                      0);
     buf_release(&item);
-    gone(n);
-    gone(school);
+    round_gone(n);
+    round_gone(school);
 }
 
 int main(void)
@@ -400,5 +339,5 @@ int main(void)
         cmocka_unit_test(a_revoked_devices_work_is_held_and_it_gets_no_pages),
         cmocka_unit_test(receipts_must_fit_their_orders),
     };
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, round_start, round_stop);
 }
