@@ -95,6 +95,8 @@ static inline bool view_any(struct view v)
 /* hub/intake_authorise.c ----------------------------------------------------------------------------------------
  * Judge every operation; nothing is written. */
 MUST_CHECK enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
+/* hub/intake_restrict.c: does a restricted case keep a site that is named in it? */
+MUST_CHECK enum err intake_restriction(struct hub *h, const struct draft_part *p, struct judgement *j, struct why *why);
 /* hub/intake_write.c: may the author change this column of the stored row to this value? Findings go to *j. */
 struct column_write {
     const struct draft_part *part;

@@ -320,65 +320,6 @@ static enum err new_case_standing(struct hub *h, struct draft *d, struct draft_p
     return e == ERR_OK ? standing_duties(h, d, &p->who, why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------ restricted to whom? */
-
-static bool restricts(const struct op *op, const void *ctx)
-{
-    struct value v = strcmp(op->table->name, "case_file") == 0 ? column_of(op, "restricted") : value_none();
-    (void)ctx;
-    return v.kind == VALUE_INT && v.i != 0;
-}
-
-/* Does the change itself bring in a site by name that may do something about the case? */
-static enum err names_site(struct hub *h, const struct op *op, bool *out, struct why *why)
-{
-    struct stmt *s;
-    if (op->kind != OP_INSERT || strcmp(op->table->name, "participant") != 0 ||
-        !text_is(column_of(op, "access"), "contribute"))
-        return ERR_OK;
-    enum err e = db_prepare(h->db, "SELECT 1 FROM site WHERE code = $1 AND agency = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_value(s, 1, column_of(op, "site"));
-    db_bind_value(s, 2, column_of(op, "member"));
-    e = db_step(s, out, why);
-    db_done(s);
-    return e;
-}
-
-static enum err named_already(struct hub *h, const uint8_t case_id[16], bool *out, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "SELECT 1 FROM participant_now p JOIN site s ON s.code = p.site AND s.agency = p.member "
-                            "WHERE p.case_id = $1 AND p.access = 'contribute'",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, case_id);
-    e = db_step(s, out, why);
-    db_done(s);
-    return e;
-}
-
-/* A restricted case is for the sites that are named, and no others. With none named it would be gone from every device,
- * also from the one that could lift the restriction: hard, because no manager could make that good. */
-static enum err judge_restriction(struct hub *h, const struct draft_part *p, struct judgement *j, struct why *why)
-{
-    struct changeset_reader r;
-    struct op op;
-    bool end = false, found = false;
-    enum err e = part_has(p, restricts, NULL, &found, why);
-    if (e != ERR_OK || !found) return e;
-    e = named_already(h, p->case_id, &found, why);
-    changeset_reader_init(&r, p->content);
-    while (e == ERR_OK && !found) {
-        e = changeset_next(&r, &op, &end, why);
-        if (e != ERR_OK || end) break;
-        e = names_site(h, &op, &found, why);
-    }
-    if (e == ERR_OK && !found) hard(j, "This would restrict the case to nobody: it names no site that takes part in it.");
-    return e;
-}
-
 enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why)
 {
     enum err e = ERR_OK;
@@ -395,7 +336,7 @@ enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, s
             if (e != ERR_OK || end) break;
             e = op.kind == OP_INSERT ? judge_insert(h, d, i, &op, j, why) : judge_update(h, d, i, &op, j, why);
         }
-        if (e == ERR_OK) e = judge_restriction(h, p, j, why);
+        if (e == ERR_OK) e = intake_restriction(h, p, j, why);
     }
     return e;
 }

@@ -316,6 +316,13 @@ static void a_case_is_not_restricted_to_nobody(void **state)
     says(fake_send(mona, &e), VERDICT_APPLIED, NULL);
     fake_node_pull(paul);
     assert_true(count_in("SELECT restricted FROM case_file WHERE id = $1", c) == 1);
+    /* Nor does it lose its last site afterwards, at once or by a date. */
+    struct op out = fake_change("participant", part);
+    fake_from(&out, "access", value_str("contribute"), value_str("none"));
+    says(send_one(mona, &out), VERDICT_HELD, "names no site");
+    struct op later = fake_change("participant", part);
+    fake_value(&later, "until", value_int(hub->now + 1000));
+    says(send_one(mona, &later), VERDICT_HELD, "names no site");
     struct op open = fake_change("case_file", c);
     fake_from(&open, "restricted", value_int(1), value_int(0));
     says(send_one(mona, &open), VERDICT_APPLIED, NULL);
