@@ -124,6 +124,19 @@ static bool keeps_clashes(const struct table_rule *t)
     return t->insert != INSERT_HUB;
 }
 
+/* Does earlier work of the same device wait for a decision? Then what it says now counts as its last word also where it
+ * changes nothing: or accepting the earlier would bring back what its author took back. */
+static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_held WHERE node_no = $1 AND state = 'waiting' LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
 static enum err merge_one(const struct applying *a, size_t column, struct why *why)
 {
     struct hub *h = a->h;
@@ -154,7 +167,10 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
         if (e != ERR_OK) return e;
     }
     enum merge_result m = merge_column(&in);
-    if (m == MERGE_TAKE || m == MERGE_TAKE_RULED)
+    bool last_word = false;
+    if (m == MERGE_SAME && cv.hlc <= a->d->actor.hlc) e = awaits_decision(h, a->d->node->no, &last_word, why);
+    if (e != ERR_OK) return e;
+    if (m == MERGE_TAKE || m == MERGE_TAKE_RULED || last_word)
         e = sight_set(h, a->op->table, op_row_id(a->op), column, theirs, &a->d->actor, why);
     if (e == ERR_OK && m != MERGE_SAME && m != MERGE_TAKE) e = note_clash(a, column, &in, m, &cv, agency, why);
     return e;

@@ -247,6 +247,37 @@ static void accepting_held_work_does_not_undo_what_its_author_wrote_since(void *
     text_at_hub("person", p, "family_name", "Smythe");
 }
 
+/* Also where the later word was that all should be as the hub has it. */
+static void accepting_held_work_does_not_undo_that_its_author_took_it_back(void **state)
+{
+    uint8_t c[16], p[16], part[16], held[16];
+    struct fake_edit e;
+    (void)state;
+    shared_case(c);
+    put_person(sue, c, p);
+    everybody_pulls();
+    struct op brings = part_of(sue, part, c, "probation", "view"), first = fake_change("person", p);
+    fake_from(&first, "family_name", value_str("Smith"), value_str("Smyth"));
+    fake_edit_start(&e);
+    fake_put(&e, &brings);
+    fake_put(&e, &first);
+    uint64_t held_seq = fake_commit(sue, &e);
+    hub->now += 60000;
+    struct op back = fake_change("person", p);
+    fake_from(&back, "family_name", value_str("Smyth"), value_str("Smith"));
+    fake_edit_start(&e);
+    fake_put(&e, &back);
+    uint64_t back_seq = fake_commit(sue, &e);
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, held_seq), VERDICT_HELD, NULL);
+    says(fake_verdict_on(sue, back_seq), VERDICT_APPLIED, NULL);
+    everybody_pulls();
+    id_of("SELECT id FROM held WHERE case_id = $1 AND state = 'waiting'", c, held);
+    says(change(mona, "held", held, "state", "accepted"), VERDICT_APPLIED, NULL);
+    assert_true(at_hub("participant", part));
+    text_at_hub("person", p, "family_name", "Smith");
+}
+
 /* Case 0 is the reference data, which every site sees. */
 static void a_row_of_case_zero_is_a_fault_and_the_chain_goes_on(void **state)
 {
@@ -409,6 +440,7 @@ int main(void)
         cmocka_unit_test(held_work_shows_the_room_nothing_that_accepted_work_would_not),
         cmocka_unit_test(a_held_row_does_not_tell_whether_a_hidden_row_is_there),
         cmocka_unit_test(accepting_held_work_does_not_undo_what_its_author_wrote_since),
+        cmocka_unit_test(accepting_held_work_does_not_undo_that_its_author_took_it_back),
         cmocka_unit_test(a_row_of_case_zero_is_a_fault_and_the_chain_goes_on),
         cmocka_unit_test(many_participants_in_one_change_cost_no_more_than_their_number),
         cmocka_unit_test(a_case_is_not_restricted_to_nobody),
