@@ -151,12 +151,15 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
     bool other = cv.node_no != a->d->node->no;
     /* What was held is accepted after its author went on writing: the author's last word stands. */
     if (!other && a->d->late && cv.hlc > a->d->actor.hlc) return ERR_OK;
+    /* What the author changed was not what the hub has, though the cut may have brought it: an own edit lay over it that was
+     * not taken. Then he has not seen the hub's value and decided against it. */
+    bool unseen = a->op->kind == OP_UPDATE && !value_equal(a->op->old[column], a->stored.v[column]);
     struct merge_input in = {
         .base = a->op->kind == OP_UPDATE ? a->op->old[column] : value_none(),
         .ours = {.value = a->stored.v[column], .hlc = cv.hlc},
         .theirs = {.value = theirs, .hlc = a->d->actor.hlc},
         .concurrent = other && keeps_clashes(a->op->table) &&
-                      (a->op->kind == OP_INSERT || cv.version > cut_seen(&a->d->cut, a->r.no)),
+                      (a->op->kind == OP_INSERT || unseen || cv.version > cut_seen(&a->d->cut, a->r.no)),
         .policy = policy.policy,
         .arg = policy.arg,
     };

@@ -87,6 +87,14 @@ const struct fake_verdict *change(struct fake_node *n, const char *table, const 
     return send_one(n, &op);
 }
 
+const struct fake_verdict *change_from(struct fake_node *n, const char *table, const uint8_t id[16], const char *column,
+                                       const char *old, const char *v)
+{
+    struct op op = fake_change(table, id);
+    fake_from(&op, column, value_str(old), value_str(v));
+    return send_one(n, &op);
+}
+
 void text_at_hub(const char *table, const uint8_t id[16], const char *column, const char *want)
 {
     struct why why = {0};

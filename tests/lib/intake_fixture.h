@@ -22,6 +22,9 @@ const struct fake_verdict *send_one(struct fake_node *n, const struct op *op);
 /* One column, from NULL. */
 const struct fake_verdict *change(struct fake_node *n, const char *table, const uint8_t id[16], const char *column,
                                   const char *v);
+/* The same from the value that the author saw. */
+const struct fake_verdict *change_from(struct fake_node *n, const char *table, const uint8_t id[16], const char *column,
+                                       const char *old, const char *v);
 void says(const struct fake_verdict *v, enum verdict want, const char *words);
 
 bool at_hub(const char *table, const uint8_t id[16]);

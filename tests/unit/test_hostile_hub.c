@@ -278,6 +278,31 @@ static void accepting_held_work_does_not_undo_that_its_author_took_it_back(void 
     text_at_hub("person", p, "family_name", "Smith");
 }
 
+/* A value that came under somebody's own edit was never before his eyes, whatever his cut says. */
+static void a_value_hidden_under_held_work_is_not_overwritten_unseen(void **state)
+{
+    uint8_t c[16], p[16], part[16];
+    struct fake_edit e;
+    (void)state;
+    shared_case(c);
+    put_person(sue, c, p);
+    everybody_pulls();
+    struct op theirs = fake_change("person", p);
+    fake_from(&theirs, "family_name", value_str("Smith"), value_str("Jones"));
+    says(send_one(carla, &theirs), VERDICT_APPLIED, NULL);
+    struct op brings = part_of(sue, part, c, "probation", "view"), first = fake_change("person", p);
+    fake_from(&first, "family_name", value_str("Smith"), value_str("Smyth"));
+    fake_edit_start(&e);
+    fake_put(&e, &brings);
+    fake_put(&e, &first);
+    says(fake_send(sue, &e), VERDICT_HELD, NULL); /* its answer brings Jones, under the edit */
+    struct op second = fake_change("person", p);
+    fake_from(&second, "family_name", value_str("Smyth"), value_str("Smythe"));
+    says(send_one(sue, &second), VERDICT_MERGED, NULL);
+    text_at_hub("person", p, "family_name", "Jones");
+    assert_int_equal(count_in(CONFLICTS " AND kept = 'Jones' AND lost = 'Smythe' AND state = 'open'", c), 1);
+}
+
 /* Case 0 is the reference data, which every site sees. */
 static void a_row_of_case_zero_is_a_fault_and_the_chain_goes_on(void **state)
 {
@@ -441,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_held_row_does_not_tell_whether_a_hidden_row_is_there),
         cmocka_unit_test(accepting_held_work_does_not_undo_what_its_author_wrote_since),
         cmocka_unit_test(accepting_held_work_does_not_undo_that_its_author_took_it_back),
+        cmocka_unit_test(a_value_hidden_under_held_work_is_not_overwritten_unseen),
         cmocka_unit_test(a_row_of_case_zero_is_a_fault_and_the_chain_goes_on),
         cmocka_unit_test(many_participants_in_one_change_cost_no_more_than_their_number),
         cmocka_unit_test(a_case_is_not_restricted_to_nobody),

@@ -90,13 +90,13 @@ static void the_graver_rating_stands_and_the_other_is_kept(void **state)
     uint8_t c[16];
     (void)state;
     shared_case(c);
-    says(change(mona, "case_file", c, "rag", "red"), VERDICT_APPLIED, NULL);
+    says(change_from(mona, "case_file", c, "rag", "green", "red"), VERDICT_APPLIED, NULL);
     hub->now += 3600000;
-    says(change(carla, "case_file", c, "rag", "amber"), VERDICT_MERGED, NULL);
+    says(change_from(carla, "case_file", c, "rag", "green", "amber"), VERDICT_MERGED, NULL);
     text_at_hub("case_file", c, "rag", "red");
     assert_int_equal(
         count_in("SELECT count(*) FROM conflict WHERE case_id = $1 AND state = 'ruled' AND lost = 'amber'", c), 1);
-    says(change(carla, "case_file", c, "rag", "blue"), VERDICT_APPLIED, NULL); /* who has seen red may lower it */
+    says(change_from(carla, "case_file", c, "rag", "red", "blue"), VERDICT_APPLIED, NULL); /* who has seen red may lower it */
     text_at_hub("case_file", c, "rag", "blue");
 }
 
@@ -122,7 +122,7 @@ static void later_wins_between_the_base_cut_and_arrival_whatever_the_clock(void 
     fake_node_pull(paul);
     everybody_pulls();
     hub->now += 1000;
-    says(change(paul, "contact", k, "value", "333"), VERDICT_APPLIED, NULL);
+    says(change_from(paul, "contact", k, "value", "222", "333"), VERDICT_APPLIED, NULL);
     sue->hlc = 1; /* a clock in the far past loses nothing that came before its base */
     hub->now += 1000;
     says(change(sue, "contact", k, "value", "444"), VERDICT_MERGED, NULL);
@@ -148,7 +148,7 @@ static void a_decision_is_social_cares_also_where_another_agency_leads(void **st
                               "policy = 'authority' AND state = 'ruled'",
                               c),
                      1);
-    says(change(sue, "case_file", c, "status", "ready"), VERDICT_APPLIED, NULL); /* the lead's */
+    says(change_from(sue, "case_file", c, "status", "new", "ready"), VERDICT_APPLIED, NULL); /* the lead's */
     says(change(carla, "case_file", c, "status", "closed"), VERDICT_HELD, "lead agency");
 }
 
