@@ -22,11 +22,22 @@ static bool accepted(struct sim *s, const struct sim_op *op)
     return row;
 }
 
-static const char *unpowered_insert(const struct sim_op *op, const struct sim_row *r, const char *agency)
+/* Did another device make the same row (a consent, or an id that somebody guessed)? It stands in the first one's name,
+ * and the other's columns merge into it like any edit. */
+static bool made_elsewhere(const struct sim *s, const struct sim_op *op)
+{
+    for (size_t i = 0; i < s->n_ops; i++) {
+        const struct sim_op *o = &s->ops[i];
+        if (o->col < 0 && o->node != op->node && o->tbl == op->tbl && memcmp(o->id, op->id, 16) == 0) return true;
+    }
+    return false;
+}
+
+static const char *unpowered_insert(const struct sim *s, const struct sim_op *op, const struct sim_row *r,
+                                    const char *agency)
 {
     if (op->col < 0 && r->r.table->insert == INSERT_HUB) return "a row that only the hub makes";
-    if (strcmp(r->r.table->name, "consent") == 0)
-        return NULL; /* two may make the same one: it stands in the name of the first */
+    if (made_elsewhere(s, op)) return NULL;
     if (op->col < 0 && !bytes_equal(r->r.v[2].s, bytes_of_str(agency))) return "a row in another agency's name";
     return NULL;
 }
@@ -69,7 +80,7 @@ void sim_check_power(struct sim *s, const struct sim_rows *hub, const struct sim
     const struct sim_place *by = s->nodes[op->node].place;
     const struct sim_row *r = sim_rows_find(hub, op->tbl, op->id);
     if (r == NULL) return;
-    const char *what = arrives_new(s, op) ? unpowered_insert(op, r, by->agency) : unpowered_change(s, op, r, by);
+    const char *what = arrives_new(s, op) ? unpowered_insert(s, op, r, by->agency) : unpowered_change(s, op, r, by);
     if (what != NULL)
         sim_fail(s, "POWER: node %d (%s), envelope %llu wrote %s: %s %s %s", op->node, by->site,
                  (unsigned long long)op->seq, what, r->r.table->name, sim_hex(op->id, hex),
