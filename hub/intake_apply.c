@@ -155,7 +155,6 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
      * not taken. Then he has not seen the hub's value and decided against it. */
     bool unseen = a->op->kind == OP_UPDATE && !value_equal(a->op->old[column], a->stored.v[column]);
     struct merge_input in = {
-        .base = a->op->kind == OP_UPDATE ? a->op->old[column] : value_none(),
         .ours = {.value = a->stored.v[column], .hlc = cv.hlc},
         .theirs = {.value = theirs, .hlc = a->d->actor.hlc},
         .concurrent = other && keeps_clashes(a->op->table) &&

@@ -10,10 +10,9 @@ struct merge_side {
     bool authority; /* the author is who the policy names */
 };
 struct merge_input {
-    struct value base;      /* what the author saw */
     struct merge_side ours; /* the hub's value and its last author */
     struct merge_side theirs;
-    bool concurrent; /* ours moved since the base cut, by another chain */
+    bool concurrent; /* ours is another chain's, and moved since the base cut or was never before the author's eyes */
     enum merge_policy policy;
     const char *arg;
 };

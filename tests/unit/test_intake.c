@@ -85,6 +85,21 @@ static void the_same_person_at_two_devices_loses_neither_value(void **state)
     free(other);
 }
 
+/* Changed and changed back is still a second person's word: the cut tells, not the value. */
+static void a_value_changed_and_changed_back_counts_as_moved(void **state)
+{
+    uint8_t c[16], p[16];
+    (void)state;
+    shared_case(c);
+    put_person(paul, c, p);
+    everybody_pulls();
+    says(change_from(carla, "person", p, "family_name", "Smith", "Jones"), VERDICT_APPLIED, NULL);
+    says(change_from(carla, "person", p, "family_name", "Jones", "Smith"), VERDICT_APPLIED, NULL);
+    says(change_from(sue, "person", p, "family_name", "Smith", "Smyth"), VERDICT_MERGED, NULL);
+    text_at_hub("person", p, "family_name", "Smith");
+    assert_int_equal(count_in(CONFLICTS " AND kept = 'Smith' AND lost = 'Smyth' AND state = 'open'", c), 1);
+}
+
 static void the_graver_rating_stands_and_the_other_is_kept(void **state)
 {
     uint8_t c[16];
@@ -342,6 +357,7 @@ int main(void)
         cmocka_unit_test(two_names_for_one_child_are_both_kept_until_somebody_decides),
         cmocka_unit_test(a_later_edit_of_the_same_person_replaces_their_own_losing_value),
         cmocka_unit_test(the_same_person_at_two_devices_loses_neither_value),
+        cmocka_unit_test(a_value_changed_and_changed_back_counts_as_moved),
         cmocka_unit_test(the_graver_rating_stands_and_the_other_is_kept),
         cmocka_unit_test(later_wins_between_the_base_cut_and_arrival_whatever_the_clock),
         cmocka_unit_test(a_decision_is_social_cares_also_where_another_agency_leads),
