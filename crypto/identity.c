@@ -67,6 +67,15 @@ enum err identity_from_bytes(struct identity *out, struct bytes in, struct why *
     return ERR_OK;
 }
 
+enum err identity_stored(struct identity *out, struct bytes in, struct why *why)
+{
+    if (in.n != PUBLIC_BYTES) return why_set(why, ERR_FORMAT, "a public key does not have the right length");
+    memcpy(out->sign_pk, in.p, 32);
+    memcpy(out->box_pk, in.p + 32, 32);
+    set_kid(out);
+    return ERR_OK;
+}
+
 void identity_secret_to_bytes(const struct identity_secret *id, uint8_t out[96])
 {
     assert(id->keys.n == SECRET_BYTES);

@@ -34,6 +34,12 @@ static enum err not_ours(struct why *why)
     return why_next(why, ERR_TAMPERED, "Restore this device's folder from its backup, or enrol the device anew.");
 }
 
+static enum err not_yet(struct why *why)
+{
+    (void)why_set(why, ERR_UNINIT, "there is no encrypted database here yet");
+    return why_next(why, ERR_UNINIT, "Set this device up first.");
+}
+
 static enum err open_failed(int rc, struct why *why)
 {
     switch (rc & 0xff) {
@@ -132,10 +138,10 @@ static enum err open_on(struct pagevfs *v, sqlite3 **out, const char *path, int 
     }
     if (!exists) {
         sqlite3_free(full);
-        (void)why_set(why, ERR_UNINIT, "there is no encrypted database here yet");
-        return why_next(why, ERR_UNINIT, "Set this device up first.");
+        return not_yet(why);
     }
-    rc = sqlite3_open_v2(full, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, v->name);
+    /* No lock around each call: hub.h and node.h give a connection to one thread at a time. */
+    rc = sqlite3_open_v2(full, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, v->name);
     if (rc == SQLITE_OK)
         rc = harden(db, wait_ms);
     if (rc == SQLITE_OK)
@@ -163,7 +169,7 @@ enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char
         e = open_on(v, out, path, wait_ms, why);
     if (e)
         pagevfs_vfs_free(v);
-    return e;
+    return e == ERR_TAMPERED && pagevfs_cut_off(path, lower) ? not_yet(why) : e;
 }
 
 enum err pagevfs_open(struct sqlite3 **out, const char *path, const char *lower, const struct secret *data_key,

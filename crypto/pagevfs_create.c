@@ -1,14 +1,17 @@
 /* Creation and scan: the two that work on a database file without SQLite's pager.
  *
- * A new database is one page, written and synced whole. There is no moment with a rollback journal, and nothing needs a
- * rename: a file that is empty, zero or shorter than a page is a creation that was cut off; it never held anything, and
- * creating again takes it over. All through the lower VFS, so that a simulator sees every step. */
+ * A new database is one page. There is no moment with a rollback journal, and nothing needs a rename: a file of at most
+ * one page whose first sector is zero, as far as it goes, is a creation that was cut off; it never held anything, and creating
+ * again takes it over. So that a power failure leaves nothing else, the first sector, which proves the key, is written
+ * last, by itself, when all that is behind it is on the disk. All through the lower VFS, so that a simulator sees every
+ * step. */
 #include "crypto/pagevfs.h"
 #include "crypto/pagevfs_internal.h"
 
 #include <sodium.h>
 #include <string.h>
 
+#define SECTOR    512 /* bytes that a disk writes whole or not at all */
 #define LOCK_PAGE (0x40000000u / PAGE_BYTES + 1) /* SQLite keeps its lock bytes there and never writes it (T12) */
 
 /* A file of the lower VFS, outside SQLite. */
@@ -130,27 +133,51 @@ static void empty_database(uint8_t page[PAGE_BYTES])
 /* Does the open file hold anything? */
 static int is_blank(struct raw *r, bool *out)
 {
-    uint8_t page[PAGE_BYTES];
+    uint8_t first[SECTOR] = {0};
     sqlite3_int64 size = 0;
     int rc = r->file->pMethods->xFileSize(r->file, &size);
-    if (rc == SQLITE_OK && size == PAGE_BYTES)
-        rc = r->file->pMethods->xRead(r->file, page, (int)sizeof page, 0);
+    if (rc == SQLITE_OK && size > 0 && size <= PAGE_BYTES)
+        rc = r->file->pMethods->xRead(r->file, first, size < SECTOR ? (int)size : SECTOR, 0);
     if (rc == SQLITE_OK)
-        *out = size < PAGE_BYTES || (size == PAGE_BYTES && sodium_is_zero(page, sizeof page));
+        *out = size <= PAGE_BYTES && sodium_is_zero(first, sizeof first);
     return rc;
+}
+
+bool pagevfs_cut_off(const char *path, const char *lower)
+{
+    struct raw r;
+    bool blank = false;
+    sqlite3_int64 log = 0;
+    int rc = raw_init(&r, path, lower);
+    if (rc == SQLITE_OK)
+        rc = log_size(&r, &log);
+    if (rc == SQLITE_OK && log == 0)
+        rc = raw_open(&r, r.db, SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_READWRITE);
+    if (rc == SQLITE_OK && log == 0)
+        rc = is_blank(&r, &blank);
+    raw_release(&r);
+    return rc == SQLITE_OK && blank;
+}
+
+static int write_synced(struct raw *r, const uint8_t *p, int n, sqlite3_int64 at)
+{
+    int rc = r->file->pMethods->xWrite(r->file, p, n, at);
+    return rc != SQLITE_OK ? rc : r->file->pMethods->xSync(r->file, SQLITE_SYNC_FULL);
 }
 
 static int write_first_page(struct raw *r, const struct secret *data_key)
 {
-    uint8_t plain[PAGE_BYTES], sealed[PAGE_BYTES];
+    uint8_t plain[PAGE_BYTES], sealed[PAGE_BYTES], first[SECTOR];
     struct page_keys *keys = NULL;
     if (page_keys_new(&keys, data_key, NULL) != ERR_OK)
         return SQLITE_NOMEM;
     empty_database(plain);
     page_seal_db(keys, 1, plain, sealed);
     page_keys_free(keys);
-    int rc = r->file->pMethods->xWrite(r->file, sealed, (int)sizeof sealed, 0);
-    return rc != SQLITE_OK ? rc : r->file->pMethods->xSync(r->file, SQLITE_SYNC_FULL);
+    memcpy(first, sealed, sizeof first);
+    memset(sealed, 0, sizeof first);
+    int rc = write_synced(r, sealed, (int)sizeof sealed, 0);
+    return rc != SQLITE_OK ? rc : write_synced(r, first, (int)sizeof first, 0);
 }
 
 /* Make the new name durable. A VFS has no call for that, but it syncs the directory with the first sync of a new

@@ -86,6 +86,9 @@ int pagevfs_pragma(char **args);
 enum err pagevfs_vfs_new(struct pagevfs **out, const char *lower, const struct secret *data_key, struct why *why);
 void pagevfs_vfs_free(struct pagevfs *v); /* unregisters; no file of it may be open */
 
+/* pagevfs_create.c: is this a database whose creation was cut off, so that it never held anything? */
+bool pagevfs_cut_off(const char *path, const char *lower);
+
 /* pagevfs.c: as pagevfs_open, waiting `wait_ms` for another process (tests do not want to wait 10 s). */
 MUST_CHECK enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char *lower,
                                          const struct secret *data_key, int wait_ms, struct why *why);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* FORMAT.md §3. */
@@ -20,29 +21,41 @@ enum {
     FRAME_BYTES = SEAL_CHUNK + FRAME_EXTRA,
     VERSION = 1,
     KIND_LAST = 4,
+    FIRST_ROOM = 3072, /* bytes of plaintext that a writer has room for at first: one page, and most rounds fit */
 };
 static const uint8_t magic[4] = {'S', 'P', 'K', 'S'};
 
-/* Writer and reader lie whole in locked memory: they hold the stream key and plaintext. */
-struct seal_writer {
+/* Stream key and plaintext stand in locked memory: one piece a stream and no larger than it need be, because to lock
+ * memory and unlock it takes as long as to seal or open a small bundle. */
+struct seal_room {
     crypto_secretstream_xchacha20poly1305_state state;
-    struct secret self;           /* the memory that this struct stands in */
+    uint8_t key[KEY_BYTES]; /* of the stream; wiped once it has begun */
+    uint8_t plain[];        /* the frame being filled */
+};
+
+struct seal_writer {
+    struct secret room;           /* a struct seal_room */
+    size_t room_n;                /* bytes of its plain */
     struct buf *out;              /* the caller's */
     uint8_t header[HEADER_BYTES]; /* bound to the first frame */
     size_t fill;                  /* bytes waiting in plain */
     bool begun;                   /* the first frame is written */
     bool finished;                /* the last one is */
-    uint8_t plain[SEAL_CHUNK];    /* the frame being filled */
 };
 
+/* Lies whole in locked memory, for the same reason. */
 struct seal_reader {
     crypto_secretstream_xchacha20poly1305_state state;
-    struct secret self;        /* the memory that this struct stands in */
-    struct bytes left;         /* frames not yet read, borrowed */
-    struct bytes ad;           /* header before the first frame, empty after */
-    bool finished;             /* FINAL has been read */
-    bool failed;               /* a frame was not authentic; nothing more is handed out */
-    uint8_t plain[SEAL_CHUNK]; /* the frame last opened */
+    crypto_secretstream_xchacha20poly1305_state first; /* as it was before the first frame */
+    uint8_t key[KEY_BYTES];                            /* of the stream; wiped once it has begun */
+    struct secret self;                                /* the memory that this struct stands in */
+    struct bytes in;                                   /* the whole stream, borrowed */
+    struct bytes left;                                 /* frames of it not yet read */
+    struct bytes ad;                                   /* header before the first frame, empty after */
+    bool finished;                                     /* FINAL has been read */
+    bool failed;                                       /* a frame was not authentic; nothing more is handed out */
+    size_t room;                                       /* bytes of plain */
+    uint8_t plain[];                                   /* the frame last opened */
 };
 
 static void put_binding(uint8_t out[32], const uint8_t *stream_key, const uint8_t header[HEADER_BYTES])
@@ -65,47 +78,66 @@ static void put_clear(uint8_t header[HEADER_BYTES], const struct seal_header *h,
     memcpy(header + AT_SENDER, h->sender, KID_BYTES);
 }
 
+static struct seal_room *room_of(const struct seal_writer *w)
+{
+    return (struct seal_room *)(void *)w->room.p;
+}
+
+/* Room for n bytes of plaintext, with all that stands in the old one. */
+static enum err make_room(struct seal_writer *w, size_t n, struct why *why)
+{
+    struct secret room = {0};
+    enum err err = secret_new(&room, sizeof(struct seal_room) + n, why);
+    if (err != ERR_OK) return err;
+    if (w->room.n > 0) memcpy(room.p, w->room.p, w->room.n);
+    secret_release(&w->room);
+    w->room = room;
+    w->room_n = n;
+    return ERR_OK;
+}
+
+/* Draw the stream key, write the header and begin the stream. */
+static enum err begin(struct seal_writer *w, const struct identity *to, uint8_t out_binding[32], struct why *why)
+{
+    struct seal_room *room = room_of(w);
+    crypto_secretstream_xchacha20poly1305_keygen(room->key);
+    if (crypto_box_seal(w->header + AT_KEY, room->key, KEY_BYTES, to->box_pk) != 0)
+        return why_set(why, ERR_FORMAT, "a public key is not sound: nothing can be sealed to it");
+    (void)crypto_secretstream_xchacha20poly1305_init_push(&room->state, w->header + AT_STREAM, room->key);
+    size_t before = w->out->len;
+    buf_put(w->out, w->header, HEADER_BYTES);
+    if (w->out->err != ERR_OK) {
+        w->out->len = before;
+        return why_set(why, w->out->err, "a sealed bundle is larger than there is room for");
+    }
+    put_binding(out_binding, room->key, w->header);
+    sodium_memzero(room->key, sizeof room->key);
+    return ERR_OK;
+}
+
 enum err seal_writer_new(struct seal_writer **out_w, const struct seal_header *h, const struct identity *to,
                          struct buf *out, uint8_t out_binding[32], struct why *why)
 {
-    struct secret mem = {0}, key = {0};
-    size_t before = out->len;
     assert(h->kind >= 1 && h->kind <= KIND_LAST);
-    enum err err = secret_new(&mem, sizeof(struct seal_writer), why);
-    if (err != ERR_OK) goto out;
-    err = secret_new(&key, KEY_BYTES, why);
-    if (err != ERR_OK) goto out;
-    struct seal_writer *w = (struct seal_writer *)(void *)mem.p;
-    crypto_secretstream_xchacha20poly1305_keygen(key.p);
-    put_clear(w->header, h, to);
-    if (crypto_box_seal(w->header + AT_KEY, key.p, KEY_BYTES, to->box_pk) != 0) {
-        err = why_set(why, ERR_FORMAT, "a public key is not sound: nothing can be sealed to it");
-        goto out;
-    }
-    (void)crypto_secretstream_xchacha20poly1305_init_push(&w->state, w->header + AT_STREAM, key.p);
-    buf_put(out, w->header, HEADER_BYTES);
-    err = out->err;
-    if (err != ERR_OK) {
-        out->len = before;
-        (void)why_set(why, err, "a sealed bundle is larger than there is room for");
-        goto out;
-    }
-    put_binding(out_binding, key.p, w->header);
-    w->self = mem;
+    struct seal_writer *w = calloc(1, sizeof *w);
+    if (w == NULL) return why_set(why, ERR_NOMEM, "there is not enough memory to seal a bundle");
     w->out = out;
-    *out_w = w;
-    mem = (struct secret){0};
-out:
-    secret_release(&key);
-    secret_release(&mem);
+    put_clear(w->header, h, to);
+    enum err err = make_room(w, FIRST_ROOM, why);
+    if (err == ERR_OK) err = begin(w, to, out_binding, why);
+    if (err == ERR_OK)
+        *out_w = w;
+    else
+        seal_writer_free(w);
     return err;
 }
 
 static enum err put_frame(struct seal_writer *w, uint8_t tag, struct why *why)
 {
+    struct seal_room *room = room_of(w);
     uint8_t *at = buf_grow(w->out, w->fill + FRAME_EXTRA);
     if (at == NULL) return why_set(why, w->out->err, "a sealed bundle is larger than there is room for");
-    (void)crypto_secretstream_xchacha20poly1305_push(&w->state, at, NULL, w->plain, w->fill,
+    (void)crypto_secretstream_xchacha20poly1305_push(&room->state, at, NULL, room->plain, w->fill,
                                                      w->begun ? NULL : w->header, w->begun ? 0 : HEADER_BYTES, tag);
     w->begun = true;
     w->fill = 0;
@@ -117,13 +149,15 @@ enum err seal_write(struct seal_writer *w, struct bytes plain, struct why *why)
 {
     assert(!w->finished);
     while (plain.n > 0) {
-        if (w->fill == SEAL_CHUNK) {
-            enum err err = put_frame(w, crypto_secretstream_xchacha20poly1305_TAG_MESSAGE, why);
-            if (err != ERR_OK) return err;
-        }
-        size_t n = SEAL_CHUNK - w->fill;
+        enum err err = ERR_OK;
+        if (w->fill == SEAL_CHUNK)
+            err = put_frame(w, crypto_secretstream_xchacha20poly1305_TAG_MESSAGE, why);
+        else if (w->fill == w->room_n)
+            err = make_room(w, SEAL_CHUNK, why);
+        if (err != ERR_OK) return err;
+        size_t n = w->room_n - w->fill;
         if (n > plain.n) n = plain.n;
-        memcpy(w->plain + w->fill, plain.p, n);
+        memcpy(room_of(w)->plain + w->fill, plain.p, n);
         w->fill += n;
         plain.p += n;
         plain.n -= n;
@@ -142,8 +176,8 @@ enum err seal_finish(struct seal_writer *w, struct why *why)
 void seal_writer_free(struct seal_writer *w)
 {
     if (w == NULL) return;
-    struct secret mem = w->self; /* w lies inside what is released */
-    secret_release(&mem);
+    secret_release(&w->room);
+    free(w);
 }
 
 enum err seal_peek(struct bytes in, struct seal_header *out, struct why *why)
@@ -174,33 +208,39 @@ static enum err tampered(struct why *why)
 enum err seal_reader_new(struct seal_reader **out_r, struct bytes in, const struct identity_secret *me,
                          struct seal_header *out_h, uint8_t out_binding[32], struct why *why)
 {
-    struct secret mem = {0}, key = {0};
+    struct secret mem = {0};
     struct seal_header h;
+    /* No frame of it is larger. Locked memory ends at a page's edge: a round number keeps its beginning aligned. */
+    size_t room = in.n < SEAL_CHUNK ? (in.n | 15) + 1 : SEAL_CHUNK;
     enum err err = seal_peek(in, &h, why);
     if (err != ERR_OK) return err;
     if (memcmp(h.recipient, me->pub.kid, KID_BYTES) != 0)
         return why_set(why, ERR_REFUSED, "this bundle was made for another device and cannot be opened here");
-    err = secret_new(&mem, sizeof(struct seal_reader), why);
-    if (err != ERR_OK) goto out;
-    err = secret_new(&key, KEY_BYTES, why);
-    if (err != ERR_OK) goto out;
+    err = secret_new(&mem, sizeof(struct seal_reader) + room, why);
+    if (err != ERR_OK) return err;
     struct seal_reader *r = (struct seal_reader *)(void *)mem.p;
-    if (crypto_box_seal_open(key.p, in.p + AT_KEY, AT_STREAM - AT_KEY, me->pub.box_pk, me->keys.p + 64) != 0 ||
-        crypto_secretstream_xchacha20poly1305_init_pull(&r->state, in.p + AT_STREAM, key.p) != 0) {
-        err = tampered(why);
-        goto out;
+    if (crypto_box_seal_open(r->key, in.p + AT_KEY, AT_STREAM - AT_KEY, me->pub.box_pk, me->keys.p + 64) != 0 ||
+        crypto_secretstream_xchacha20poly1305_init_pull(&r->first, in.p + AT_STREAM, r->key) != 0) {
+        secret_release(&mem);
+        return tampered(why);
     }
+    put_binding(out_binding, r->key, in.p);
+    sodium_memzero(r->key, sizeof r->key);
     r->self = mem;
-    r->ad = bytes_of(in.p, HEADER_BYTES);
-    r->left = bytes_of(in.p + HEADER_BYTES, in.n - HEADER_BYTES);
-    put_binding(out_binding, key.p, in.p);
+    r->in = in;
+    r->room = room;
+    seal_rewind(r);
     *out_h = h;
     *out_r = r;
-    mem = (struct secret){0};
-out:
-    secret_release(&key);
-    secret_release(&mem);
-    return err;
+    return ERR_OK;
+}
+
+void seal_rewind(struct seal_reader *r)
+{
+    r->state = r->first;
+    r->ad = bytes_of(r->in.p, HEADER_BYTES);
+    r->left = bytes_of(r->in.p + HEADER_BYTES, r->in.n - HEADER_BYTES);
+    r->finished = false;
 }
 
 /* Every frame but the last is exactly FRAME_BYTES long, so the tag must say FINAL exactly where the stream ends:
@@ -223,7 +263,7 @@ enum err seal_read(struct seal_reader *r, struct bytes *out_plain, bool *out_fin
             0 ||
         tag != want) {
         r->failed = true;
-        sodium_memzero(r->plain, sizeof r->plain);
+        sodium_memzero(r->plain, r->room);
         return tampered(why);
     }
     r->left = bytes_of(r->left.p + n, r->left.n - n);

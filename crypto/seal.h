@@ -34,6 +34,7 @@ MUST_CHECK enum err seal_reader_new(struct seal_reader **out_r, struct bytes in,
 /* Next frame's plaintext, borrowed until the next call; *out_final after the last. Truncation, reordering, bytes after
  * FINAL: ERR_TAMPERED. */
 MUST_CHECK enum err seal_read(struct seal_reader *r, struct bytes *out_plain, bool *out_final, struct why *why);
+void seal_rewind(struct seal_reader *r); /* back to the first frame; a stream that failed stays failed */
 void seal_reader_free(struct seal_reader *r);
 
 /* Small things to one X25519 public key, no sender (crypto_box_seal): appends n + 48 bytes. */

@@ -148,7 +148,12 @@ MUST_CHECK enum err held_envelope(struct hub *h, const uint8_t held_id[16], int6
 MUST_CHECK enum err held_decidable(struct hub *h, const struct draft *d, int64_t node_no, uint64_t seq, bool *out,
                                    struct why *why);
 /* State of h_held and of every held row of the envelope, in a step of the order. */
-MUST_CHECK enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why);
+struct held_end {
+    const char *state;  /* waiting: the decision could not be carried out */
+    const char *reason; /* why it goes on waiting; NULL: as before */
+};
+MUST_CHECK enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const struct held_end *end,
+                               struct why *why);
 /* Rows that it would have made are no longer awaited. */
 MUST_CHECK enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);
 /* hub/held_what.c: the operations of a part as JSON text for the manager. */

@@ -189,9 +189,14 @@ enum err held_decidable(struct hub *h, const struct draft *d, int64_t node_no, u
     return e;
 }
 
-static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why)
+static enum err set_text(struct hub *h, const uint8_t id[16], const char *column, const char *text, struct why *why)
 {
     const struct table_rule *t = held_table();
+    return sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str(column)), value_str(text), &the_hub, why);
+}
+
+static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const struct held_end *end, struct why *why)
+{
     struct stmt *s;
     bool row = false;
     uint8_t id[16];
@@ -204,31 +209,31 @@ static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const c
     for (;;) { /* asked anew each time: the table changes underneath */
         db_bind_int(s, 1, node_no);
         db_bind_int(s, 2, (int64_t)seq);
-        db_bind_str(s, 3, state);
+        db_bind_str(s, 3, end->state);
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;
         (void)db_id(s, 0, id);
-        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("state")), value_str(state), &the_hub, why);
+        e = set_text(h, id, "state", end->state, why);
+        if (e == ERR_OK && end->reason != NULL) e = set_text(h, id, "reason", end->reason, why);
         /* Accepted, it stands in rows of its own, which may be restricted later: no second copy of it here. */
-        if (e == ERR_OK && strcmp(state, "accepted") == 0)
-            e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("what")), value_null(), &the_hub, why);
+        if (e == ERR_OK && strcmp(end->state, "accepted") == 0) e = set_text(h, id, "what", NULL, why);
         if (e != ERR_OK) break;
     }
     db_done(s);
     return e;
 }
 
-enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const char *state, struct why *why)
+enum err held_close(struct hub *h, int64_t node_no, uint64_t seq, const struct held_end *end, struct why *why)
 {
     struct stmt *s;
     enum err e = db_prepare(h->db, "UPDATE h_held SET state = $1 WHERE node_no = $2 AND seq = $3", &s, why);
     if (e != ERR_OK) return e;
-    db_bind_str(s, 1, state);
+    db_bind_str(s, 1, end->state);
     db_bind_int(s, 2, node_no);
     db_bind_int(s, 3, (int64_t)seq);
     e = db_run(s, why);
-    if (e == ERR_OK) e = close_rows(h, node_no, seq, state, why);
-    return e == ERR_OK && strcmp(state, "waiting") != 0 ? held_case_close(h, node_no, seq, why) : e;
+    if (e == ERR_OK) e = close_rows(h, node_no, seq, end, why);
+    return e == ERR_OK && strcmp(end->state, "waiting") != 0 ? held_case_close(h, node_no, seq, why) : e;
 }
 
 enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, struct why *why)

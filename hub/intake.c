@@ -2,6 +2,7 @@
 
 #include "sync/messages.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,10 +158,17 @@ enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct 
     return e;
 }
 
-static enum err close_held(struct hub *h, const struct decision *what, struct why *why)
+/* A decision that could not be carried out is not undone in silence: who made it reads why. */
+static enum err close_held(struct hub *h, const struct decision *what, const struct judgement *j, struct why *why)
 {
+    char reason[sizeof j->reason + 80];
+    struct held_end end = {.state = what->state};
+    if (strcmp(what->state, "waiting") == 0) {
+        (void)snprintf(reason, sizeof reason, "A manager accepted this, but it could not be taken in. %s", j->reason);
+        end.reason = reason;
+    }
     enum err e = sight_step(h, why);
-    if (e == ERR_OK) e = held_close(h, what->node_no, what->seq, what->state, why);
+    if (e == ERR_OK) e = held_close(h, what->node_no, what->seq, &end, why);
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
 
@@ -197,7 +205,7 @@ static enum err decide(struct hub *h, struct decision what, struct decisions *l,
                        strcmp(what.state, "withdrawn") == 0 ? "This change was withdrawn by the agency that made it."
                                                             : "A manager decided not to take this change in.");
     if (e == ERR_OK) e = journal_judge(h, what.node_no, what.seq, &j, why);
-    if (e == ERR_OK) e = close_held(h, &what, why);
+    if (e == ERR_OK) e = close_held(h, &what, &j, why);
     if (e != ERR_OK || strcmp(what.state, "waiting") == 0) return e;
     e = held_forget(h, what.node_no, what.seq, why);
     return e == ERR_OK ? rejudge_waiting(h, what.node_no, what.seq, l, why) : e;

@@ -31,7 +31,7 @@ static bool copy_fixed(uint8_t *out, size_t n, struct bytes v)
 static enum err read_node(struct stmt *s, struct hub_node *out, struct why *why)
 {
     struct hub_node n = {.no = db_int(s, 0), .site_no = db_int(s, 2)};
-    enum err e = identity_from_bytes(&n.id, db_bytes(s, 1), why);
+    enum err e = identity_stored(&n.id, db_bytes(s, 1), why);
     if (e != ERR_OK) return e;
     n.last_seq = (uint64_t)db_int(s, 4);
     n.last_request = (uint64_t)db_int(s, 6);

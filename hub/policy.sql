@@ -249,8 +249,15 @@ CREATE VIEW site_channel(site, case_id, channel) AS
             FROM site_part p JOIN agency a ON a.code = p.agency JOIN scheme_kind k ON k.kind = a.kind
     UNION ALL SELECT v.site, v.case_id, 'agency:' || v.agency
             FROM site_covers v JOIN case_voice o ON o.case_id = v.case_id AND o.agency = v.agency
+    -- a site that is named keeps its agency's own rows when its part is over; in a restricted case only while it lasts
+    UNION ALL SELECT s.code, p.case_id, 'agency:' || p.member
+            FROM participant p JOIN site s ON s.code = p.site AND s.agency = p.member
+                               JOIN case_file c ON c.id = p.case_id AND coalesce(c.restricted, 0) = 0
+                               JOIN case_voice o ON o.case_id = p.case_id AND o.agency = p.member
+           WHERE p.voided_at IS NULL
     UNION ALL SELECT p.site, p.case_id, 'agency:' || p.agency
-            FROM site_part p JOIN case_voice o ON o.case_id = p.case_id AND o.agency = p.agency;
+            FROM site_part p JOIN case_file c ON c.id = p.case_id AND c.restricted = 1
+                             JOIN case_voice o ON o.case_id = p.case_id AND o.agency = p.agency;
 
 -- How far a site may write in a case: 1 check, 2 view, 3 contribute, 4 MASH room, 5 lead agency. The widest stands.
 CREATE VIEW site_access(site, case_id, access) AS

@@ -296,15 +296,6 @@ const char *hub_name(const struct hub *h)
 
 /* ------------------------------------------------------------------------------------------------- transactions */
 
-static enum err set_now(struct hub *h, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db, "UPDATE policy_now SET now = $1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, h->now_ms);
-    return db_run(s, why);
-}
-
 enum err hub_begin(struct hub *h, struct why *why)
 {
     enum err e = h->sight == NULL ? sight_new(&h->sight, why) : ERR_OK;
@@ -312,8 +303,7 @@ enum err hub_begin(struct hub *h, struct why *why)
     if (e != ERR_OK) return e;
     h->now_ms = env_now(h->env);
     h->moved = false;
-    e = set_now(h, why);
-    if (e == ERR_OK) e = sight_sweep(h, why);
+    e = sight_sweep(h, why);
     if (e != ERR_OK) hub_abort(h);
     return e;
 }

@@ -170,7 +170,6 @@ static enum err check_items(struct check *c, struct bundle_reader *r, const uint
 enum err answer_verify(struct node *n, struct bytes in, struct answer *out, struct why *why)
 {
     struct check c = {.n = n, .a = out};
-    struct bundle_reader *r = NULL;
     struct seal_header h;
     uint8_t binding[32];
     memset(out, 0, sizeof *out);
@@ -180,13 +179,12 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
     hash_blake2b(out->hash, in);
     enum err e = state_fixed(n->db, "cursor", c.cut, sizeof c.cut, why);
     if (e == ERR_OK) e = state_number(n->db, "sent_seq", &c.sent_seq, why);
-    if (e == ERR_OK) e = bundle_reader_new(&r, in, &n->self, &h, binding, why);
+    if (e == ERR_OK) e = bundle_reader_new(&out->reader, in, &n->self, &h, binding, why);
     if (e == ERR_OK && h.kind != 2) e = broken(why, "it is not an answer of a MASH server");
     if (e == ERR_OK && memcmp(h.sender, n->hub.kid, KID_BYTES) != 0)
         e = why_set(why, ERR_REFUSED,
                     "This answer comes from another MASH server than this device's. Nothing was changed here.");
-    if (e == ERR_OK) e = check_items(&c, r, binding, why);
-    bundle_reader_free(r);
+    if (e == ERR_OK) e = check_items(&c, out->reader, binding, why);
     buf_release(&c.drop_coses);
     buf_release(&c.page_cose);
     return e;
@@ -194,5 +192,6 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
 
 void answer_release(struct answer *a)
 {
+    bundle_reader_free(a->reader);
     buf_release(&a->drops);
 }

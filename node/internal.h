@@ -3,6 +3,7 @@
 #define SPOKE_NODE_INTERNAL_H
 
 #include "node/node.h"
+#include "sync/bundle.h"
 #include "sync/changeset.h"
 
 #define NODE_PATH_MAX 4096
@@ -96,6 +97,7 @@ MUST_CHECK enum err request_ready(struct node *n, uint64_t budget, uint64_t wait
 
 /* ---- answer.c: an answer verified whole, before anything of it is acted upon. */
 struct answer {
+    struct bundle_reader *reader; /* owned; bundle_rewind before reading it again */
     struct hub_hello hello;
     uint8_t hash[HASH_BYTES]; /* of the whole bundle */
     uint8_t drops_hash[HASH_BYTES];
@@ -103,7 +105,7 @@ struct answer {
     size_t n_drops;
 };
 MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer *out,
-                                  struct why *why); /* out is initialised here */
+                                  struct why *why); /* out is initialised here, and borrows in */
 void answer_release(struct answer *a);
 
 /* ---- take.c: act upon it. */

@@ -73,7 +73,7 @@ static enum err load_hub(struct node *n, struct why *why)
 {
     uint8_t keys[PUBLIC_BYTES];
     enum err e = state_fixed(n->db, "hub", keys, sizeof keys, why);
-    if (e == ERR_OK) e = identity_from_bytes(&n->hub, bytes_of(keys, sizeof keys), why);
+    if (e == ERR_OK) e = identity_stored(&n->hub, bytes_of(keys, sizeof keys), why);
     if (e == ERR_OK) e = state_text(n->db, "hub_name", n->hub_name, sizeof n->hub_name, why);
     if (e == ERR_OK) e = state_text(n->db, "hub_address", n->hub_address, sizeof n->hub_address, why);
     if (e == ERR_OK) e = state_fixed(n->db, "recovery_pk", n->recovery_pk, sizeof n->recovery_pk, why);

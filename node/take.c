@@ -71,23 +71,20 @@ static enum err take_part(struct take *t, struct bytes item, struct why *why)
     return e;
 }
 
-static enum err take_items(struct take *t, struct bytes in, struct why *why)
+static enum err take_items(struct take *t, struct why *why)
 {
-    struct bundle_reader *r = NULL;
-    struct seal_header h;
     struct bytes item;
-    uint8_t binding[32];
     bool end = false;
-    enum err e = bundle_reader_new(&r, in, &t->n->self, &h, binding, why);
+    enum err e = ERR_OK;
+    bundle_rewind(t->a->reader);
     while (e == ERR_OK) {
-        e = bundle_next(r, &item, &end, why);
+        e = bundle_next(t->a->reader, &item, &end, why);
         if (e != ERR_OK || end) break;
         if (message_type(item) == MSG_VERDICTS)
             e = message_get_verdicts(item, &t->n->hub, t->n->self.pub.kid, t->a->hello.request, take_verdict, t, why);
         else if (message_type(item) == MSG_PART)
             e = take_part(t, item, why);
     }
-    bundle_reader_free(r);
     return e;
 }
 
@@ -109,11 +106,11 @@ static enum err note_answer(struct take *t, struct why *why)
     return e;
 }
 
-static enum err take_rest(struct take *t, struct bytes in, struct why *why)
+static enum err take_rest(struct take *t, struct why *why)
 {
     enum err e = db_begin(t->n->db, why);
     if (e != ERR_OK) return e;
-    e = take_items(t, in, why);
+    e = take_items(t, why);
     if (e == ERR_OK) e = note_answer(t, why);
     if (e == ERR_OK) return db_commit(t->n->db, why);
     db_rollback(t->n->db);
@@ -141,7 +138,7 @@ enum err take_answer(struct node *n, struct bytes in, struct round_result *out, 
     struct take t = {.n = n, .a = &a};
     enum err e = answer_verify(n, in, &a, why);
     if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
-    if (e == ERR_OK) e = take_rest(&t, in, why);
+    if (e == ERR_OK) e = take_rest(&t, why);
     if (e == ERR_OK) {
         add_counts(out, &t.counts);
         out->revoked = a.hello.revoked;

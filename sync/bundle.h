@@ -31,6 +31,9 @@ MUST_CHECK enum err bundle_reader_new(struct bundle_reader **out_r, struct bytes
  * authenticated frame by frame; truncation shows at the end as ERR_TAMPERED: act on nothing before out_end was seen.
  * ERR_LIMIT: ratio or size ceilings (zip bomb); memory stays bounded. */
 MUST_CHECK enum err bundle_next(struct bundle_reader *r, struct bytes *out_item, bool *out_end, struct why *why);
+/* Back to the first item, so that what was verified whole can be acted upon without being opened anew. A bundle that
+ * failed stays failed. */
+void bundle_rewind(struct bundle_reader *r);
 void bundle_reader_free(struct bundle_reader *r);
 
 /* Padmé (PURBs, Nikitin et al. 2019, §4): smallest padded size >= n, at most 12 % more. */

@@ -235,6 +235,18 @@ enum err bundle_next(struct bundle_reader *r, struct bytes *out_item, bool *out_
     return ERR_OK;
 }
 
+void bundle_rewind(struct bundle_reader *r)
+{
+    seal_rewind(r->seal);
+    (void)ZSTD_DCtx_reset(r->zstd, ZSTD_reset_session_only); /* this one cannot fail */
+    r->sealed = r->ready = (struct bytes){0};
+    r->last = r->padded = r->more_inside = r->known = false;
+    r->place = PLACE_HEAD;
+    r->head_n = 0;
+    r->pad_left = r->frame_plain = r->frame_packed = r->plain = 0;
+    r->scan = (struct item_scan){0};
+}
+
 void bundle_reader_free(struct bundle_reader *r)
 {
     if (r == NULL) return;

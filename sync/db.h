@@ -11,7 +11,7 @@
 #include "crypto/secret.h"
 #include "sync/value.h"
 
-struct db;   /* opaque: one connection */
+struct db;   /* opaque: one connection, used by one thread at a time */
 struct stmt; /* opaque: a prepared statement of that connection */
 struct sqlite3;
 

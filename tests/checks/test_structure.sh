@@ -151,6 +151,46 @@ with_line base/g.c '_Thread_local int g;'
 build base/g.c; expect_fault "base/g.c: g is a mutable global" "$tree/build"
 with_line base/g.c 'const char *g[] = { "a" };'
 build base/g.c; expect_fault "base/g.c: g is a mutable global" "$tree/build"
+
+# the outside world
+asks() { # asks FILE NAME: FILE of the good tree calls NAME, and its object is built
+    printf 'extern long %s(void);\nlong asks(void);\nlong asks(void) { return %s(); }\n' "$2" "$2" >"$work/asks.c"
+    with "$1" <"$work/asks.c"
+    mkdir -p "$tree/build/CMakeFiles/spoke_x.dir/${1%/*}"
+    cc -fPIE -O1 -fno-builtin -c "$work/asks.c" -o "$tree/build/CMakeFiles/spoke_x.dir/$1.o" || exit 1
+}
+core_asks() { # core_asks NAME...: none of them is for the core
+    local name
+    for name in "$@"; do
+        asks sync/db.c "$name"
+        expect_fault "sync/db.c: calls $name: what is outside comes through struct env" "$tree/build"
+    done
+}
+core_asks time clock_gettime gettimeofday localtime_r
+core_asks sleep usleep nanosleep
+core_asks getrandom getentropy rand random arc4random_buf randombytes_buf
+core_asks open open64 openat openat64 creat fopen fopen64 rename unlink mkdir stat stat64 lstat fstatat __xstat statx mmap \
+    mmap64 read write fsync
+core_asks socket connect bind listen accept accept4 poll getaddrinfo curl_easy_init MHD_start_daemon
+core_asks pthread_create pthread_mutex_lock fork execvp system popen posix_spawn
+core_asks getenv secure_getenv getpid
+for layer in base/err.c node/capture.c hub/store.c; do
+    asks "$layer" time; expect_fault "$layer: calls time: " "$tree/build"
+done
+asks crypto/secret.c time; expect_fault "crypto/secret.c: calls time: " "$tree/build"
+asks crypto/secret.c randombytes_buf; expect_good "crypto draws from libsodium" "$tree/build"
+asks sync/db.c strlen; expect_good "memory and texts are nobody's outside" "$tree/build"
+for name in clock_gettime getrandom openat rename mmap; do
+    asks base/env_posix.c "$name"; expect_good "base/env_posix is the room of $name" "$tree/build"
+done
+asks base/env_posix.c socket; expect_fault "base/env_posix.c: calls socket: " "$tree/build"
+asks base/env_posix.c pthread_create; expect_fault "base/env_posix.c: calls pthread_create: " "$tree/build"
+asks base/httpd.c pthread_create; expect_good "base/httpd has threads" "$tree/build"
+asks base/listener.c accept; expect_good "base/listener has sockets" "$tree/build"
+asks base/httpd.c getrandom; expect_fault "base/httpd.c: calls getrandom: " "$tree/build"
+asks node/carrier_http.c curl_easy_init; expect_good "node/carrier_http has curl" "$tree/build"
+asks cli/long.c getenv; expect_good "the programs may ask" "$tree/build"
+
 with build-empty </dev/null; mkdir "$tree/build"; expect_fault "holds no objects" "$tree/build"
 
 echo "$passed passed, $failed failed"

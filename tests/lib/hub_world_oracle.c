@@ -34,6 +34,18 @@ static unsigned part(const struct world *w, int site, int case_no)
     return bits;
 }
 
+/* Does a participant row that was not voided name the site, whatever became of that part? */
+static bool is_named(const struct world *w, int site, int case_no)
+{
+    for (int i = 0; i < w->n_rows; i++) {
+        const struct world_row *p = &w->rows[i];
+        if (is(p, "participant") && p->case_no == case_no && p->v[F_VOID] < 0 && p->v[F_SITE] == site &&
+            p->v[F_MEMBER] == w->sites[site].agency)
+            return true;
+    }
+    return false;
+}
+
 struct standing {
     bool face, shared, room, own, part;
 };
@@ -49,7 +61,7 @@ static struct standing stand(const struct world *w, int site, int case_no)
     s.room = site_->kind == SITE_MASH && (cover || (restricted && (bits & 1u << 3) != 0));
     s.face = s.part || s.room || night;
     s.shared = (bits & (1u << 2 | 1u << 3)) != 0 || s.room || night;
-    s.own = cover || s.part;
+    s.own = cover || s.part || (!restricted && is_named(w, site, case_no));
     return s;
 }
 

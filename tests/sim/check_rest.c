@@ -1,0 +1,195 @@
+/* When everything has come to rest. */
+#include "tests/sim/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- sites: what the hub says, the oracle is told, and each device there holds ---- */
+struct listing {
+    struct sim *s;
+    const struct sim_site *site;
+    struct buf line;
+    struct device *d[SIM_DEVICES]; /* live ones of this site */
+    struct rows here[SIM_DEVICES]; /* their rows */
+    size_t next[SIM_DEVICES];      /* of each, the row that must come */
+    unsigned n;
+};
+
+static void expect(struct listing *l, unsigned i, int tbl, const struct row *r)
+{
+    const struct rows *here = &l->here[i];
+    const struct rows_row *at = l->next[i] < here->n ? &here->v[l->next[i]] : NULL;
+    char hex[33];
+    if (at == NULL || at->tbl != tbl || memcmp(at->id, r->v[0].s.p, sizeof at->id) != 0)
+        sim_fail(l->s, 1, "device %d (%s) does not hold %s %s, or holds what its site does not see", l->d[i]->no,
+                 l->site->code, r->table->name, ids_hex(r->v[0].s.p, hex));
+    for (size_t c = 0; c < r->table->n_columns; c++)
+        if (!value_equal(at->r.v[c], r->v[c]))
+            sim_fail(l->s, 1, "device %d (%s): %s %s differs from the hub in %s", l->d[i]->no, l->site->code,
+                     r->table->name, ids_hex(at->id, hex), r->table->columns[c].name);
+    l->next[i]++;
+}
+
+static enum err list_row(void *ctx, const struct row *r, struct why *why)
+{
+    struct listing *l = ctx;
+    (void)why;
+    if (r->table->kind != TABLE_CASE) return ERR_OK;
+    int tbl = rules_table_index(bytes_of_str(r->table->name));
+    told_id(&l->line, tbl, r->v[0].s.p);
+    for (unsigned i = 0; i < l->n; i++) expect(l, i, tbl, r);
+    return ERR_OK;
+}
+
+static bool hub_has_site(struct sim *s, const char *code)
+{
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT 1 FROM h_site WHERE code = $1");
+    db_bind_str(st, 1, code);
+    bool out = ask_next(s, st);
+    db_done(st);
+    return out;
+}
+
+static void check_site(struct sim *s, unsigned site)
+{
+    struct listing *l = calloc(1, sizeof *l);
+    struct why why = {0};
+    if (l == NULL) abort();
+    l->s = s;
+    l->site = &s->sites[site];
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *d = &s->devices[i];
+        if (d->state != DEVICE_LIVE || d->site != (int)site) continue;
+        rows_read_cases(&l->here[l->n], node_db(d->n));
+        l->d[l->n++] = d;
+    }
+    told_start(&l->line, "sees ");
+    buf_put_str(&l->line, l->site->code);
+    sim_must(s, hub_site_rows(s->hub, l->site->code, list_row, l, &why), "list a site's rows", &why);
+    for (unsigned i = 0; i < l->n; i++) {
+        if (l->next[i] < l->here[i].n)
+            sim_fail(s, 1, "device %d (%s) holds %zu rows more than its site sees", l->d[i]->no, l->site->code,
+                     l->here[i].n - l->next[i]);
+        rows_free(&l->here[i]);
+    }
+    sim_tell(s, &l->line);
+    buf_release(&l->line);
+    free(l);
+}
+
+/* ---- devices ---- */
+static void check_drops_confirmed(struct sim *s, const struct device *d)
+{
+    struct stmt *st =
+        ask(s, hub_db(s->hub), "SELECT count(*), count(request) FROM h_drop WHERE node_no = $1 AND receipt_at IS NULL");
+    db_bind_int(st, 1, ask_node(s, d));
+    if (ask_next(s, st) && db_int(st, 0) != 0)
+        sim_fail(s, 6, "device %d (%s): %lld drops are not confirmed, %lld of them were ordered", d->no,
+                 s->sites[d->site].code, (long long)db_int(st, 0), (long long)db_int(st, 1));
+    db_done(st);
+    st = ask(s, hub_db(s->hub), "SELECT count(*) FROM h_drop_order WHERE node_no = $1 AND parked > 0");
+    db_bind_int(st, 1, ask_node(s, d));
+    if (ask_next(s, st) && db_int(st, 0) != 0)
+        sim_fail(s, 6, "device %d: %lld orders to forget have parked edits for ever", d->no, (long long)db_int(st, 0));
+    db_done(st);
+    int64_t due = ask_number(s, node_db(d->n),
+                             "SELECT (SELECT count(*) FROM n_receipt) + "
+                             "(SELECT count(*) FROM n_order) "
+                             "+ (SELECT count(*) FROM n_parked)");
+    if (due != 0) sim_fail(s, 6, "device %d has %lld receipts to sign or send at rest", d->no, (long long)due);
+}
+
+static void check_store(struct sim *s, struct device *d, bool whole)
+{
+    struct why why = {0};
+    struct verify_result v = {0};
+    device_enter(s, d);
+    enum err e = whole ? node_verify(d->n, &v, &why) : db_check(node_db(d->n), &why);
+    (void)device_leave(s, d);
+    if (e != ERR_OK) sim_fail(s, 7, "the store of device %d: %s: %s", d->no, err_word(e), why.text);
+    if (v.pending_rows != 0)
+        sim_fail(s, 7, "device %d has %llu pending rows at rest", d->no, (unsigned long long)v.pending_rows);
+}
+
+/* Every row of a case that it does not hold: its site may not see it, or check_site would have missed it there. */
+static void search_disk(struct sim *s, struct device *d, const struct rows *hub, const struct rows *here)
+{
+    struct ids hidden = {0};
+    for (size_t i = 0; i < hub->n; i++) {
+        const struct rows_row *r = &hub->v[i];
+        if (r->r.table->kind == TABLE_CASE && rows_find(here, r->tbl, r->id) == NULL) ids_add(&hidden, r->id);
+    }
+    canary_search(s, d, &hidden, 4);
+    ids_clear(&hidden);
+}
+
+static void check_resting(struct sim *s, struct device *d, const struct rows *hub, bool drawn)
+{
+    struct rows here;
+    check_cursor(s, d);
+    check_drops(s, d);
+    check_drops_confirmed(s, d);
+    check_store(s, d, drawn);
+    rows_read(&here, node_db(d->n));
+    check_same_rows(s, d, hub, &here);
+    if (drawn) search_disk(s, d, hub, &here);
+    rows_free(&here);
+}
+
+static void check_devices(struct sim *s, const struct rows *hub)
+{
+    struct draw by = told_draw(s);
+    unsigned drawn = (unsigned)draw_below(&by, s->n_devices);
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *d = &s->devices[i];
+        if (d->state == DEVICE_LIVE) check_resting(s, d, hub, i == drawn);
+    }
+}
+
+static void count(struct sim *s, const struct rows *hub)
+{
+    int held = rows_table("held");
+    for (size_t i = hub->start[held]; i < hub->start[held + 1]; i++)
+        s->counts[COUNT_JUDGED] += !rows_is(&hub->v[i], "state", "waiting");
+}
+
+static void check_resting_hub(struct sim *s)
+{
+    struct why why = {0};
+    hub_enter(s);
+    enum err e = hub_verify(s->hub, &why);
+    if (e == ERR_OK) e = db_check(hub_db(s->hub), &why);
+    (void)hub_leave(s);
+    if (e != ERR_OK) sim_fail(s, 7, "the hub: %s: %s", err_word(e), why.text);
+}
+
+static void tell_end(struct sim *s)
+{
+    struct buf line;
+    told_start(&line, "end");
+    sim_tell(s, &line);
+    buf_release(&line);
+}
+
+void check_at_rest(struct sim *s)
+{
+    struct rows hub;
+    bool asked = false;
+    if (s->hub == NULL) sim_fail(s, 0, "the hub does not come back");
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        const struct device *d = &s->devices[i];
+        asked |= d->state == DEVICE_LIVE;
+        if (d->state == DEVICE_LIVE && d->n == NULL) sim_fail(s, 0, "device %d does not come back", d->no);
+    }
+    check_resting_hub(s);
+    told_hub(s);
+    rows_read(&hub, hub_db(s->hub));
+    told_is_all(s, &hub);
+    for (unsigned i = 0; asked && i < s->n_sites; i++) /* with nobody to ask it, the hub does not look at its clock */
+        if (hub_has_site(s, s->sites[i].code)) check_site(s, i);
+    check_devices(s, &hub);
+    count(s, &hub);
+    rows_free(&hub);
+    ledger_at_rest(s);
+    tell_end(s);
+}

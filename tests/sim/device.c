@@ -1,0 +1,155 @@
+/* Computers switched on and off, and power that fails in the midst of work. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void device_stuck(struct sim *s, struct device *d, const char *because)
+{
+    sim_note(s, "device %d is out of use for good: %s", d->no, because);
+    s->counts[COUNT_STUCK]++;
+    device_off(s, d, true);
+    d->state = DEVICE_STUCK;
+}
+
+static enum err read_self(struct device *d, struct why *why)
+{
+    struct node_info *info = calloc(1, sizeof *info);
+    if (info == NULL) abort();
+    enum err e = node_get_info(d->n, info, why);
+    memcpy(d->kid, info->self.kid, e == ERR_OK ? sizeof d->kid : 0);
+    memcpy(d->user, info->user, e == ERR_OK ? sizeof d->user : 0);
+    free(info);
+    return e;
+}
+
+void device_on(struct sim *s, struct device *d)
+{
+    struct why why = {0};
+    if (d->n != NULL || d->state == DEVICE_NONE || d->state == DEVICE_STUCK) return;
+    device_enter(s, d);
+    enum err e = node_open(&d->n, &d->m.env, d->home, machine_passphrase(), &why);
+    if (e == ERR_OK) e = read_self(d, &why);
+    if (device_leave(s, d) || e == ERR_OK) return;
+    if (!d->suspect) sim_fail(s, 0, "device %d does not open: %s: %s", d->no, err_word(e), why.text);
+    s->counts[COUNT_ROTS_NOTICED]++;
+    device_stuck(s, d, why.text);
+}
+
+void device_off(struct sim *s, struct device *d, bool orderly)
+{
+    struct machine *before = machine_enter(&d->m);
+    if (d->n != NULL) node_close(d->n);
+    d->n = NULL;
+    machine_enter(before);
+    if (orderly && !disk_is_dead(d->m.disk)) {
+        disk_settle(d->m.disk);
+        return;
+    }
+    struct draw by = draw_stream(s->seed, 11, disk_steps(d->m.disk) * SIM_DEVICES + (uint64_t)d->no);
+    s->counts[COUNT_TORN] += disk_power_off(d->m.disk, &by);
+    d->mixed |= d->lying;
+    d->lying = false;
+}
+
+void device_enter(struct sim *s, struct device *d)
+{
+    s->outside_device = machine_enter(&d->m);
+}
+
+bool device_leave(struct sim *s, struct device *d)
+{
+    machine_enter(s->outside_device);
+    if (!disk_is_dead(d->m.disk)) return false;
+    sim_note(s, "the power fails at device %d", d->no);
+    s->counts[COUNT_CRASHES]++;
+    device_off(s, d, false);
+    sim_queue(s, 60000 + (int64_t)sim_random(s, 2 * SIM_DAY), SIM_RESTART, d->no, NULL);
+    return true;
+}
+
+void hub_on(struct sim *s)
+{
+    struct why why = {0};
+    if (s->hub != NULL) return;
+    hub_enter(s);
+    enum err e = hub_open(&s->hub, &s->hub_machine.env, "/hub", machine_passphrase(), &why);
+    if (hub_leave(s)) return;
+    sim_must(s, e, "open the hub", &why);
+}
+
+void hub_off(struct sim *s, bool orderly)
+{
+    struct machine *before = machine_enter(&s->hub_machine);
+    hub_close(s->hub);
+    s->hub = NULL;
+    machine_enter(before);
+    if (orderly && !disk_is_dead(s->hub_machine.disk)) {
+        disk_settle(s->hub_machine.disk);
+        return;
+    }
+    struct draw by = draw_stream(s->seed, 12, disk_steps(s->hub_machine.disk));
+    s->counts[COUNT_TORN] += disk_power_off(s->hub_machine.disk, &by);
+}
+
+void hub_enter(struct sim *s)
+{
+    s->outside_hub = machine_enter(&s->hub_machine);
+}
+
+bool hub_leave(struct sim *s)
+{
+    machine_enter(s->outside_hub);
+    if (!disk_is_dead(s->hub_machine.disk)) return false;
+    sim_note(s, "the power fails at the hub");
+    s->counts[COUNT_CRASHES]++;
+    hub_off(s, false);
+    sim_queue(s, 60000 + (int64_t)sim_random(s, SIM_HOUR), SIM_RESTART, -1, NULL);
+    return true;
+}
+
+struct device *device_enrol(struct sim *s, int site)
+{
+    struct why why = {0};
+    if (s->n_devices == SIM_DEVICES || s->hub == NULL) return NULL;
+    struct device *d = &s->devices[s->n_devices];
+    device_init(s, d, (int)s->n_devices, site);
+    enum err e = template_enrol(s->hub, &s->hub_machine, &d->m, &s->sites[site], &why);
+    if (disk_is_dead(s->hub_machine.disk)) { /* half enrolled: the home is given up, as a person would */
+        device_release(d);
+        hub_enter(s);
+        (void)hub_leave(s);
+        return NULL;
+    }
+    sim_must(s, e, "enrol a device", &why);
+    s->n_devices++;
+    d->state = DEVICE_LIVE;
+    device_on(s, d);
+    sim_note(s, "device %d is enrolled at %s", d->no, s->sites[site].code);
+    return d;
+}
+
+void device_init(struct sim *s, struct device *d, int no, int site)
+{
+    *d = (struct device){.no = no, .site = site, .link_up = true, .clone_of = -1, .home = "/home"};
+    machine_init(&d->m, &s->clock, s->seed, (uint64_t)no);
+    struct draw clock = draw_stream(s->seed, 13, (uint64_t)no);
+    if (!s->opt.clocks_right && draw_chance(&clock, s->plan.clocks_wrong))
+        d->m.skew_ms = (int64_t)draw_below(&clock, 2 * (uint64_t)s->plan.skew_max_ms) - s->plan.skew_max_ms;
+    buf_init(&d->old_request, SIM_BUNDLE);
+    buf_init(&d->old_answer, SIM_BUNDLE);
+}
+
+void device_release(struct device *d)
+{
+    if (d->n != NULL) {
+        struct machine *before = machine_enter(&d->m);
+        node_close(d->n);
+        machine_enter(before);
+    }
+    machine_release(&d->m);
+    disk_image_free(d->image);
+    buf_release(&d->old_request);
+    buf_release(&d->old_answer);
+    *d = (struct device){.clone_of = -1};
+}

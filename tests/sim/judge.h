@@ -1,0 +1,101 @@
+/* What the judges share: ledger*.c (what people wrote), canary.c (what is left on disks), told.c (what the oracle was
+ * told), check*.c (after contacts and at rest), power.c (who could write it). Not for the others. */
+#ifndef SPOKE_TESTS_SIM_JUDGE_H
+#define SPOKE_TESTS_SIM_JUDGE_H
+
+#include "sync/changeset.h"
+#include "sync/envelope.h"
+#include "tests/sim/sim.h"
+
+/* ---- ask.c: questions to a store that must be answered. */
+struct stmt *ask(struct sim *s, struct db *db, const char *sql); /* give back with db_done */
+bool ask_next(struct sim *s, struct stmt *st);
+int64_t ask_number(struct sim *s, struct db *db, const char *sql); /* one integer; NULL and no row give 0 */
+int64_t ask_node(struct sim *s, const struct device *d);           /* its number at the hub; 0: none */
+void *judge_room(void *p, size_t n, size_t *cap, size_t size); /* p grown for one more than n; aborts without memory */
+
+/* ---- ledger.c */
+struct written { /* what an envelope does to one column, or that it makes a row (col -1) */
+    size_t by;   /* index of its envelope */
+    int tbl, col;
+    uint8_t id[16], case_id[16]; /* the case of a new row; zeros: not known */
+    struct value value, saw;     /* borrow from the ledger's memory */
+    bool fresh;                  /* part of a new row */
+    bool forged;
+};
+struct posted { /* an envelope */
+    int device;
+    uint8_t kid[16]; /* of a clone the same as of its original */
+    uint64_t seq;
+    uint8_t hash[HASH_BYTES];
+    size_t first, n; /* what it does: ops[first] … */
+    bool gone;       /* with a disk that was put back */
+    bool found; /* nobody noted it: the power failed when it was committed. Its content is from the hub's journal */
+    /* as the hub has it */
+    bool at_hub, kept /* its content */, accepted /* by a manager */;
+    int64_t node_no, version;
+    enum verdict verdict;
+};
+struct chain { /* a device at the hub: its envelopes up to last_seq were looked at */
+    int64_t no;
+    uint64_t last_seq;
+};
+struct ledger {
+    struct written *ops; /* owned */
+    size_t n_ops, cap_ops;
+    size_t in_hand;           /* ops from here on are of the edit in hand */
+    struct posted *envelopes; /* owned */
+    size_t n_envelopes, cap_envelopes;
+    struct chain *chains; /* owned */
+    size_t n_chains, cap_chains;
+    struct ledger_block *mem;
+    struct told *told;
+};
+static inline bool posted_counts(const struct posted *e)
+{
+    return e->at_hub && (e->verdict == VERDICT_APPLIED || e->verdict == VERDICT_MERGED);
+}
+struct written *ledger_add(struct ledger *l, const struct written *op); /* values are copied */
+/* Ids of rows that this device, or its original, made. */
+void ledger_made(const struct ledger *l, const struct device *d, struct ids *out);
+/* Ids that this device may know without having been told them: guessed, or derived from what two devices know. */
+void ledger_guessed(const struct ledger *l, const struct device *d, struct ids *out);
+/* Ids that work of its own named which was not taken: it went from its tables without an order to forget. */
+void ledger_named(const struct ledger *l, const struct device *d, struct ids *out);
+void ledger_record_all(struct sim *s); /* every envelope of the hub's journal, anew */
+
+/* ---- ledger_journal.c: the content of an envelope, from the hub's journal. */
+enum err journal_each(struct bytes parts, void (*each)(void *ctx, const struct op *op), void *ctx, struct why *why);
+void journal_adopt(struct sim *s, size_t envelope, struct bytes parts); /* its ops, where nobody noted it */
+/* Does it hold exactly what was noted? Returns how many changes it proposes. Invariant 5. */
+uint64_t journal_compare(struct sim *s, const struct posted *e, struct bytes parts);
+
+/* ---- power.c: an operation that counts. */
+struct same {        /* all operations on one column of one row (or: that make it), oldest first */
+    const size_t *v; /* borrowed: indices of ops */
+    size_t n;
+};
+void power_check(struct sim *s, const struct rows *hub, const struct written *op, const struct same *makers);
+
+/* ---- canary.c */
+void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant);
+
+/* ---- told.c: rows of cases as the oracle was told them. */
+struct told *told_new(void);
+void told_free(struct told *t);
+void told_hub(struct sim *s);                            /* rows that moved since, and the clock */
+void told_is_all(struct sim *s, const struct rows *hub); /* nothing moved without the hub's order saying so */
+void told_start(struct buf *line, const char *word);
+void told_id(struct buf *line, int tbl, const uint8_t id[16]); /* " TABLE:ID" */
+struct draw told_draw(struct sim *s);                          /* a stream for the next check */
+uint64_t *told_clean(struct sim *s, const struct device *d);   /* request up to which its drops were searched for */
+
+/* ---- check.c */
+void check_cursor(struct sim *s, const struct device *d); /* of one that was told that it is up to date */
+
+/* ---- check_rows.c */
+/* Rows of cases that are here and at the hub must be equal; those of reference data exactly the same ones. */
+void check_same_rows(struct sim *s, const struct device *d, const struct rows *hub, const struct rows *here);
+void check_drops(struct sim *s, struct device *d);
+
+#endif

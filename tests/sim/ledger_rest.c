@@ -1,0 +1,310 @@
+/* At rest: nothing a person wrote is lost. Every change is the hub's value, or was replaced by somebody who had seen it,
+ * or stands in a conflict, or its envelope is kept whole, or it has not left its device. */
+#include "tests/sim/judge.h"
+
+#include "sync/envelope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum lot {
+    LOT_UNKNOWN,
+    LOT_ASKED /* being asked just now */,
+    LOT_LOST,
+    LOT_AWAY /* not at the hub */,
+    LOT_REFUSED,
+    LOT_APPLIED,
+    LOT_CONFLICTED,
+    LOT_SUPERSEDED,
+    LOTS
+};
+
+struct verdicts {
+    struct sim *s;
+    struct ledger *l;
+    struct rows hub;
+    size_t *order; /* owned; ops by table, row, column, then time */
+    size_t *place; /* owned; of each op in order */
+    enum lot *lot; /* owned; of each op */
+};
+
+/* ---- ops on the same column of the same row ---- */
+static int by_column(const struct written *a, const struct written *b)
+{
+    if (a->tbl != b->tbl) return a->tbl < b->tbl ? -1 : 1;
+    int c = memcmp(a->id, b->id, sizeof a->id);
+    return c != 0 ? c : a->col < b->col ? -1 : a->col > b->col;
+}
+
+static int compare(const void *a, const void *b, void *ctx)
+{
+    const struct ledger *l = ctx;
+    size_t i = *(const size_t *)a, j = *(const size_t *)b;
+    int c = by_column(&l->ops[i], &l->ops[j]);
+    return c != 0 ? c : i < j ? -1 : i > j;
+}
+
+static void sort(struct verdicts *v)
+{
+    size_t n = v->l->n_ops;
+    v->order = calloc(n + 1, sizeof *v->order);
+    v->place = calloc(n + 1, sizeof *v->place);
+    v->lot = calloc(n + 1, sizeof *v->lot);
+    if (v->order == NULL || v->place == NULL || v->lot == NULL) abort();
+    for (size_t i = 0; i < n; i++) v->order[i] = i;
+    qsort_r(v->order, n, sizeof *v->order, compare, v->l);
+    for (size_t i = 0; i < n; i++) v->place[v->order[i]] = i;
+}
+
+static struct same same_column(const struct verdicts *v, const struct written *w, size_t place)
+{
+    size_t from = place, to = place;
+    while (from > 0 && by_column(&v->l->ops[v->order[from - 1]], w) == 0) from--;
+    while (to < v->l->n_ops && by_column(&v->l->ops[v->order[to]], w) == 0) to++;
+    return (struct same){v->order + from, to - from};
+}
+
+/* Operations that make this row. */
+static struct same makers(const struct verdicts *v, const struct written *w)
+{
+    struct written key = *w;
+    size_t lo = 0, hi = v->l->n_ops;
+    key.col = -1;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (by_column(&v->l->ops[v->order[mid]], &key) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return same_column(v, &key, lo);
+}
+
+/* ---- an envelope that the hub does not have ---- */
+static bool in_outbox(struct sim *s, struct device *d, const struct posted *e)
+{
+    uint8_t hash[HASH_BYTES] = {0};
+    struct stmt *st = ask(s, node_db(d->n), "SELECT cose FROM n_outbox WHERE seq = $1");
+    db_bind_int(st, 1, (int64_t)e->seq);
+    if (ask_next(s, st)) envelope_hash(db_bytes(st, 0), hash);
+    db_done(st);
+    return memcmp(hash, e->hash, sizeof hash) == 0;
+}
+
+/* Nobody can judge what was only on a disk that is out of use, was put back, rotted or lied. */
+static bool is_away(struct sim *s, const struct posted *e)
+{
+    struct device *d = &s->devices[e->device];
+    if (e->gone || d->suspect || d->state == DEVICE_STUCK || d->state == DEVICE_NONE) return true;
+    if (d->n == NULL) return d->state == DEVICE_REVOKED;
+    return in_outbox(s, d, e);
+}
+
+/* ---- one change ---- */
+static bool text_is(struct value v, struct bytes text, bool null)
+{
+    return v.kind == VALUE_NULL ? null : !null && bytes_equal(v.s, text);
+}
+
+static bool in_conflict(const struct verdicts *v, const struct written *w)
+{
+    const struct table_rule *t = rules_table((size_t)w->tbl);
+    int conflict = rows_table("conflict");
+    bool null = w->value.kind == VALUE_NULL, out = false;
+    struct buf text;
+    buf_init(&text, RULES_MAX_VALUE + 1);
+    if (!null && value_to_text(w->value, &text) != ERR_OK) abort();
+    for (size_t i = v->hub.start[conflict]; !out && i < v->hub.start[conflict + 1]; i++) {
+        const struct rows_row *k = &v->hub.v[i];
+        out = memcmp(rows_value(k, "row_id").s.p, w->id, sizeof w->id) == 0 && rows_is(k, "tbl", t->name) &&
+              rows_is(k, "col", t->columns[w->col].name) &&
+              (text_is(rows_value(k, "kept"), buf_bytes(&text), null) ||
+               text_is(rows_value(k, "lost"), buf_bytes(&text), null));
+    }
+    buf_release(&text);
+    return out;
+}
+
+/* Had the author of op j the value of op i before his eyes, then or while he wrote what came before, or had he written it
+ * himself? */
+static bool had_seen(const struct verdicts *v, const struct same *all, size_t j, size_t i)
+{
+    const struct ledger *l = v->l;
+    int author = l->envelopes[l->ops[j].by].device;
+    for (size_t k = 0; k < all->n && all->v[k] <= j; k++) {
+        const struct written *o = &l->ops[all->v[k]];
+        if (l->envelopes[o->by].device != author) continue;
+        if (all->v[k] > i && !o->fresh && value_equal(o->saw, l->ops[i].value)) return true;
+        if (all->v[k] < j && value_equal(o->value, l->ops[i].value)) return true;
+    }
+    return false;
+}
+
+static enum lot lot_of(struct verdicts *v, size_t i);
+
+/* The same device made the row once more, when it had forgotten it: a consent, whose id is derived. Then it proposed
+ * nothing for this column, which is as much a value as any. */
+static bool made_anew(const struct verdicts *v, const struct written *w)
+{
+    const struct posted *mine = &v->l->envelopes[w->by];
+    struct same all = makers(v, w);
+    for (size_t k = 0; k < all.n; k++) {
+        const struct posted *e = &v->l->envelopes[v->l->ops[all.v[k]].by];
+        if (posted_counts(e) && e->node_no == mine->node_no && e->seq > mine->seq) return true;
+    }
+    return false;
+}
+
+/* Later in the same chain, or by somebody who had seen it; and what he wrote must itself be accounted for. */
+static bool replaced(struct verdicts *v, size_t i)
+{
+    const struct written *w = &v->l->ops[i];
+    const struct posted *mine = &v->l->envelopes[w->by];
+    struct same all = same_column(v, w, v->place[i]);
+    for (size_t k = 0; k < all.n; k++) {
+        size_t j = all.v[k];
+        const struct posted *his = &v->l->envelopes[v->l->ops[j].by];
+        if (j == i || !posted_counts(his)) continue;
+        bool same_chain = his->node_no == mine->node_no;
+        if (same_chain ? his->seq < mine->seq : j < i || !had_seen(v, &all, j, i)) continue;
+        enum lot other = lot_of(v, j);
+        if (other == LOT_APPLIED || other == LOT_CONFLICTED || other == LOT_SUPERSEDED) return true;
+    }
+    return false;
+}
+
+/* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. */
+static bool sent_back(const struct written *w, const struct rows_row *r)
+{
+    static const char says[] = "A manager accepted this, but it could not be taken in.";
+    if (strcmp(r->r.table->name, "held") != 0 || strcmp(r->r.table->columns[w->col].name, "state") != 0) return false;
+    struct value reason = rows_value(r, "reason");
+    return rows_is(r, "state", "waiting") && reason.kind == VALUE_TEXT && reason.s.n >= sizeof says - 1 &&
+           memcmp(reason.s.p, says, sizeof says - 1) == 0;
+}
+
+static enum lot find_lot(struct verdicts *v, size_t i)
+{
+    const struct written *w = &v->l->ops[i];
+    const struct posted *e = &v->l->envelopes[w->by];
+    if (!e->at_hub) return is_away(v->s, e) ? LOT_AWAY : LOT_LOST;
+    if (!posted_counts(e)) return e->kept ? LOT_REFUSED : LOT_LOST;
+    const struct rows_row *r = rows_find(&v->hub, w->tbl, w->id);
+    if (r == NULL) return LOT_LOST;
+    if (w->col < 0 || value_equal(r->r.v[w->col], w->value)) return LOT_APPLIED;
+    if (in_conflict(v, w)) return LOT_CONFLICTED;
+    if (r->r.v[w->col].kind == VALUE_NULL && made_anew(v, w)) return LOT_SUPERSEDED;
+    if (sent_back(w, r)) return LOT_REFUSED;
+    return replaced(v, i) ? LOT_SUPERSEDED : LOT_LOST;
+}
+
+static enum lot lot_of(struct verdicts *v, size_t i)
+{
+    if (v->lot[i] == LOT_UNKNOWN) {
+        v->lot[i] = LOT_ASKED;
+        v->lot[i] = find_lot(v, i);
+    }
+    return v->lot[i];
+}
+
+/* ---- telling ---- */
+static void as_text(struct value v, struct buf *out)
+{
+    buf_reset(out);
+    if (v.kind == VALUE_NULL) buf_put_str(out, "NULL");
+    if (v.kind != VALUE_NULL && value_to_text(v, out) != ERR_OK) buf_put_str(out, "?");
+}
+
+static void fail_lost(const struct verdicts *v, size_t i)
+{
+    const struct written *w = &v->l->ops[i];
+    const struct table_rule *t = rules_table((size_t)w->tbl);
+    struct same all = same_column(v, w, v->place[i]);
+    struct buf value, saw;
+    char hex[33];
+    buf_init(&value, RULES_MAX_VALUE + 16);
+    buf_init(&saw, RULES_MAX_VALUE + 16);
+    for (size_t k = 0; k < all.n; k++) {
+        const struct written *o = &v->l->ops[all.v[k]];
+        const struct posted *e = &v->l->envelopes[o->by];
+        as_text(o->value, &value);
+        as_text(o->saw, &saw);
+        sim_note(v->s, "history: device %d, envelope %llu (%s): %.60s, saw %.60s", e->device,
+                 (unsigned long long)e->seq, e->at_hub ? verdict_word(e->verdict) : "not at the hub", buf_cstr(&value),
+                 o->fresh ? "nothing" : buf_cstr(&saw));
+    }
+    const struct posted *e = &v->l->envelopes[w->by];
+    sim_fail(v->s, 2, "device %d, envelope %llu: %s %s %s is lost", e->device, (unsigned long long)e->seq, t->name,
+             ids_hex(w->id, hex), w->col < 0 ? "(row)" : t->columns[w->col].name);
+}
+
+/* ---- once at the hub, every change is one of four things ---- */
+static uint64_t proposed(struct sim *s)
+{
+    uint64_t sum = 0;
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT hash, parts FROM h_envelope ORDER BY node_no, seq");
+    while (ask_next(s, st)) {
+        struct bytes hash = db_bytes(st, 0);
+        for (size_t i = 0; i < s->ledger->n_envelopes; i++) {
+            const struct posted *e = &s->ledger->envelopes[i];
+            if (memcmp(e->hash, hash.p, HASH_BYTES) == 0) sum += journal_compare(s, e, db_bytes(st, 1));
+        }
+    }
+    db_done(st);
+    return sum;
+}
+
+static void balance(const struct verdicts *v)
+{
+    uint64_t n[LOTS] = {0}, all = proposed(v->s);
+    for (size_t i = 0; i < v->l->n_ops; i++) n[v->lot[i]]++;
+    sim_note(v->s, "changes proposed %llu: applied %llu, superseded %llu, conflicted %llu, refused %llu; not sent %llu",
+             (unsigned long long)all, (unsigned long long)n[LOT_APPLIED], (unsigned long long)n[LOT_SUPERSEDED],
+             (unsigned long long)n[LOT_CONFLICTED], (unsigned long long)n[LOT_REFUSED],
+             (unsigned long long)n[LOT_AWAY]);
+    if (n[LOT_APPLIED] + n[LOT_SUPERSEDED] + n[LOT_CONFLICTED] + n[LOT_REFUSED] != all)
+        sim_fail(v->s, 5, "the hub was sent %llu changes and accounts for others", (unsigned long long)all);
+}
+
+/* What stands at the hub in a device's name was put there by an envelope of it that counts, when that was judged. */
+static void trace_columns(const struct verdicts *v)
+{
+    struct stmt *st = ask(v->s, hub_db(v->s->hub),
+                          "SELECT node_no, version, row_no FROM h_col WHERE node_no <> 0 "
+                          "UNION ALL "
+                          "SELECT born_node, born, no FROM h_row WHERE born_node <> 0");
+    while (ask_next(v->s, st)) {
+        int64_t no = db_int(st, 0), version = db_int(st, 1);
+        bool found = false;
+        for (size_t i = 0; !found && i < v->l->n_envelopes; i++) {
+            const struct posted *e = &v->l->envelopes[i];
+            found = posted_counts(e) && e->node_no == no && e->version == version;
+        }
+        if (!found)
+            sim_fail(v->s, 3,
+                     "row %lld changed at version %lld in the name of node %lld, of which no envelope counts then",
+                     (long long)db_int(st, 2), (long long)version, (long long)no);
+    }
+    db_done(st);
+}
+
+void ledger_at_rest(struct sim *s)
+{
+    struct verdicts v = {.s = s, .l = s->ledger};
+    ledger_cancel(s);
+    ledger_record_all(s);
+    rows_read(&v.hub, hub_db(s->hub));
+    sort(&v);
+    for (size_t i = 0; i < v.l->n_ops; i++) {
+        if (lot_of(&v, i) == LOT_LOST) fail_lost(&v, i);
+        const struct written *w = &v.l->ops[i];
+        struct same made = makers(&v, w);
+        if (posted_counts(&v.l->envelopes[w->by])) power_check(s, &v.hub, w, &made);
+    }
+    balance(&v);
+    trace_columns(&v);
+    rows_free(&v.hub);
+    free(v.order);
+    free(v.place);
+    free(v.lot);
+}

@@ -1,0 +1,135 @@
+#include "tests/sim/machine.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* libsodium takes functions without a context, so this one state is global: the computer that is running. */
+static struct machine *running;
+
+static void draw_for_sodium(void *out, size_t n)
+{
+    if (running == NULL) {
+        fprintf(stderr, "sim: keys were drawn outside of any computer\n");
+        abort();
+    }
+    draw_bytes(&running->random, out, n);
+}
+
+static uint32_t word_for_sodium(void)
+{
+    uint32_t out;
+    draw_for_sodium(&out, sizeof out);
+    return out;
+}
+
+static const char *sodium_name(void)
+{
+    return "from the seed of a simulated computer";
+}
+
+static struct randombytes_implementation drawn_random = {
+    .implementation_name = sodium_name, .random = word_for_sodium, .buf = draw_for_sodium};
+
+/* Argon2id at its real cost would be nearly all of a world's time. The simulator is linked so that calls of
+ * crypto_pwhash come here; the slot's other rules, and its file, are the real ones. */
+int __real_crypto_pwhash(unsigned char *out, unsigned long long out_n, const char *passphrase, unsigned long long n,
+                         const unsigned char *salt, unsigned long long passes, size_t memory, int algorithm);
+int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_n, const char *passphrase, unsigned long long n,
+                         const unsigned char *salt, unsigned long long passes, size_t memory, int algorithm);
+
+int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_n, const char *passphrase, unsigned long long n,
+                         const unsigned char *salt, unsigned long long passes, size_t memory, int algorithm)
+{
+    (void)passes, (void)memory;
+    return __real_crypto_pwhash(out, out_n, passphrase, n, salt, crypto_pwhash_OPSLIMIT_MIN, crypto_pwhash_MEMLIMIT_MIN,
+                                algorithm);
+}
+
+void machine_start(void)
+{
+    struct machine none = {0};
+    if (randombytes_set_implementation(&drawn_random) != 0) abort();
+    running = &none; /* sodium_init stirs */
+    if (sodium_init() < 0) abort();
+    running = NULL;
+}
+
+struct machine *machine_enter(struct machine *m)
+{
+    struct machine *before = running;
+    running = m;
+    return before;
+}
+
+struct bytes machine_passphrase(void)
+{
+    return bytes_of_str("a passphrase for a small world");
+}
+
+/* ---- struct env ---- */
+static int64_t env_clock(void *ctx)
+{
+    const struct machine *m = ctx;
+    return *m->clock + m->skew_ms;
+}
+
+static void env_draw(void *ctx, void *out, size_t n)
+{
+    struct machine *m = ctx;
+    draw_bytes(&m->random, out, n);
+}
+
+static enum err env_read(void *ctx, const char *path, size_t max, struct buf *out, struct why *why)
+{
+    return disk_read_file(((struct machine *)ctx)->disk, path, max, out, why);
+}
+
+static enum err env_write(void *ctx, const char *path, struct bytes content, struct why *why)
+{
+    return disk_write_file(((struct machine *)ctx)->disk, path, content, why);
+}
+
+static enum err env_append(void *ctx, const char *path, uint64_t offset, struct bytes content, bool sync,
+                           struct why *why)
+{
+    return disk_append_file(((struct machine *)ctx)->disk, path, offset, content, sync, why);
+}
+
+static enum err env_size(void *ctx, const char *path, uint64_t *out_size, struct why *why)
+{
+    return disk_file_size(((struct machine *)ctx)->disk, path, out_size, why);
+}
+
+static enum err env_remove(void *ctx, const char *path, struct why *why)
+{
+    return disk_remove_file(((struct machine *)ctx)->disk, path, why);
+}
+
+static enum err env_make_dir(void *ctx, const char *path, struct why *why)
+{
+    (void)ctx, (void)path, (void)why; /* names imply their folders */
+    return ERR_OK;
+}
+
+void machine_init(struct machine *m, const int64_t *clock, uint64_t seed, uint64_t index)
+{
+    *m = (struct machine){.clock = clock, .disk = disk_new(), .random = draw_stream(seed, 77, index)};
+    m->env = (struct env){.ctx = m,
+                          .now_ms = env_clock,
+                          .random = env_draw,
+                          .vfs = disk_vfs_name(m->disk),
+                          .read_file = env_read,
+                          .write_file = env_write,
+                          .append_file = env_append,
+                          .file_size = env_size,
+                          .remove_file = env_remove,
+                          .make_dir = env_make_dir};
+}
+
+void machine_release(struct machine *m)
+{
+    disk_free(m->disk);
+    *m = (struct machine){0};
+}

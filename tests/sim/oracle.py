@@ -1,0 +1,448 @@
+#!/usr/bin/env python3
+"""The oracle: decides who may see what, from the rows of cases as they stand at the hub.
+
+Written from the design alone: the matrix "Who sees what" with its sentences, rules 3 and 4, and hub/RULES.md where the
+matrix is silent. It shares nothing with hub/policy.sql, so that a mistake in one of them shows. The lines that it reads
+and the answers that it gives are told in README.md beside it.
+"""
+import re
+import sys
+import typing
+
+
+class Bad(Exception):
+    """Something is not as it should be."""
+
+
+# --- Facts -----------------------------------------------------------------------------------------------------------
+
+ACCESS = {"check": 1, "view": 2, "contribute": 3}  # everything else, none and nothing included, is no part in the case
+CHECK, VIEW, CONTRIBUTE = 1, 2, 3
+FACE = {"case_file", "person", "kinship", "warning", "pointer"}
+SHARED = {"brief", "consent", "rating", "challenge", "meeting", "attendance", "episode", "coded", "allocation"}
+ROOM = {"referral", "link", "held"}
+BETWEEN = {"request", "release", "feedback"}  # from one agency to another
+OTHERS = {"participant", "record", "contact", "action", "identifier", "release_source", "conflict"}
+TABLES = FACE | SHARED | ROOM | BETWEEN | OTHERS
+
+# "scheme:S: participants whose agency's kind may know S"
+MAY_KNOW = {"nhs": {"health", "social_care"}, "pnc": {"police", "probation"}, "crn": {"police", "probation"},
+            "upn": {"education", "social_care"}}
+# What expires, and so moves rows between channels without anyone writing.
+MOMENTS = {"participant": ("since", "until"), "consent": ("expires_at",), "release": ("expires_at",)}
+
+
+class Row:
+    """A row of a case. Columns that are NULL are not in values."""
+
+    def __init__(self, table, row_id, case_id, agency_code, values):
+        self.table, self.id, self.case_id, self.agency = table, row_id, case_id, agency_code
+        self.key = f"{table}:{row_id}"
+        self.get = values.get
+        self.voided = "voided_at" in values
+
+    def yes(self, column):
+        return bool(self.get(column))
+
+
+class Site(typing.NamedTuple):
+    code: str
+    agency: str
+    kind: str
+    areas: frozenset
+
+    def covers(self, area):
+        return "*" in self.areas or area in self.areas
+
+
+class Facts:
+    """One case at one moment."""
+
+    def __init__(self, rows, now, kind_of, agency_of):
+        self.rows, self.now = rows, now
+        self.kind_of, self.agency_of = kind_of, agency_of  # of an agency's code; of a practitioner's id
+        by_table = {}
+        for row in rows.values():
+            by_table.setdefault(row.table, []).append(row)
+        files = by_table.get("case_file", [])
+        # A case has one case_file. Should there be more, that with the case's own id counts, and any may restrict it.
+        self.file = min(files, key=lambda r: (r.id != r.case_id, r.id), default=None)
+        self.restricted = any(r.yes("restricted") for r in files)
+        self.area = self.file.get("area") if self.file else None
+        self.open = bool(self.file) and self.file.get("status") != "closed"
+        self.participants = [r for r in by_table.get("participant", []) if not r.voided]
+        self.consents = [r for r in by_table.get("consent", []) if not r.voided]
+        self.subjects = [r.id for r in by_table.get("person", [])
+                         if not r.voided and r.get("role") in ("child", "adult")]
+
+    def expired(self, row, column):
+        """At its very moment a thing has expired: what was told for a time is not told longer."""
+        end = row.get(column)
+        return end is not None and end <= self.now
+
+
+# --- Which channels a row is in --------------------------------------------------------------------------------------
+
+def agency(code):
+    return "agency:" + code
+
+
+def participant_channels(row, f):
+    """ "shared: participant (not quiet ones)"; "room: quiet participants"; "agency:X: its own participant row" """
+    return {"room" if row.yes("quiet") else "shared", agency(row.get("member") or "")}
+
+
+def guarded_channels(row, f):
+    """ "shared: contacts not protected, actions not sensitive"; "room: protected contacts, sensitive actions" """
+    return {"room" if row.yes("protected") or row.yes("sensitive") else "shared"}
+
+
+def identifier_channels(row, f):
+    """ "room: identifiers"; "scheme:S: identifiers of scheme S" """
+    return {"room", "scheme:" + (row.get("scheme") or "")}
+
+
+def between_channels(row, f):
+    """ "agency:X: requests, releases and feedback to X"; "What expires (consent, release, participation) changes
+    channels when its time comes" """
+    over = row.table == "release" and f.expired(row, "expires_at")
+    return set() if over else {agency(row.get("to_agency") or "")}
+
+
+def record_channels(row, f):
+    """ "shared: open records"; "room: sensitive records"; "A restricted record is in agency:owner only. A record that
+    needs consent, has none in force for every person it is about, and has no override by its owner, is in agency:owner
+    only" """
+    if row.yes("needs_consent") and not overridden(row, f) and not consented(row, f):
+        return set()
+    return {"open": {"shared"}, "sensitive": {"room"}}.get(row.get("sensitivity"), set())
+
+
+def overridden(row, f):
+    """ "only the owner overrides, record by record"; "An override counts once it has a time and a reason; nobody but the
+    record's owner can write them." """
+    return bool(row.get("override_reason")) and row.get("override_at") is not None
+
+
+def consented(row, f):
+    """ "Consent bears on a record when its scope is `all` or the code of the agency that wrote the record. All that
+    bear must be given and in force, one for each person the record is about (no person named: each child or adult
+    subject of the case)." """
+    bear = [c for c in f.consents if c.get("scope") in ("all", row.agency)]
+    about = f.subjects if row.get("person_id") is None else [row.get("person_id")]
+    given = {person: [c.get("state") == "given" and not f.expired(c, "expires_at")
+                      for c in bear if c.get("person_id") == person] for person in about}
+    return bool(given) and all(answers and all(answers) for answers in given.values())
+
+
+def conflict_channels(row, f, behind):
+    """ "A conflict is seen by who sees its row; once settled, by the MASH room and its two authors' agencies." ("An
+    open one is seen by who sees its row; others by [them], and by each of them only as far as the row is not kept from
+    it: a row that is the room's, or its owner's, alone has its conflicts there.") """
+    behind = behind | {row.key}  # a conflict may be about a conflict
+    target = f.rows.get(f"{row.get('tbl')}:{row.get('row_id')}")
+    its = channels_of(target, f, behind) if target and target.key not in behind else set()
+    if row.get("state") == "open":
+        return its
+    authors = {agency(a) for a in map(f.agency_of, (row.get("kept_by"), row.get("lost_by"))) if a}
+    if not its & {"face", "shared"}:
+        authors &= its
+    return authors | ({"room"} if its & {"face", "shared", "room"} else set())
+
+
+def voided_channels(row, before):
+    """ "a mistaken row is voided, and then only its writer and the MASH room see it"; "Voiding shows a row to nobody
+    who did not see it before." """
+    writer = agency(row.agency)
+    return {writer, "room"} if before & {"face", "shared", "room"} else {writer}
+
+
+SPECIAL = {"participant": participant_channels, "contact": guarded_channels, "action": guarded_channels,
+           "identifier": identifier_channels, "record": record_channels, **dict.fromkeys(BETWEEN, between_channels)}
+PLAIN = {t: c for c, tables in (("face", FACE), ("shared", SHARED), ("room", ROOM)) for t in tables}
+
+
+def channels_of(row, f, behind=frozenset()):
+    if row.table == "conflict":
+        found = conflict_channels(row, f, behind)
+    else:
+        found = {agency(row.agency)}  # "agency:X: every row that X wrote"
+        if row.table in PLAIN:
+            found.add(PLAIN[row.table])
+        elif row.table in SPECIAL:
+            found |= SPECIAL[row.table](row, f)
+        # else release_source: "in agency:owner only"
+    return voided_channels(row, found) if row.voided else found
+
+
+# --- Which channels of a case a site holds ---------------------------------------------------------------------------
+
+def names(part, site):
+    """ "A participant names its agency, or a site of it" """
+    return part.get("member") == site.agency and part.get("site") == site.code
+
+
+def begun_and_not_over(part, f):
+    """ "A part in a case begins with `since`, if that is set"; and ends when its time comes. """
+    since = part.get("since")
+    return (since is None or since <= f.now) and not f.expired(part, "until")
+
+
+def access_of(site, f):
+    """ "site ('' = all of the agency's that cover the area)"; "a site takes part when it covers the area or is named";
+    "A restricted case is for the sites that its participants name". Of several parts the widest counts. """
+    all_of_agency = site.covers(f.area) and not f.restricted
+    parts = (part for part in f.participants if begun_and_not_over(part, f) and (
+        names(part, site) or all_of_agency and part.get("member") == site.agency and not part.get("site")))
+    return max((ACCESS.get(part.get("access"), 0) for part in parts), default=0)
+
+
+def is_room(site, access, f):
+    """ "the area's MASH room"; "The room of a restricted case is a MASH site that is named in it to contribute." """
+    return site.kind == "mash" and (access == CONTRIBUTE if f.restricted else site.covers(f.area))
+
+
+def is_night_shift(site, f):
+    """ "an out-of-hours site while the case is open"; a restricted case is for the sites that are named """
+    return site.kind == "out_of_hours" and f.open and not f.restricted and site.covers(f.area)
+
+
+def keeps_its_own(site, f):
+    """ "X's sites that cover the area or are named: with or without the case, an agency keeps what it wrote, what it
+    was told, and the outcome": so here a site stays named when its part is over. """
+    return site.covers(f.area) or any(names(part, site) for part in f.participants)
+
+
+def channels_held(site, f):
+    access = access_of(site, f)
+    # "for the sites that its participants name, and no others, MASH room included"; without a case_file nobody can say.
+    if f.file is None or (f.restricted and access == 0):
+        return set()
+    held, room = set(), is_room(site, access, f)
+    if access >= CHECK:  # "participants with `check` or more"
+        held.add("face")
+        held.update("scheme:" + s for s, kinds in MAY_KNOW.items() if f.kind_of(site.agency) in kinds)
+    if access >= VIEW:  # "participants with `view` or `contribute`"
+        held.add("shared")
+    if room or is_night_shift(site, f):
+        held |= {"face", "shared"}
+    if room:
+        held.add("room")
+    if keeps_its_own(site, f):
+        held.add(agency(site.agency))
+    return held
+
+
+# --- The world -------------------------------------------------------------------------------------------------------
+
+class Case:
+    """The rows of a case, and what follows from them while no row, no reference data and no moment has come between."""
+
+    def __init__(self):
+        self.rows, self.facts = {}, None
+
+    def at(self, world):
+        if self.facts is None or not self.first <= world.now < self.last or self.reference != world.reference:
+            self.facts = Facts(self.rows, world.now, world.kinds.get, world.agency_of)
+            self.first, self.last, self.reference = world.now, self.next_moment(world.now), world.reference
+            self.members, self.seen = {}, {}  # keys by channel; keys by site
+            for row in self.rows.values():
+                for channel in channels_of(row, self.facts):
+                    self.members.setdefault(channel, []).append(row.key)
+        return self
+
+    def next_moment(self, now):
+        times = (row.get(column) for row in self.rows.values() for column in MOMENTS.get(row.table, ()))
+        return min((t for t in times if t is not None and t > now), default=float("inf"))
+
+    def visible(self, site):
+        if site.code not in self.seen:
+            held = channels_held(site, self.facts)
+            self.seen[site.code] = {key for channel in held for key in self.members.get(channel, ())}
+        return self.seen[site.code]
+
+
+class World:
+    def __init__(self, seed):
+        self.seed, self.event, self.now = seed, 0, None
+        self.kinds, self.sites, self.practitioners = {}, {}, {}
+        self.cases, self.rows = {}, {}
+        self.allowed = {}  # (device, site) -> keys it may hold
+        self.reference = self.decisions = 0  # changes of reference data; rows decided
+
+    def agency_of(self, practitioner):
+        site = self.sites.get(self.practitioners.get(practitioner))
+        return site.agency if site else None
+
+    def site(self, word):
+        if text(word) not in self.sites:
+            raise Bad(f"unknown site {word}")
+        return self.sites[text(word)]
+
+    def put(self, row):
+        old = self.rows.get(row.key)
+        if old is not None and old.case_id != row.case_id:
+            raise Bad(f"{row.key} changed its case")
+        self.rows[row.key] = row
+        case = self.cases.setdefault(row.case_id, Case())
+        case.rows[row.key] = row
+        case.facts = None
+
+    def lost(self):
+        """The hub was put back from an old image: its rows are told anew. What devices may hold, they still may."""
+        self.cases, self.rows = {}, {}
+
+    def visible(self, site):
+        """Every row is decided, whether the answer had to be worked out or still stood: both count as decisions."""
+        self.decisions += len(self.rows)
+        return set().union(*(case.at(self).visible(site) for case in self.cases.values()))
+
+    def meets(self, device, site):
+        self.allowed.setdefault((device, site.code), set()).update(self.visible(site))
+
+    def holds(self, device, site, how, keys):
+        if how == "full":
+            self.allowed[(device, site.code)] = self.compare(keys, site, "device " + device)
+        elif how == "part":
+            # Nothing new is decided: a row in hand may have gone out of sight since it came.
+            leaks = keys - self.allowed.get((device, site.code), set())
+            if leaks:
+                raise Bad(f"device {device} for site {site.code}, seen at no meeting since its last full one: "
+                          + self.tell("LEAK", leaks, site))
+        else:
+            raise Bad(f"neither full nor part: {how}")
+
+    def compare(self, keys, site, where):
+        expected = self.visible(site)
+        wrong = [self.tell(word, some, site)
+                 for word, some in (("LEAK", keys - expected), ("MISSING", expected - keys)) if some]
+        if wrong:
+            raise Bad(f"{where} for site {site.code} at {self.now}: " + "; ".join(wrong))
+        return expected
+
+    def tell(self, word, keys, site, most=5):
+        more = f" and {len(keys) - most} more" if len(keys) > most else ""
+        return ", ".join(f"{word} {key} ({self.reason(key, site)})" for key in sorted(keys)[:most]) + more
+
+    def reason(self, key, site):
+        row = self.rows.get(key)
+        if row is None:
+            return "the hub has no such row"
+        f = Facts(self.cases[row.case_id].rows, self.now, self.kinds.get, self.agency_of)
+        alone = row.table == "record" and row.yes("needs_consent") and not overridden(row, f) and not consented(row, f)
+        notes = (("voided", row.voided), ("no consent", alone), ("restricted case", f.restricted))
+        return (f"row is in {'+'.join(sorted(channels_of(row, f))) or 'no channel'}; "
+                f"site holds {'+'.join(sorted(channels_held(site, f))) or 'none'} of case {row.case_id}"
+                + "".join("; " + note for note, so in notes if so))
+
+
+# --- Lines -----------------------------------------------------------------------------------------------------------
+
+ID = re.compile(r"[0-9a-f]{32}\Z")
+NUMBER = re.compile(r"-?[0-9]+\Z")
+TEXT = re.compile(r"(\\e|(?:[^\\]++|\\x[0-9A-Fa-f]{2})*+)\Z")
+ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|e)")
+NUMBERS = set("restricted quiet protected sensitive needs_consent since until expires_at voided_at".split())
+IDS = {"person_id", "row_id", "kept_by", "lost_by", "override_by"}
+
+
+def checked(pattern, word):
+    if not pattern.match(word):
+        raise Bad(f"malformed: {word}")
+    return word
+
+
+def number(word):
+    return int(checked(NUMBER, word))
+
+
+def text(word):
+    """A text as it was before it was written into a line."""
+    if "\\" not in word:
+        return word
+    return ESCAPE.sub(lambda m: chr(int(m[1], 16)) if m[1] else "", checked(TEXT, word))
+
+
+def value(column, word):
+    kind, rest = word[:1], word[1:]
+    wanted = "i" if column in NUMBERS else "x" if column in IDS else "ixt"
+    if not kind or kind not in wanted:
+        raise Bad(f"bad value {column}={word}")
+    return number(rest) if kind == "i" else rest if kind == "x" else text(rest)
+
+
+def a_site(words):
+    return Site(text(words[0]), text(words[1]), text(words[2]), frozenset(map(text, words[3].split(","))) - {""})
+
+
+def a_row(words):
+    if words[0] not in TABLES:
+        raise Bad(f"unknown table {words[0]}")
+    values = {}
+    for word in words[4:]:
+        column, equals, rest = word.partition("=")
+        if not equals or column in values:
+            raise Bad(f"bad column {word}")
+        values[column] = value(column, rest)
+    return Row(words[0], checked(ID, words[1]), checked(ID, words[2]), text(words[3]), values)
+
+
+def refer(world, where, key, what):
+    if where.get(key) != what:
+        where[key] = what
+        world.reference += 1
+
+
+# How each kind of line is read, the least words it has, and whether more may follow.
+LINES = {
+    "event": (lambda w, x: setattr(w, "event", number(x[0])), 1, False),
+    "now": (lambda w, x: setattr(w, "now", number(x[0])), 1, False),
+    "agency": (lambda w, x: refer(w, w.kinds, text(x[0]), text(x[1])), 2, False),
+    "site": (lambda w, x: refer(w, w.sites, text(x[0]), a_site(x)), 4, False),
+    "practitioner": (lambda w, x: refer(w, w.practitioners, checked(ID, x[0]), text(x[1])), 2, False),
+    "row": (lambda w, x: w.put(a_row(x)), 4, True),
+    "lost": (lambda w, x: w.lost(), 0, False),
+    "meets": (lambda w, x: w.meets(x[0], w.site(x[1])), 2, False),
+    "holds": (lambda w, x: w.holds(x[0], w.site(x[1]), x[2], set(x[3:])), 3, True),
+    "sees": (lambda w, x: w.compare(set(x[1:]), w.site(x[0]), "the hub"), 1, True)}
+
+
+def step(world, words):
+    read, least, more = LINES.get(words[0], (None, 0, True))
+    if world.now is None and words[0] in ("meets", "holds", "sees"):
+        raise Bad("no time was told")
+    if read is None:
+        raise Bad("unknown line " + words[0][:40])
+    if len(words) - 1 < least or (len(words) - 1 > least and not more) or "" in words:
+        raise Bad("malformed line " + " ".join(words)[:80])
+    read(world, words[1:])
+
+
+def answers(lines):
+    """One answer a world: at its end, or at the first thing that is wrong; then on to the next world."""
+    world, deaf = World(0), False  # deaf: what follows belongs to a world that has its answer
+    for line in lines:
+        words = line.rstrip("\n").rstrip(" ").split(" ")
+        if words[0] == "world" and len(words) == 2:
+            world, deaf = World(words[1]), False
+        elif words == ["end"] and not deaf:
+            yield f"ok {world.seed} {world.decisions}" if world.seed else "bad 0 0 an end without a world"
+            world = World(0)
+        elif not deaf and words != [""]:
+            try:
+                if not world.seed:
+                    raise Bad("a line before any world")
+                step(world, words)
+            except Bad as bad:
+                deaf = f"bad {world.seed} {world.event} {bad}"
+            except Exception as fault:  # the oracle's own mistake must not look like silence
+                deaf = f"bad {world.seed} {world.event} the oracle failed: {fault!r} at {line[:80]!r}"
+            if deaf:
+                yield deaf
+
+
+if __name__ == "__main__":
+    sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+    for answer in answers(sys.stdin):
+        print(answer.replace("\n", " "), flush=True)

@@ -1,0 +1,121 @@
+/* Work that no other agency may see, at a device that takes part in nothing else: cases of its own that are restricted to
+ * its site, and restricted records in cases that it shares with others. Two worlds, one with this work and one without,
+ * must look the same to everybody else. It is done between two syncs with nobody else in between, so that the hub has no
+ * reason to hold any of it: held work would be shown to the MASH room, rightly. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+/* The only device of its agency among those here, so that no colleague meets its rows and works on them. */
+void shadow_choose(struct sim *s)
+{
+    for (unsigned i = 1; i < s->n_devices; i++) {
+        const char *agency = s->sites[s->devices[i].site].agency;
+        unsigned same = 0;
+        for (unsigned k = 0; k < s->n_devices; k++)
+            same += strcmp(s->sites[s->devices[k].site].agency, agency) == 0;
+        if (same == 1 && strcmp(s->sites[s->devices[i].site].site_kind, "partner") == 0) s->shadow = (int)i;
+    }
+}
+
+struct fresh { /* space of a new row */
+    struct row r;
+    uint8_t id[16], case_id[16];
+    char text[64];
+};
+
+static void set(struct fresh *f, const char *column, struct value v)
+{
+    f->r.v[rules_column_index(f->r.table, bytes_of_str(column))] = v;
+}
+
+static void begin_row(struct sim *s, struct fresh *f, const char *table, const uint8_t *case_id)
+{
+    const struct device *d = &s->devices[s->shadow];
+    int tbl = rows_table(table);
+    *f = (struct fresh){.r = {.table = rules_table((size_t)tbl)}};
+    think_id(s, f->id);
+    memcpy(f->case_id, case_id == NULL ? f->id : case_id, sizeof f->case_id);
+    for (size_t c = 0; c < f->r.table->n_columns; c++) f->r.v[c] = value_null();
+    canary_text(s, f->id, tbl, f->text, sizeof f->text);
+    set(f, "id", value_id(f->id));
+    set(f, "case_id", value_id(f->case_id));
+    set(f, "agency", value_str(s->sites[d->site].agency));
+}
+
+static void put(struct sim *s, struct fresh *f)
+{
+    struct why why = {0};
+    sim_must(s, db_row_put(node_db(s->devices[s->shadow].n), &f->r, &why), "put a hidden row", &why);
+}
+
+static void hidden_record(struct sim *s, const uint8_t case_id[16])
+{
+    struct fresh f;
+    begin_row(s, &f, "record", case_id);
+    set(&f, "sensitivity", value_str("restricted"));
+    set(&f, "body", value_str(f.text));
+    put(s, &f);
+}
+
+static void hidden_case(struct sim *s)
+{
+    const struct sim_site *site = &s->sites[s->devices[s->shadow].site];
+    struct fresh c, f;
+    begin_row(s, &c, "case_file", NULL);
+    set(&c, "area", value_str("north"));
+    set(&c, "restricted", value_int(1));
+    set(&c, "lead_agency", value_str(site->agency));
+    put(s, &c);
+    begin_row(s, &f, "participant", c.id);
+    set(&f, "member", value_str(site->agency));
+    set(&f, "site", value_str(site->code));
+    set(&f, "access", value_str("contribute"));
+    put(s, &f);
+    begin_row(s, &f, "person", c.id);
+    set(&f, "family_name", value_str(f.text));
+    put(s, &f);
+    hidden_record(s, c.id);
+}
+
+/* A case that it may contribute to, if it holds any; not one of its own. */
+static bool shared_case(struct sim *s, uint8_t out[16])
+{
+    struct stmt *st = NULL;
+    struct why why = {0};
+    bool row = false;
+    const struct sim_site *site = &s->sites[s->devices[s->shadow].site];
+    enum err e = db_prepare(node_db(s->devices[s->shadow].n),
+                            "SELECT p.case_id FROM participant p JOIN case_file c ON c.id = p.case_id"
+                            " WHERE p.member = $1 AND p.access = 'contribute' AND p.until IS NULL AND p.since IS NULL"
+                            " AND p.voided_at IS NULL AND c.voided_at IS NULL AND p.agency <> $1"
+                            " ORDER BY p.case_id LIMIT 1",
+                            &st, &why);
+    sim_must(s, e, "look for a shared case", &why);
+    db_bind_str(st, 1, site->agency);
+    sim_must(s, db_step(st, &row, &why), "look for a shared case", &why);
+    bool found = row && db_id(st, 0, out);
+    db_done(st);
+    return found;
+}
+
+void shadow_act(struct sim *s)
+{
+    struct why why = {0};
+    uint64_t seq = 0;
+    uint8_t shared[16];
+    if (s->shadow < 0 || s->hub == NULL) return;
+    struct device *d = &s->devices[s->shadow];
+    if (d->n == NULL || d->state != DEVICE_LIVE) return;
+    (void)wire_sync_clean(s, d);
+    if (!s->opt.shadow_works) return;
+    device_enter(s, d);
+    sim_must(s, node_edit_begin(d->n, &why), "begin a hidden edit", &why);
+    if (shared_case(s, shared) && sim_chance(s, 600))
+        hidden_record(s, shared);
+    else
+        hidden_case(s);
+    sim_must(s, node_edit_commit(d->n, "worked in private", &seq, &why), "commit a hidden edit", &why);
+    (void)device_leave(s, d);
+    (void)wire_sync_clean(s, d);
+}

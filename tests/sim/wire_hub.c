@@ -1,0 +1,142 @@
+/* One request at the hub, and what everybody who judges wants to know of it. */
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+bool wire_ask(struct db *db, const char *sql, const uint8_t id[16], int64_t *out)
+{
+    struct stmt *st = NULL;
+    bool row = false;
+    if (db_prepare(db, sql, &st, NULL) != ERR_OK) return false;
+    if (id != NULL) db_bind_id(st, 1, id);
+    bool good = db_step(st, &row, NULL) == ERR_OK && row;
+    if (good) *out = db_int(st, 0);
+    db_done(st);
+    return good;
+}
+
+static uint64_t last_request(struct sim *s, const struct device *d)
+{
+    int64_t out = 0; /* none, and of a device that this hub does not know */
+    (void)wire_ask(hub_db(s->hub), "SELECT last_request FROM h_node WHERE kid = $1", d->kid, &out);
+    return (uint64_t)out;
+}
+
+/* Computers with one key share their answers: each of them may get this one, by sending the same request. */
+static void tell_meeting(struct sim *s, const struct device *d)
+{
+    struct buf line;
+    buf_init(&line, 1024);
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        const struct device *o = &s->devices[i];
+        if (o->state == DEVICE_NONE || memcmp(o->kid, d->kid, sizeof o->kid) != 0) continue;
+        buf_printf(&line, "meets %d %s", o->no, s->sites[o->site].code);
+        sim_tell(s, &line);
+    }
+    buf_release(&line);
+}
+
+static void tell_now(struct sim *s, int64_t now)
+{
+    struct buf line;
+    buf_init(&line, 64);
+    buf_printf(&line, "now %lld", (long long)now);
+    sim_tell(s, &line);
+    buf_release(&line);
+}
+
+static void note_number(struct sim *s, struct device *d, uint64_t number)
+{
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *o = &s->devices[i];
+        if (o->state != DEVICE_NONE && memcmp(o->kid, d->kid, sizeof o->kid) == 0) o->requests = number;
+    }
+}
+
+/* It may have committed an answer in its last moment: that one is given to whoever asks again. Nothing has moved there
+ * since. */
+void wire_hub_is_back(struct sim *s)
+{
+    struct device *d = s->hub_died_for;
+    if (s->hub == NULL || d == NULL) return;
+    s->hub_died_for = NULL;
+    check_hub(s);
+    ledger_at_hub(s);
+    note_number(s, d, last_request(s, d));
+    tell_now(s, s->hub_died_at);
+    tell_meeting(s, d);
+    tell_now(s, s->clock);
+}
+
+/* The same request gets the same answer, for ever or until a newer one was answered. */
+static void same_again(struct sim *s, struct device *d, struct bytes request, struct bytes answer, bool fresh)
+{
+    uint8_t asked[HASH_BYTES], told[HASH_BYTES];
+    hash_blake2b(asked, request);
+    hash_blake2b(told, answer);
+    bool before = memcmp(asked, d->asked, sizeof asked) == 0;
+    if (before && fresh && !s->hub_lost_time) sim_fail(s, 3, "device %d: the same request counted twice", d->no);
+    if (before && memcmp(told, d->told, sizeof told) != 0 && !s->hub_lost_time)
+        sim_fail(s, 3, "device %d: the same request got another answer", d->no);
+    memcpy(d->asked, asked, sizeof asked);
+    memcpy(d->told, told, sizeof told);
+}
+
+static enum err unreachable(struct buf *out, size_t before, struct why *why)
+{
+    out->len = before;
+    return why_set(why, ERR_UNREACHABLE, "the hub does not answer");
+}
+
+static void answered(struct sim *s, struct device *d, struct bytes request, struct bytes answer, uint64_t before)
+{
+    uint64_t number = last_request(s, d);
+    sim_traffic(s, d, false, answer);
+    same_again(s, d, request, answer, number != before);
+    note_number(s, d, number);
+    if (number == before) return;
+    check_hub(s);
+    tell_meeting(s, d);
+    ledger_at_hub(s);
+}
+
+/* For two worlds that must say the same: what the hub draws for an answer follows from the request alone, not from what
+ * it drew for others before. */
+static void tie_randomness(struct sim *s, struct bytes request)
+{
+    uint8_t hash[HASH_BYTES];
+    uint64_t word;
+    hash_blake2b(hash, request);
+    memcpy(&word, hash, sizeof word);
+    s->hub_machine.random = draw_stream(s->seed, 21, word);
+}
+
+enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, struct buf *out, struct why *why)
+{
+    size_t at = out->len;
+    sim_traffic(s, d, true, request);
+    if (s->hub == NULL) return unreachable(out, at, why);
+    wire_hub_is_back(s);
+    uint64_t before = last_request(s, d);
+    if (s->opt.shadowed) tie_randomness(s, request);
+    hub_enter(s);
+    enum err e = hub_exchange(s->hub, request, false, out, NULL, why);
+    if (hub_leave(s)) {
+        s->hub_died_for = d;
+        s->hub_died_at = s->clock;
+        return unreachable(out, at, why);
+    }
+    switch (e) {
+    case ERR_OK: answered(s, d, request, bytes_of(out->data + at, out->len - at), before); return ERR_OK;
+    case ERR_REFUSED:
+    case ERR_FORMAT:
+    case ERR_TAMPERED:
+    case ERR_LIMIT: break; /* for the caller to judge */
+    default:
+        if (!s->hub_ailing) sim_fail(s, 0, "device %d at the hub: %s: %s", d->no, err_word(e), why->text);
+        return unreachable(out, at, why);
+    }
+    if (last_request(s, d) != before) sim_fail(s, 3, "device %d: a refused request counted", d->no);
+    out->len = at;
+    return e;
+}
