@@ -137,6 +137,21 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
     return e;
 }
 
+/* Did the author's device write the column's value after this change? By the chain, which no clock can bend. */
+static enum err wrote_later(const struct applying *a, const struct column_version *cv, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(a->h->db, "SELECT 1 FROM h_envelope WHERE node_no = $1 AND seq > $2 AND version = $3 LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, cv->node_no);
+    db_bind_int(s, 2, (int64_t)a->d->env.h.seq);
+    db_bind_int(s, 3, cv->version);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
 static enum err merge_one(const struct applying *a, size_t column, struct why *why)
 {
     struct hub *h = a->h;
@@ -148,9 +163,10 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
     if (e == ERR_OK) e = policy_of(h, a->op->table, column, &policy, why);
     if (e == ERR_OK) e = agency_of(h, cv.node_no, agency, why);
     if (e != ERR_OK) return e;
-    bool other = cv.node_no != a->d->node->no;
+    bool other = cv.node_no != a->d->node->no, went_on = false;
+    if (!other && a->d->late) e = wrote_later(a, &cv, &went_on, why);
     /* What was held is accepted after its author went on writing: the author's last word stands. */
-    if (!other && a->d->late && cv.hlc > a->d->actor.hlc) return ERR_OK;
+    if (e != ERR_OK || went_on) return e;
     /* What the author changed was not what the hub has, though the cut may have brought it: an own edit lay over it that was
      * not taken. Then he has not seen the hub's value and decided against it. */
     bool unseen = a->op->kind == OP_UPDATE && !value_equal(a->op->old[column], a->stored.v[column]);
@@ -170,7 +186,9 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
     }
     enum merge_result m = merge_column(&in);
     bool last_word = false;
-    if (m == MERGE_SAME && cv.hlc <= a->d->actor.hlc) e = awaits_decision(h, a->d->node->no, &last_word, why);
+    /* (Where the later wins, an earlier word of this author leaves the later one of another its time.) */
+    if (m == MERGE_SAME && (policy.policy != MERGE_LWW || cv.hlc <= a->d->actor.hlc))
+        e = awaits_decision(h, a->d->node->no, &last_word, why);
     if (e != ERR_OK) return e;
     if (m == MERGE_TAKE || m == MERGE_TAKE_RULED || last_word)
         e = sight_set(h, a->op->table, op_row_id(a->op), column, theirs, &a->d->actor, why);

@@ -30,7 +30,8 @@ static int rank(const char *order, struct value v)
     return rules_order(order, bytes_of_str(text));
 }
 
-/* Later wins: above 0 when theirs does. Never 0 for values that differ. */
+/* Later wins: above 0 when theirs does. Never 0 for values that differ. Only where the policy is to go by time: what a
+ * clock says must move nothing else. */
 static int later(const struct merge_input *in)
 {
     if (in->ours.hlc != in->theirs.hlc) return in->theirs.hlc > in->ours.hlc ? 1 : -1;
@@ -43,13 +44,18 @@ enum merge_result merge_column(const struct merge_input *in)
     if (value_equal(in->ours.value, in->theirs.value)) return MERGE_SAME;
     if (!in->concurrent) return MERGE_TAKE;
     switch (in->policy) {
-    case MERGE_LWW: break;
+    case MERGE_LWW: better = later(in); break;
     case MERGE_MAX:
-    case MERGE_STRICTEST: better = rank(in->arg, in->theirs.value) - rank(in->arg, in->ours.value); break;
-    case MERGE_AUTHORITY: better = (int)in->theirs.authority - (int)in->ours.authority; break;
+    case MERGE_STRICTEST:
+        better = rank(in->arg, in->theirs.value) - rank(in->arg, in->ours.value);
+        if (better == 0) better = value_order(in->theirs.value, in->ours.value); /* two that the order does not know */
+        break;
+    case MERGE_AUTHORITY:
+        if (in->theirs.authority == in->ours.authority) return MERGE_KEEP_OPEN; /* neither outranks the other: ask */
+        better = (int)in->theirs.authority - (int)in->ours.authority;
+        break;
     case MERGE_ESCALATE: return MERGE_KEEP_OPEN;
     }
-    if (better == 0) better = later(in);
     assert(better != 0);
     return better > 0 ? MERGE_TAKE_RULED : MERGE_KEEP_RULED;
 }

@@ -183,6 +183,20 @@ static bool sent_back(const struct written *w, const struct rows_row *r)
            memcmp(reason.s.p, says, sizeof says - 1) == 0;
 }
 
+/* Held work in two cases has a row in each: who decided one way in the one and another way in the other, in the same
+ * change, decided once, and both rows say how. */
+static bool decided_both_ways(const struct verdicts *v, const struct written *w, const struct rows_row *r)
+{
+    if (strcmp(r->r.table->name, "held") != 0 || strcmp(r->r.table->columns[w->col].name, "state") != 0) return false;
+    for (size_t k = 0; k < v->l->n_ops; k++) {
+        const struct written *o = &v->l->ops[k];
+        if (o->by == w->by && o->tbl == w->tbl && o->col == w->col && memcmp(o->id, w->id, sizeof o->id) != 0 &&
+            value_equal(o->value, r->r.v[w->col]))
+            return true;
+    }
+    return false;
+}
+
 static enum lot find_lot(struct verdicts *v, size_t i)
 {
     const struct written *w = &v->l->ops[i];
@@ -195,6 +209,7 @@ static enum lot find_lot(struct verdicts *v, size_t i)
     if (in_conflict(v, w)) return LOT_CONFLICTED;
     if (r->r.v[w->col].kind == VALUE_NULL && made_anew(v, w)) return LOT_SUPERSEDED;
     if (sent_back(w, r)) return LOT_REFUSED;
+    if (decided_both_ways(v, w, r)) return LOT_SUPERSEDED;
     return replaced(v, i) ? LOT_SUPERSEDED : LOT_LOST;
 }
 
@@ -232,6 +247,12 @@ static void fail_lost(const struct verdicts *v, size_t i)
         sim_note(v->s, "history: device %d, envelope %llu (%s): %.60s, saw %.60s", e->device,
                  (unsigned long long)e->seq, e->at_hub ? verdict_word(e->verdict) : "not at the hub", buf_cstr(&value),
                  o->fresh ? "nothing" : buf_cstr(&saw));
+    }
+    const struct rows_row *now = rows_find(&v->hub, w->tbl, w->id);
+    for (size_t c = 0; now != NULL && c < t->n_columns; c++) {
+        as_text(now->r.v[c], &value);
+        if (now->r.v[c].kind != VALUE_NULL)
+            sim_note(v->s, "the hub's row: %s = %.200s", t->columns[c].name, buf_cstr(&value));
     }
     const struct posted *e = &v->l->envelopes[w->by];
     sim_fail(v->s, 2, "device %d, envelope %llu: %s %s %s is lost", e->device, (unsigned long long)e->seq, t->name,
