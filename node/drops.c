@@ -36,10 +36,11 @@ enum err drops_carry_out(struct node *n, const struct answer *a, struct round_re
     if (e != ERR_OK || before) return e;
     e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
+    e = parked_note(n, a, why);
     for (size_t i = 0; e == ERR_OK && i < a->n_drops; i++) {
         struct drop_item d;
         memcpy(&d, a->drops.data + i * sizeof d, sizeof d);
-        e = overlay_forget(n, d.table_index, d.id, a->hello.request, why);
+        e = overlay_forget(n, d.table_index, d.id, why);
     }
     if (e == ERR_OK) e = note_order(n, a, why);
     if (e == ERR_OK)

@@ -74,9 +74,8 @@ MUST_CHECK enum err overlay_edit(struct node *n, const struct op *op, const stru
 MUST_CHECK enum err overlay_judged(struct node *n, uint64_t seq, bool applied, struct why *why);
 /* A page's operation: onto the image of a row with pending edits, else onto the row. */
 MUST_CHECK enum err overlay_page(struct node *n, const struct op *op, bool overlaid, struct why *why);
-/* A drop: row, image and pending edits. Envelopes with such edits are noted as parked by order `request`. */
-MUST_CHECK enum err overlay_forget(struct node *n, int table_index, const uint8_t id[16], uint64_t request,
-                                   struct why *why);
+/* A drop: row, image and pending edits. */
+MUST_CHECK enum err overlay_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 /* Is every row with an image what image and pending edits make, and has each pending edit its image? ERR_TAMPERED. */
 MUST_CHECK enum err overlay_check(struct node *n, uint64_t *out_pending_rows, struct why *why);
 
@@ -115,6 +114,10 @@ struct taken {
 };
 MUST_CHECK enum err take_answer(struct node *n, struct bytes in, struct round_result *out, struct taken *out_taken,
                                 struct why *why);
+
+/* ---- parked.c */
+/* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it. */
+MUST_CHECK enum err parked_note(struct node *n, const struct answer *a, struct why *why);
 
 /* ---- drops.c: carry out orders to forget, clean up, sign receipts. */
 MUST_CHECK enum err drops_carry_out(struct node *n, const struct answer *a, struct round_result *out, struct why *why);

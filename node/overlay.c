@@ -364,17 +364,9 @@ enum err overlay_judged(struct node *n, uint64_t seq, bool applied, struct why *
     return e;
 }
 
-enum err overlay_forget(struct node *n, int table_index, const uint8_t id[16], uint64_t request, struct why *why)
+enum err overlay_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why)
 {
-    struct stmt *s = NULL;
-    enum err e = bind_row(
-        n, "INSERT OR IGNORE INTO n_parked(seq, request) SELECT seq, $3 FROM n_pending WHERE tbl = $1 AND id = $2",
-        table_index, id, &s, why);
-    if (e == ERR_OK) {
-        db_bind_int(s, 3, (int64_t)request);
-        e = db_run(s, why);
-    }
-    if (e == ERR_OK) e = run_row(n, "DELETE FROM n_pending WHERE tbl = $1 AND id = $2", table_index, id, why);
+    enum err e = run_row(n, "DELETE FROM n_pending WHERE tbl = $1 AND id = $2", table_index, id, why);
     if (e == ERR_OK) e = run_row(n, "DELETE FROM n_image WHERE tbl = $1 AND id = $2", table_index, id, why);
     return e == ERR_OK ? db_row_delete(n->db, rules_table((size_t)table_index), id, why) : e;
 }

@@ -21,7 +21,7 @@ CREATE TABLE n_pending(tbl INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT N
 CREATE INDEX n_pending_seq ON n_pending(seq);
 
 -- Orders to forget that were carried out, until the last receipt for them is signed. stage 0: rows are gone, the clean-up
--- and receipt 1 are due; 1: receipt 1 is signed, envelopes with edits to such rows wait for their verdict.
+-- and receipt 1 are due; 1: receipt 1 is signed, envelopes that name such rows wait for their verdict.
 CREATE TABLE n_order(request INTEGER PRIMARY KEY, hash BLOB NOT NULL, rows INTEGER NOT NULL, stage INTEGER NOT NULL) STRICT;
 CREATE TABLE n_parked(seq INTEGER NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(seq, request)) STRICT, WITHOUT ROWID;
 -- Signed receipts (whole MSG_RECEIPT) until the answer to the request that carried them. sent: that request, 0 none yet.

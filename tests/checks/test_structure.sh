@@ -135,6 +135,8 @@ with_line packaging/demo "curl https://registry.""npmjs.org/"; expect_fault "nam
 with_line README.md "see /wo""rk/main"; expect_fault "names a path of one machine"
 with_line README.md "see /ro""ot/x"; expect_fault "names a path of one machine"
 with_line README.md "see /tmp/""b-x/y"; expect_fault "names a path of one machine"
+with_line tests/tool.py "HOME = '/ro""ot/x'"; expect_fault "tests/tool.py:1: names a path of one machine"
+with_line tests/tool "cd /wo""rk/main"; expect_fault "tests/tool:1: names a path of one machine"
 
 # mutable globals
 build() { # build SOURCE: as CMake would lay the object, below the build folder $tree/build

@@ -118,7 +118,7 @@ struct search {
     unsigned invariant;
     struct ids named;   /* hidden ids that it may know: a row that it holds points at them */
     struct ids quoted;  /* hidden rows whose texts it may know */
-    bool *spared;       /* owned; of each canary: it stands in a row that it holds, or in an edit not sent yet */
+    bool *spared;       /* owned; of each canary: it is of a row held here, or in one, or in an unsent edit */
     bool sparing;       /* looking at what it may know */
     bool pair[1 << 16]; /* which pairs of bytes 14, 15 occur in hidden: most places are passed over at once */
     const char *file;
@@ -175,6 +175,8 @@ static void spare_row(struct search *q, const struct rows_row *r)
         if (v.kind == VALUE_BLOB || v.kind == VALUE_TEXT) look(q, v.s);
     }
     if (r->tbl == rows_table("conflict")) ids_add(&q->quoted, rows_value(r, "row_id").s.p);
+    /* It said what was asked for until that was accepted. A value replaced lasts in the log until that is cut. */
+    if (r->tbl == rows_table("held") && rows_is(r, "state", "accepted")) ledger_accepted(q->s, r->id, &q->quoted);
 }
 
 static void spare(struct search *q)
@@ -184,6 +186,8 @@ static void spare(struct search *q)
     q->sparing = true;
     rows_read(&here, node_db(q->d->n));
     for (size_t i = 0; i < here.n; i++) spare_row(q, &here.v[i]);
+    /* Also what such a row said before. Its id tells less: a brief has that of its case. */
+    for (size_t i = 0; i < q->c->n; i++) q->spared[i] |= rows_find(&here, q->c->v[i].tbl, q->c->v[i].row) != NULL;
     rows_free(&here);
     st = ask(q->s, node_db(q->d->n), "SELECT item FROM n_outbox WHERE state = 'unsent'");
     while (ask_next(q->s, st)) look(q, db_bytes(st, 0));

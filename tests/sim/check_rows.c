@@ -57,18 +57,28 @@ static void forgotten(struct sim *s, const struct device *d, uint64_t after, uin
     db_done(st);
 }
 
-/* Orders are carried out and receipts signed in the order of their numbers. */
+/* The last request before the first of these orders, or the last one answered. */
+static uint64_t up_to(struct sim *s, const struct device *d, const char *first)
+{
+    int64_t answered = ask_number(s, node_db(d->n), "SELECT value FROM n_number WHERE name = 'answered'");
+    int64_t order = ask_number(s, node_db(d->n), first);
+    return (uint64_t)(order > 0 && order <= answered ? order - 1 : answered);
+}
+
+/* Orders are carried out and receipts signed in the order of their numbers. Receipt 1 excepts work that is still to be
+ * sent. When some of that is judged, what it said may be left until receipt 2, which excepts nothing. */
 void check_drops(struct sim *s, struct device *d)
 {
     uint64_t *clean = told_clean(s, d);
     struct ids gone = {0};
-    int64_t upto = ask_number(s, node_db(d->n), "SELECT value FROM n_number WHERE name = 'answered'");
-    int64_t due = ask_number(s, node_db(d->n), "SELECT min(request) FROM n_order WHERE stage = 0");
-    if (due > 0 && due <= upto) upto = due - 1;
-    if (upto <= (int64_t)*clean) return;
-    forgotten(s, d, *clean, (uint64_t)upto, &gone);
-    *clean = (uint64_t)upto;
-    if (gone.n > 0) s->counts[COUNT_EVICTIONS]++;
+    uint64_t forgot = up_to(s, d,
+                            "SELECT min(request) FROM n_order o WHERE stage = 0 OR EXISTS(SELECT 1 FROM n_parked p "
+                            "JOIN n_outbox b ON b.seq = p.seq WHERE p.request = o.request AND b.state <> 'unsent')");
+    uint64_t done = up_to(s, d, "SELECT min(request) FROM n_order");
+    if (forgot <= *clean) return;
+    forgotten(s, d, *clean, forgot, &gone);
+    if (gone.n > 0 && done > *clean) s->counts[COUNT_EVICTIONS]++;
+    if (done > *clean) *clean = done;
     canary_scan(s, d, &gone);
     ids_clear(&gone);
 }

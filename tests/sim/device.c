@@ -143,7 +143,9 @@ void device_init(struct sim *s, struct device *d, int no, int site)
 void device_release(struct device *d)
 {
     if (d->n != NULL) {
+        const struct disk_faults dark = {.die_after = 1}; /* nobody will read what closing it would tidy */
         struct machine *before = machine_enter(&d->m);
+        disk_set_faults(d->m.disk, &dark);
         node_close(d->n);
         machine_enter(before);
     }

@@ -6,9 +6,12 @@
 
 #define SECTOR      512u
 #define LONG_SECTOR 4096u
+#define ROOM        (256u << 10) /* of a layer that has any */
 
+/* Most files grow to some hundred kilobytes, and copying them at each doubling costs more than room does. */
 static void layer_reserve(struct layer *l, size_t need)
 {
+    if (need > l->cap && need < ROOM) need = ROOM;
     l->p = disk_room(l->p, &l->cap, need, 1);
 }
 

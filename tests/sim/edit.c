@@ -31,14 +31,19 @@ bool edit_get(struct edit *e, int tbl, const uint8_t id[16], struct rows_row *ou
  * of what a device's clock went into. */
 static const char *order_of(const char *table)
 {
-    if (strcmp(table, "conflict") == 0) return "tbl, row_id, col, kept, lost";
+    if (strcmp(table, "conflict") == 0) return "tbl, row_id, col, kept, lost, rowid";
     if (strcmp(table, "held") == 0)
-        return "(SELECT c.id FROM case_file c WHERE c.id = held.case_id AND c.agency <> ''), state, what, reason, node";
+        return "(SELECT c.id FROM case_file c WHERE c.id = held.case_id AND c.agency <> ''), state, what, reason, node, rowid";
     return "id";
 }
 
-static const char *made_by_people(const char *table)
+static const char *made_by_people(const struct sim *s, const char *table)
 {
+    /* Two held referrals that say the same differ in nothing but what clocks gave. */
+    if (s->opt.no_steering && strcmp(table, "held") == 0)
+        return "case_id IN (SELECT id FROM case_file WHERE agency <> '')";
+    /* Where the later wins, clocks also say which edit met which. */
+    if (s->opt.no_steering && strcmp(table, "conflict") == 0) return "policy <> 'lww'";
     bool hub = strcmp(table, "case_file") == 0 || strcmp(table, "brief") == 0;
     return hub ? "agency <> ''" : "true";
 }
@@ -50,7 +55,7 @@ static size_t list(struct edit *e, const struct choice *c, uint8_t out[CHOICES][
     size_t n = 0;
     bool row = false;
     (void)snprintf(sql, sizeof sql, "SELECT id FROM \"%s\" WHERE %s AND %s ORDER BY %s LIMIT %u", c->table,
-                   made_by_people(c->table), c->where == NULL ? "true" : c->where, order_of(c->table), CHOICES);
+                   made_by_people(e->s, c->table), c->where == NULL ? "true" : c->where, order_of(c->table), CHOICES);
     if (e->err != ERR_OK || !edit_ok(e, db_prepare(node_db(e->d->n), sql, &st, &e->why))) return 0;
     if (c->where != NULL && strstr(c->where, "$1") != NULL) db_bind_value(st, 1, c->arg);
     while (n < CHOICES && edit_ok(e, db_step(st, &row, &e->why)) && row) n += db_id(st, 0, out[n]);
@@ -217,7 +222,9 @@ void edit_finish(struct edit *e, bool keep)
         d->hostile |= e->strange;
         sim_note(s, "  device %d: envelope %llu", d->no, (unsigned long long)seq);
         ledger_commit(s, d, seq);
-    } else { /* when the power failed it may be durable all the same; nothing is claimed of it */
+    } else if (disk_is_dead(d->m.disk)) {
+        ledger_unsure(s);
+    } else {
         ledger_cancel(s);
         refused = e->err == ERR_DENIED && e->strange;
     }

@@ -113,6 +113,7 @@ static bool fixed_column(struct forgery *f)
     c = &r.r.table->columns[col];
     struct value v = c->type == COL_ID ? value_id(f->e.d->kid) : think_text(f->e.s);
     if (c->type == COL_TIME) v = value_int(f->e.s->clock);
+    if (value_equal(v, r.r.v[col])) return false; /* held work names its device, which may be this */
     f->forged = true;
     forge_part(f);
     forge_update(f, &r, col, v);

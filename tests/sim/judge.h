@@ -48,6 +48,7 @@ struct ledger {
     size_t n_envelopes, cap_envelopes;
     struct chain *chains; /* owned */
     size_t n_chains, cap_chains;
+    struct ids unsure; /* of rows made by transactions in whose commit the power failed */
     struct ledger_block *mem;
     struct told *told;
 };
@@ -62,6 +63,8 @@ void ledger_made(const struct ledger *l, const struct device *d, struct ids *out
 void ledger_guessed(const struct ledger *l, const struct device *d, struct ids *out);
 /* Ids that work of its own named which was not taken: it went from its tables without an order to forget. */
 void ledger_named(const struct ledger *l, const struct device *d, struct ids *out);
+/* Rows that the work is about of which this row of `held` tells. */
+void ledger_accepted(struct sim *s, const uint8_t held_id[16], struct ids *out);
 void ledger_record_all(struct sim *s); /* every envelope of the hub's journal, anew */
 
 /* ---- ledger_journal.c: the content of an envelope, from the hub's journal. */

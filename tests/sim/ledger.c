@@ -31,6 +31,7 @@ void ledger_free(struct ledger *l)
         l->mem = next;
     }
     told_free(l->told);
+    ids_clear(&l->unsure);
     free(l->ops);
     free(l->envelopes);
     free(l->chains);
@@ -78,6 +79,14 @@ void ledger_note(struct sim *s, struct device *d, const struct ledger_op *op)
 void ledger_cancel(struct sim *s)
 {
     s->ledger->n_ops = s->ledger->in_hand;
+}
+
+void ledger_unsure(struct sim *s)
+{
+    struct ledger *l = s->ledger;
+    for (size_t i = l->in_hand; i < l->n_ops; i++)
+        if (l->ops[i].col < 0) ids_add(&l->unsure, l->ops[i].id);
+    ledger_cancel(s);
 }
 
 /* ---- one envelope: what a transaction does in all, however often a column was written in it ---- */
@@ -150,11 +159,19 @@ void ledger_put_back(struct sim *s, struct device *d)
     }
 }
 
+/* Ids in the set; a free slot is skipped. */
+static void ids_add_any(struct ids *out, const uint8_t id[16])
+{
+    static const uint8_t free_slot[16];
+    if (memcmp(id, free_slot, sizeof free_slot) != 0) ids_add(out, id);
+}
+
 void ledger_made(const struct ledger *l, const struct device *d, struct ids *out)
 {
     for (size_t i = 0; i < l->in_hand; i++)
         if (l->ops[i].col < 0 && memcmp(l->envelopes[l->ops[i].by].kid, d->kid, sizeof d->kid) == 0)
             ids_add(out, l->ops[i].id);
+    for (size_t i = 0; i < l->unsure.cap; i++) ids_add_any(out, l->unsure.v[i]);
 }
 
 void ledger_guessed(const struct ledger *l, const struct device *d, struct ids *out)
@@ -180,6 +197,21 @@ void ledger_named(const struct ledger *l, const struct device *d, struct ids *ou
         if (w->fresh) ids_add(out, w->case_id);
         if (w->value.kind == VALUE_BLOB && w->value.s.n == 16) ids_add(out, w->value.s.p);
     }
+}
+
+void ledger_accepted(struct sim *s, const uint8_t held_id[16], struct ids *out)
+{
+    const struct ledger *l = s->ledger;
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT node_no, seq FROM h_held_case WHERE held_id = $1");
+    db_bind_id(st, 1, held_id);
+    while (ask_next(s, st)) {
+        for (size_t i = 0; i < l->n_envelopes; i++) {
+            const struct posted *e = &l->envelopes[i];
+            if (!e->at_hub || e->node_no != db_int(st, 0) || e->seq != (uint64_t)db_int(st, 1)) continue;
+            for (size_t k = 0; k < e->n; k++) ids_add(out, l->ops[e->first + k].id);
+        }
+    }
+    db_done(st);
 }
 
 /* ------------------------------------------------------------------------------------------------ at the hub */
@@ -234,7 +266,7 @@ static void must_be_alone(struct sim *s, const struct posted *e)
 
 #define COLUMNS                                                                                                        \
     "SELECT e.node_no, e.seq, e.hash, e.verdict, e.version, length(e.cose) > 0 AND length(e.parts) > 0, n.kid, "       \
-    "e.parts FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+    "e.parts, e.reason FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
 
 static void record(struct sim *s, struct stmt *st)
 {
@@ -251,6 +283,9 @@ static void record(struct sim *s, struct stmt *st)
     if (e == NULL) e = adopt(s, &now, db_bytes(st, 7));
     if (e->at_hub && !e->found) must_be_the_same(s, e, &now);
     if (!e->at_hub || e->found) must_be_alone(s, e);
+    if (!e->at_hub || e->verdict != now.verdict)
+        sim_note(s, "  the hub: device %d, envelope %llu: %s %.*s", e->device, (unsigned long long)now.seq,
+                 verdict_word(now.verdict), (int)db_bytes(st, 8).n, (const char *)db_bytes(st, 8).p);
     e->at_hub = true;
     e->found = false;
     e->node_no = now.node_no;

@@ -166,7 +166,8 @@ static bool replaced(struct verdicts *v, size_t i)
         const struct posted *his = &v->l->envelopes[v->l->ops[j].by];
         if (j == i || !posted_counts(his)) continue;
         bool same_chain = his->node_no == mine->node_no;
-        if (same_chain ? his->seq < mine->seq : j < i || !had_seen(v, &all, j, i)) continue;
+        /* By the hub's order: what was written earlier may come later, and still knows the value. */
+        if (same_chain ? his->seq < mine->seq : his->version < mine->version || !had_seen(v, &all, j, i)) continue;
         enum lot other = lot_of(v, j);
         if (other == LOT_APPLIED || other == LOT_CONFLICTED || other == LOT_SUPERSEDED) return true;
     }

@@ -1,4 +1,5 @@
 /* sim: runs worlds. README.md beside this file says what they are. */
+#include "tests/sim/jobs.h"
 #include "tests/sim/seer.h"
 #include "tests/sim/shrink.h"
 #include "tests/sim/sim.h"
@@ -39,7 +40,7 @@ const char *const sim_count_names[COUNTS] = {
 
 struct settings {
     uint64_t first, seeds, replay, shrink;
-    unsigned events;
+    unsigned events, jobs;
     bool one, shorten, oracle, twice;
     uint64_t twins; /* every so many seeds a pair of worlds of each kind; 0: never */
 };
@@ -52,6 +53,7 @@ static _Noreturn void usage(int code)
             "       sim --shrink S [--events E]                  find a shorter run that breaks the same promise\n"
             "       --no-oracle   nobody judges who sees what\n"
             "       --twice       each world twice: the traces must agree\n"
+            "       --jobs N      so many processes at once (1)\n"
             "       --twins N     every Nth seed also lives in pairs of worlds that must agree (20; 0: never)\n");
     exit(code);
 }
@@ -71,9 +73,9 @@ static void parse(int argc, char **argv, struct settings *o)
         {"replay", required_argument, NULL, 'r'}, {"shrink", required_argument, NULL, 's'},
         {"events", required_argument, NULL, 'e'}, {"no-oracle", no_argument, NULL, 'o'},
         {"twice", no_argument, NULL, 't'},        {"twins", required_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},
+        {"jobs", required_argument, NULL, 'j'},   {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0}};
-    *o = (struct settings){.first = 1, .seeds = 500, .oracle = true, .twins = 20};
+    *o = (struct settings){.first = 1, .seeds = 500, .oracle = true, .twins = 20, .jobs = 1};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
         case 'n': o->seeds = number(optarg); break;
@@ -84,11 +86,12 @@ static void parse(int argc, char **argv, struct settings *o)
         case 'o': o->oracle = false; break;
         case 't': o->twice = true; break;
         case 'w': o->twins = number(optarg); break;
+        case 'j': o->jobs = (unsigned)number(optarg); break;
         case 'h': usage(0);
         default: usage(64);
         }
     }
-    if (optind != argc) usage(64);
+    if (optind != argc || o->jobs == 0 || o->jobs > JOBS_MOST) usage(64);
 }
 
 static uint64_t run_one(uint64_t seed, const struct sim_options *opt, uint64_t counts[COUNTS])
@@ -117,41 +120,49 @@ static void summary(const struct settings *o, const uint64_t counts[COUNTS], dou
         printf("  %12llu %s\n", (unsigned long long)counts[i], sim_count_names[i]);
 }
 
-static void campaign(const struct settings *o)
+static _Noreturn void fail(uint64_t seed, unsigned invariant, const char *what)
 {
-    uint64_t counts[COUNTS] = {0}, ignored[COUNTS] = {0};
-    struct sim_options opt = {.n_events = o->events, .oracle_fd = -1, .loud = o->one};
-    struct seer seer = {0};
-    double from = seconds();
+    fprintf(stderr, "sim: seed %llu, event 0: invariant %u: %s\n", (unsigned long long)seed, invariant, what);
+    exit(3);
+}
+
+static void run_seed(const struct settings *o, uint64_t seed, int oracle_fd, uint64_t counts[COUNTS])
+{
+    uint64_t ignored[COUNTS] = {0};
+    const struct sim_options opt = {.n_events = o->events, .oracle_fd = oracle_fd, .loud = o->one};
+    const struct sim_options again = {.n_events = o->events, .oracle_fd = -1};
+    uint64_t hash = run_one(seed, &opt, counts);
+    if (o->twice && run_one(seed, &again, ignored) != hash) fail(seed, 0, "the same seed gave another trace");
+    if (o->one) printf("sim: trace %016llx\n", (unsigned long long)hash);
+    if (o->twins != 0 && seed % o->twins == 0) {
+        twin_hidden(seed, o->one);
+        twin_clocks(seed, o->one);
+    }
+    if (sqlite3_memory_used() != 0) fail(seed, 7, "memory of SQLite's is left behind");
+}
+
+/* With an oracle of its own. */
+static void run_range(void *ctx, uint64_t first, uint64_t n, uint64_t *counts)
+{
+    const struct settings *o = ctx;
+    struct seer seer = {.in = -1};
     if (o->oracle && seer_start(&seer) != 0) exit(2);
-    if (o->oracle) opt.oracle_fd = seer.in;
-    for (uint64_t seed = o->first; seed < o->first + o->seeds; seed++) {
-        uint64_t hash = run_one(seed, &opt, counts);
-        struct sim_options again = {.n_events = o->events, .oracle_fd = -1};
-        if (o->twice && run_one(seed, &again, ignored) != hash) {
-            fprintf(stderr, "sim: seed %llu, event 0: invariant 0: the same seed gave another trace\n",
-                    (unsigned long long)seed);
-            exit(3);
-        }
-        if (o->one) printf("sim: trace %016llx\n", (unsigned long long)hash);
-        if (o->twins != 0 && seed % o->twins == 0) {
-            twin_hidden(seed, o->one);
-            twin_clocks(seed, o->one);
-        }
-        if (sqlite3_memory_used() != 0) {
-            fprintf(stderr, "sim: seed %llu, event 0: invariant 7: %lld bytes of SQLite's are left behind\n",
-                    (unsigned long long)seed, (long long)sqlite3_memory_used());
-            exit(3);
-        }
+    for (uint64_t seed = first; seed < first + n; seed++) {
+        run_seed(o, seed, o->oracle ? seer.in : -1, counts);
         seer_listen(&seer, false);
     }
     seer_listen(&seer, o->oracle);
     counts[COUNT_DECISIONS] += seer.decisions;
-    if (o->oracle && seer.worlds != o->seeds) {
-        fprintf(stderr, "sim: seed 0, event 0: invariant 0: the oracle judged %llu worlds of %llu\n",
-                (unsigned long long)seer.worlds, (unsigned long long)o->seeds);
-        exit(3);
-    }
+    if (o->oracle && seer.worlds != n) fail(0, 0, "the oracle did not judge all worlds");
+    templates_free();
+}
+
+static void campaign(struct settings *o)
+{
+    uint64_t counts[COUNTS] = {0};
+    const struct jobs_work work = {.ctx = o, .run = run_range, .n_numbers = COUNTS};
+    double from = seconds();
+    jobs_run(&work, o->jobs, (const uint64_t[2]){o->first, o->seeds}, counts);
     summary(o, counts, seconds() - from);
 }
 
@@ -171,6 +182,5 @@ int main(int argc, char **argv)
     }
     if (o.shorten) return shrink(o.shrink, o.events, o.oracle);
     campaign(&o);
-    templates_free();
     return 0;
 }

@@ -172,10 +172,8 @@ static void change_any(struct edit *e)
     size_t n, from = (size_t)rows_table("case_file");
     const struct table_rule *t = rules_tables(&n) + from + sim_random(e->s, n - from);
     size_t col = 3 + sim_random(e->s, t->n_columns - 3);
-    if (t->columns[col].write == WRITE_NEVER && !sim_chance(e->s, 150)) return;
-    if (!pick_within(e, t->name, to_write(e, t->columns[col].write), &r)) return;
-    e->strange |= t->columns[col].write == WRITE_NEVER;
-    think_into(e, &r, col);
+    if (t->columns[col].write == WRITE_NEVER) return;
+    if (pick_within(e, t->name, to_write(e, t->columns[col].write), &r)) think_into(e, &r, col);
 }
 
 /* Columns that many people have their hands on, and that move rows between channels. */
@@ -364,14 +362,29 @@ static void borrow_agency(struct edit *e)
     e->forged = false;
 }
 
+/* What never changes, written all the same: the device itself must say no, to all of the transaction. */
+static void change_fixed(struct edit *e)
+{
+    struct rows_row r;
+    size_t before = e->n_touched, n = 0, fixed[RULES_MAX_COLUMNS];
+    if (!edit_pick_any(e, &r)) return;
+    for (size_t c = 3; c < r.r.table->n_columns; c++)
+        if (r.r.table->columns[c].write == WRITE_NEVER) fixed[n++] = c;
+    if (n == 0) return;
+    e->forged = true;
+    think_into(e, &r, fixed[sim_random(e->s, n)]);
+    e->forged = false;
+    e->strange |= e->n_touched > before;
+}
+
 /* ---- one transaction ---- */
 static const struct {
     unsigned weight;
     void (*act)(struct edit *e);
 } acts[] = {
-    {70, new_case}, {233, new_row}, {260, change_hot}, {110, change_any}, {35, unshare}, {25, share_again},
+    {70, new_case}, {233, new_row}, {260, change_hot}, {100, change_any}, {35, unshare}, {25, share_again},
     {25, make_void}, {50, settle},  {60, judge},       {30, decide},      {30, ask},     {30, answer},
-    {20, release},  {8, move_area}, {7, restrict_case}, {7, borrow_agency},
+    {20, release},  {8, move_area}, {7, restrict_case}, {7, borrow_agency}, {10, change_fixed},
 };
 
 static void act(struct edit *e)

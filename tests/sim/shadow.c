@@ -88,11 +88,14 @@ static bool shared_case(struct sim *s, uint8_t out[16])
     enum err e = db_prepare(node_db(s->devices[s->shadow].n),
                             "SELECT p.case_id FROM participant p JOIN case_file c ON c.id = p.case_id"
                             " WHERE p.member = $1 AND p.access = 'contribute' AND p.until IS NULL AND p.since IS NULL"
-                            " AND p.voided_at IS NULL AND c.voided_at IS NULL AND p.agency <> $1"
+                            " AND p.voided_at IS NULL AND c.voided_at IS NULL AND p.agency <> $1 AND (p.site = $2 OR"
+                            " (coalesce(p.site, '') = '' AND coalesce(c.restricted, 0) = 0 AND EXISTS"
+                            " (SELECT 1 FROM coverage v WHERE v.site = $2 AND v.area IN ('*', c.area))))"
                             " ORDER BY p.case_id LIMIT 1",
                             &st, &why);
     sim_must(s, e, "look for a shared case", &why);
     db_bind_str(st, 1, site->agency);
+    db_bind_str(st, 2, site->code);
     sim_must(s, db_step(st, &row, &why), "look for a shared case", &why);
     bool found = row && db_id(st, 0, out);
     db_done(st);
@@ -107,6 +110,7 @@ void shadow_act(struct sim *s)
     if (s->shadow < 0 || s->hub == NULL) return;
     struct device *d = &s->devices[s->shadow];
     if (d->n == NULL || d->state != DEVICE_LIVE) return;
+    d->link_up = true;
     (void)wire_sync_clean(s, d);
     if (!s->opt.shadow_works) return;
     device_enter(s, d);

@@ -319,6 +319,7 @@ void ledger_free(struct ledger *l);
 void ledger_note(struct sim *s, struct device *d, const struct ledger_op *op); /* of the edit in hand */
 void ledger_commit(struct sim *s, struct device *d, uint64_t seq); /* it became envelope seq; reads its hash from the outbox */
 void ledger_cancel(struct sim *s);
+void ledger_unsure(struct sim *s); /* the power failed in its commit: it may be there all the same; nothing is claimed of it */
 void ledger_put_back(struct sim *s, struct device *d); /* its disk is an old image: what it wrote since is gone with the disk */
 void ledger_at_hub(struct sim *s);     /* after each event at the hub: envelopes that are new or judged anew */
 void ledger_at_rest(struct sim *s);

@@ -161,7 +161,9 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *opt)
 
 void sim_free(struct sim *s)
 {
+    const struct disk_faults dark = {.die_after = 1}; /* nobody will read what closing a store would tidy */
     for (unsigned i = 0; i < s->n_devices; i++) device_release(&s->devices[i]);
+    disk_set_faults(s->hub_machine.disk, &dark);
     machine_enter(&s->hub_machine);
     hub_close(s->hub);
     machine_enter(NULL);

@@ -224,6 +224,57 @@ static void parked_edits_get_a_second_receipt_after_their_verdict(void **state)
     mock_round_stop(&s);
 }
 
+/* The person r is new here, in a case that is taken away before the MASH has heard of r. */
+static void unsent_work_in_a_case_that_goes_is_parked_and_leaves_no_byte_once_judged(void **state)
+{
+    struct mock_round s;
+    uint8_t r[16];
+    (void)state;
+    mock_round_start(&s);
+    mock_round_seal(&s);
+    (void)mock_round_import(&s, ERR_OK);
+    mock_round_ask(&s);
+    mock_id(r, 90);
+    struct row row = mock_person(r, s.c, "Nantymoch-Dyffryn");
+    (void)mock_put(s.w.node, &row, 1); /* after the request was made */
+    mock_answer_drop(&s.a, "case_file", s.c);
+    mock_answer_drop(&s.a, "person", s.p);
+    mock_answer_drop(&s.a, "person", s.q);
+    mock_round_seal(&s);
+    assert_int_equal(mock_round_import(&s, ERR_OK).rows_dropped, 3);
+    assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM person"), 1); /* own work stays until it is judged */
+    mock_round_ask(&s);
+    assert_int_equal(s.req.n_envelopes, 1);
+    assert_int_equal(s.req.receipts[0].kind, 1);
+    assert_int_equal(s.req.receipts[0].parked, 1);
+    mock_answer_verdict(&s.a, 1, VERDICT_HELD, "A manager decides.");
+    mock_round_seal(&s);
+    (void)mock_round_import(&s, ERR_OK);
+    assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_receipt WHERE kind = 2"), 1);
+    node_close(s.w.node); /* without care for the log: the receipt is signed */
+    s.w.node = NULL;
+    assert_int_equal(find(&s, bytes_of(s.c, 16)), 0);
+    assert_int_equal(find(&s, bytes_of_str("Nantymoch-Dyffryn")), 0);
+    mock_round_stop(&s);
+}
+
+static void unsent_work_that_names_no_dropped_row_is_not_parked(void **state)
+{
+    struct mock_round s;
+    (void)state;
+    mock_round_start(&s);
+    mock_round_seal(&s);
+    (void)mock_round_import(&s, ERR_OK);
+    mock_round_ask(&s);
+    (void)mock_set(s.w.node, "person", s.q, "given_names", "Nantymoch-Dyffryn");
+    mock_answer_drop(&s.a, "person", s.p);
+    mock_round_seal(&s);
+    (void)mock_round_import(&s, ERR_OK);
+    assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_parked"), 0);
+    assert_int_equal(mock_ask(s.w.node, "SELECT count(*) FROM n_order"), 0);
+    mock_round_stop(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +284,8 @@ int main(void)
         cmocka_unit_test(a_crash_before_the_receipt_is_made_good_when_opened),
         cmocka_unit_test(no_receipt_is_signed_while_the_spool_cannot_be_cleared),
         cmocka_unit_test(parked_edits_get_a_second_receipt_after_their_verdict),
+        cmocka_unit_test(unsent_work_in_a_case_that_goes_is_parked_and_leaves_no_byte_once_judged),
+        cmocka_unit_test(unsent_work_that_names_no_dropped_row_is_not_parked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

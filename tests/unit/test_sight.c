@@ -227,6 +227,41 @@ static void sight_of_a_restricted_case_is_for_named_sites_only(void **state)
     assert_false(sees(f, "office", "case_file", c));
 }
 
+static void sight_of_a_named_site_keeps_what_its_agency_wrote_but_not_in_a_restricted_case(void **state)
+{
+    struct hub_fixture *f = *state;
+    hub_fixture_step(f);
+    struct id c = hub_fixture_case(f);
+    struct id p = hub_fixture_row(f, "participant", c, "council", "member", "health", "site", "far", "access",
+                                  "contribute", NULL); /* far does not cover the area: its part is all it has */
+    struct id own = hub_fixture_row(f, "record", c, "health", "sensitivity", "sensitive", NULL);
+    struct id others = hub_fixture_row(f, "record", c, "council", "sensitivity", "open", NULL);
+    hub_fixture_settle(f);
+    assert_true(sees(f, "far", "record", own) && sees(f, "far", "record", others));
+    hub_fixture_step(f);
+    hub_fixture_set(f, "participant", p, "access", "none");
+    hub_fixture_settle(f);
+    assert_true(sees(f, "far", "record", own));
+    assert_true(sees(f, "far", "participant", p)); /* what it was told: that it took part */
+    assert_false(sees(f, "far", "record", others));
+    assert_false(sees(f, "far", "case_file", c));
+    hub_fixture_step(f);
+    (void)hub_fixture_row(f, "participant", c, "council", "member", "council", "site", "mash", "access", "contribute",
+                          NULL);
+    hub_fixture_set(f, "case_file", c, "restricted", "#1");
+    hub_fixture_settle(f);
+    assert_false(sees(f, "far", "record", own));
+    assert_false(sees(f, "far", "participant", p));
+    hub_fixture_step(f);
+    hub_fixture_set(f, "case_file", c, "restricted", NULL);
+    hub_fixture_settle(f);
+    assert_true(sees(f, "far", "record", own));
+    hub_fixture_step(f); /* a part that is void was never there */
+    hub_fixture_set(f, "participant", p, "voided_at", "#1");
+    hub_fixture_settle(f);
+    assert_false(sees(f, "far", "record", own));
+}
+
 static void sight_of_a_conflict_follows_its_row(void **state)
 {
     struct hub_fixture *f = *state;
@@ -433,6 +468,7 @@ int main(void)
         TEST(sight_is_judged_again_when_a_clock_that_ran_ahead_is_put_right),
         TEST(sight_gives_the_room_and_the_lead_their_access),
         TEST(sight_of_a_restricted_case_is_for_named_sites_only),
+        TEST(sight_of_a_named_site_keeps_what_its_agency_wrote_but_not_in_a_restricted_case),
         TEST(sight_of_a_conflict_follows_its_row),
         TEST(sight_of_every_case_follows_a_new_site_and_a_lost_area),
         TEST(sight_compares_only_the_ends_of_a_step),

@@ -1,0 +1,195 @@
+/* Held work whose time is over: it could not be taken in any more, or its author has written something else since. */
+#include "tests/lib/intake_fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define TEN_YEARS (3650 * INT64_C(86400000))
+
+/* Restricted, and for three sites only: the room and the police contribute, the school looks on. */
+static void restricted_case(uint8_t c[16], uint8_t parts[3][16])
+{
+    static const char *const who[][3] = {
+        {"care", "care-mash", "contribute"}, {"police", "police-hq", "contribute"}, {"school", "school-1", "view"}};
+    struct fake_edit e;
+    fake_edit_start(&e);
+    env_new_id(&hub->env, c);
+    struct op file = fake_new(carla, "case_file", c, c);
+    fake_value(&file, "area", value_str("north"));
+    fake_value(&file, "lead_agency", value_str("care"));
+    fake_value(&file, "restricted", value_int(1));
+    fake_put(&e, &file);
+    for (size_t i = 0; i < 3; i++) {
+        env_new_id(&hub->env, parts[i]);
+        struct op p = fake_new(carla, "participant", parts[i], c);
+        fake_value(&p, "member", value_str(who[i][0]));
+        fake_value(&p, "site", value_str(who[i][1]));
+        fake_value(&p, "access", value_str(who[i][2]));
+        fake_put(&e, &p);
+    }
+    says(fake_send(carla, &e), VERDICT_APPLIED, NULL);
+    everybody_pulls();
+}
+
+/* Sue may not: held. Returns the number of the change. */
+static uint64_t end_part(const uint8_t c[16], const uint8_t part[16], uint8_t held[16])
+{
+    struct op op = fake_change("participant", part);
+    struct fake_edit e;
+    fake_from(&op, "access", value_str("contribute"), value_str("none"));
+    fake_edit_start(&e);
+    fake_put(&e, &op);
+    uint64_t seq = fake_commit(sue, &e);
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, seq), VERDICT_HELD, "lead agency");
+    id_of("SELECT id FROM held WHERE case_id = $1 ORDER BY rowid DESC LIMIT 1", c, held);
+    return seq;
+}
+
+static struct op acceptance(const uint8_t held[16])
+{
+    struct op op = fake_change("held", held);
+    fake_from(&op, "state", value_str("waiting"), value_str("accepted"));
+    return op;
+}
+
+/* Each of the two can be taken in, but not both: who accepts both in one change reads in the second why it still waits. */
+static void an_acceptance_that_could_not_be_carried_out_says_so_and_waits_on(void **state)
+{
+    uint8_t c[16], parts[3][16], first[16], second[16];
+    struct fake_edit e;
+    (void)state;
+    restricted_case(c, parts);
+    uint64_t one = end_part(c, parts[1], first), two = end_part(c, parts[0], second);
+    assert_memory_not_equal(first, second, 16);
+    fake_node_pull(mona);
+    struct op a = acceptance(first), b = acceptance(second);
+    fake_edit_start(&e);
+    fake_put(&e, &a);
+    fake_put(&e, &b);
+    says(fake_send(mona, &e), VERDICT_APPLIED, NULL);
+    assert_true(fake_node_got(mona, "held", second)); /* with the reason: she is told, not only the hub */
+    text_at_hub("held", first, "state", "accepted");
+    text_at_hub("participant", parts[1], "access", "none");
+    text_at_hub("participant", parts[0], "access", "contribute");
+    text_at_hub("held", second, "state", "waiting");
+    text_at_hub(
+        "held", second, "reason",
+        "A manager accepted this, but it could not be taken in. This would leave a restricted case to nobody: it "
+        "names no site that goes on taking part in it.");
+    assert_int_equal(count_in("SELECT count(*) FROM held WHERE id = $1 AND what IS NOT NULL", second), 1);
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, one), VERDICT_APPLIED, NULL);
+    says(fake_verdict_on(sue, two), VERDICT_HELD, "leave a restricted case to nobody");
+    says(change_from(mona, "held", second, "state", "waiting", "accepted"), VERDICT_HELD, "not even");
+    says(change_from(mona, "participant", parts[1], "access", "none", "contribute"), VERDICT_APPLIED, NULL);
+    says(change_from(mona, "held", second, "state", "waiting", "accepted"), VERDICT_APPLIED, NULL);
+    text_at_hub("participant", parts[0], "access", "none");
+    verifies();
+}
+
+/* ------------------------------------------------------------------------------- older work, accepted in the end */
+struct written {
+    uint8_t c[16], person[16], held[16];
+};
+
+/* A name, and beside it a part that is not Sue's to give: held as a whole. */
+static uint64_t commit_older(const struct written *w, bool ahead)
+{
+    uint8_t part[16];
+    struct fake_edit e;
+    struct op name = fake_change("person", w->person), other = part_of(sue, part, w->c, "probation", "view");
+    fake_from(&name, "family_name", value_str("Smith"), value_str("Older"));
+    fake_edit_start(&e);
+    fake_put(&e, &name);
+    fake_put(&e, &other);
+    if (ahead) sue->hlc = (uint64_t)(hub->now + TEN_YEARS) << 16;
+    uint64_t seq = fake_commit(sue, &e);
+    sue->hlc = 0;
+    return seq;
+}
+
+static uint64_t commit_later(const struct written *w, const char *name)
+{
+    struct fake_edit e;
+    struct op op = fake_change("person", w->person);
+    fake_from(&op, "family_name", value_str("Older"), value_str(name));
+    fake_edit_start(&e);
+    fake_put(&e, &op);
+    return fake_commit(sue, &e);
+}
+
+/* Both are sent a day later in one request: so far a clock that is ahead can reach. */
+static void write_both(struct written *w, struct fake_node *maker, bool ahead, const char *later)
+{
+    shared_case(w->c);
+    put_person(maker, w->c, w->person);
+    everybody_pulls();
+    uint64_t one = commit_older(w, ahead), two = 0;
+    hub->now += 1000;
+    if (later != NULL) two = commit_later(w, later);
+    hub->now += 86400000;
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, one), VERDICT_HELD, "who takes part");
+    if (later != NULL) says(fake_verdict_on(sue, two), VERDICT_APPLIED, NULL);
+    id_of("SELECT id FROM held WHERE case_id = $1", w->c, w->held);
+}
+
+static void accept_older(const struct written *w, const char *name)
+{
+    everybody_pulls();
+    says(change_from(mona, "held", w->held, "state", "waiting", "accepted"), VERDICT_APPLIED, NULL);
+    text_at_hub("held", w->held, "state", "accepted");
+    assert_int_equal(count_in("SELECT count(*) FROM participant WHERE case_id = $1 AND member = 'probation'", w->c), 1);
+    text_at_hub("person", w->person, "family_name", name);
+    assert_int_equal(count_in(CONFLICTS, w->c), 0); /* it was one author, who changed his mind */
+    verifies();
+}
+
+static void accepted_older_work_leaves_what_its_author_wrote_later(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        struct written w;
+        write_both(&w, sue, ahead, "Newer");
+        accept_older(&w, "Newer");
+    }
+}
+
+static void accepted_older_work_does_not_bring_back_what_its_author_took_back(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        struct written w;
+        write_both(&w, carla, ahead, "Smith");
+        accept_older(&w, "Smith");
+    }
+}
+
+/* The other direction, or the two above could not fail. */
+static void accepted_older_work_counts_where_its_author_wrote_nothing_since(void **state)
+{
+    (void)state;
+    for (int ahead = 0; ahead < 2; ahead++) {
+        struct written w;
+        write_both(&w, sue, ahead, NULL);
+        accept_older(&w, "Older");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_acceptance_that_could_not_be_carried_out_says_so_and_waits_on),
+        cmocka_unit_test(accepted_older_work_leaves_what_its_author_wrote_later),
+        cmocka_unit_test(accepted_older_work_does_not_bring_back_what_its_author_took_back),
+        cmocka_unit_test(accepted_older_work_counts_where_its_author_wrote_nothing_since),
+    };
+    return cmocka_run_group_tests(tests, intake_start, intake_stop);
+}
