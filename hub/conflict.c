@@ -68,11 +68,34 @@ static enum err open_one(struct hub *h, const struct draft *d, const struct clas
 static enum err note_chain(struct hub *h, const struct draft *d, const uint8_t id[16], struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "INSERT INTO h_conflict(conflict_id, node_no) VALUES($1, $2)", &s, why);
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_conflict(conflict_id, node_no, seq) VALUES($1, $2, $3) "
+                            "ON CONFLICT(conflict_id) DO UPDATE SET seq = excluded.seq",
+                            &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, id);
     db_bind_int(s, 2, d->node->no);
+    db_bind_int(s, 3, (int64_t)d->env.h.seq);
     return db_run(s, why);
+}
+
+enum err conflict_later(struct hub *h, const struct draft *d, const struct op *op, size_t column, bool *out,
+                        struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM conflict c JOIN h_conflict k ON k.conflict_id = c.id "
+                            "WHERE c.tbl = $1 AND c.row_id = $2 AND c.col = $3 AND k.node_no = $4 AND k.seq > $5 LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, op->table->name);
+    db_bind_id(s, 2, op_row_id(op));
+    db_bind_str(s, 3, op->table->columns[column].name);
+    db_bind_int(s, 4, d->node->no);
+    db_bind_int(s, 5, (int64_t)d->env.h.seq);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
 }
 
 static enum err insert(struct hub *h, const struct draft *d, const struct clash *c, struct value kept,
@@ -108,7 +131,7 @@ static enum err insert(struct hub *h, const struct draft *d, const struct clash 
     for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
         r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
     e = sight_insert(h, &r, &the_hub, why);
-    return e == ERR_OK && c->open ? note_chain(h, d, id, why) : e;
+    return e == ERR_OK ? note_chain(h, d, id, why) : e;
 }
 
 static enum err replace(struct hub *h, const uint8_t id[16], struct value kept, struct value lost, struct why *why)
@@ -134,6 +157,7 @@ enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *
     if (e == ERR_OK) e = as_text(c->lost, &lost_text, &lost, why);
     if (e == ERR_OK && c->open) e = open_one(h, d, c, id, &found, why);
     if (e == ERR_OK) e = found ? replace(h, id, kept, lost, why) : insert(h, d, c, kept, lost, why);
+    if (e == ERR_OK && found) e = note_chain(h, d, id, why);
     buf_release(&kept_text);
     buf_release(&lost_text);
     return e;

@@ -127,6 +127,9 @@ struct clash {
     const char *lost_agency;
 };
 MUST_CHECK enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *c, struct why *why);
+/* Did a later change of the same chain meet another's value in this column? */
+MUST_CHECK enum err conflict_later(struct hub *h, const struct draft *d, const struct op *op, size_t column, bool *out,
+                                   struct why *why);
 
 /* hub/journal.c: h_envelope --------------------------------------------------------------------------------------- */
 MUST_CHECK enum err journal_put(struct hub *h, const struct draft *d, const struct judgement *j, struct why *why);

@@ -83,8 +83,9 @@ CREATE TABLE h_held(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT N
 CREATE TABLE h_held_row(tbl INTEGER NOT NULL, id BLOB NOT NULL, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY(id, tbl, node_no, seq)) STRICT;
 
--- Whose edit lost in an open conflict: a later one of the same chain replaces it, one of the same person elsewhere does not.
-CREATE TABLE h_conflict(conflict_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL) STRICT;
+-- Whose edit met another's value in a conflict, and which of its chain: a later one replaces its open losing value, an
+-- earlier one, accepted late, does not; nor does one of the same person elsewhere.
+CREATE TABLE h_conflict(conflict_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
 
 -- Which envelope a `held` row of a case stands for. own: the hub opened the case for it (hub/held_case.c).
 CREATE TABLE h_held_case(held_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,

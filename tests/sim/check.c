@@ -66,14 +66,46 @@ static void compare_all(struct sim *s, const struct device *d)
     rows_free(&here);
 }
 
+/* The sealed answer named the rows that its receipt says are forgotten. While a request is under way the spool is that
+ * of a later answer. */
+static void check_spool(struct sim *s, const struct device *d)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "%s/spool/answer", d->home);
+    if (d->suspect || disk_file(d->m.disk, path).n == 0) return;
+    if (ask_number(s, node_db(d->n), "SELECT value FROM n_number WHERE name = 'pending'") != 0) return;
+    int64_t request = ask_number(s, node_db(d->n),
+                                 "SELECT max(request) FROM n_receipt WHERE request = "
+                                 "(SELECT value FROM n_number WHERE name = 'answered')");
+    if (request != 0)
+        sim_fail(s, 6, "device %d: the answer stands in the spool, and order %lld has its receipt", d->no,
+                 (long long)request);
+}
+
+/* Wholly, too, when edits wait still: a later contact would mend what is wrong with what lies below them. */
+static void check_store(struct sim *s, struct device *d, struct draw *by)
+{
+    struct why why = {0};
+    struct verify_result v;
+    enum err e = ERR_OK;
+    bool waits = !d->suspect && ask_number(s, node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_pending)") != 0;
+    if (draw_chance(by, waits ? 1000 : 100) && !d->suspect) {
+        device_enter(s, d);
+        e = node_verify(d->n, &v, &why);
+        (void)device_leave(s, d);
+    } else if (draw_chance(by, 50)) {
+        e = db_check(node_db(d->n), &why);
+    }
+    if (e != ERR_OK) sim_fail(s, 7, "the store of device %d: %s: %s", d->no, err_word(e), why.text);
+}
+
 void check_device(struct sim *s, struct device *d, bool complete)
 {
     struct draw by = told_draw(s);
-    struct why why = {0};
     if (d->n == NULL || disk_is_dead(d->m.disk)) return;
     tell_holds(s, d, complete);
-    if (draw_chance(&by, 50) && db_check(node_db(d->n), &why) != ERR_OK)
-        sim_fail(s, 7, "the store of device %d: %s", d->no, why.text);
+    check_store(s, d, &by);
+    check_spool(s, d);
     if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
     if (complete) check_cursor(s, d);
     if (complete && draw_chance(&by, 333)) compare_all(s, d);

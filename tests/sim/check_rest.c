@@ -111,6 +111,25 @@ static void check_store(struct sim *s, struct device *d, bool whole)
         sim_fail(s, 7, "device %d has %llu pending rows at rest", d->no, (unsigned long long)v.pending_rows);
 }
 
+/* Every change of its own has come back with the verdict that the hub has now. */
+static void check_verdicts(struct sim *s, const struct device *d)
+{
+    struct stmt *here = ask(s, node_db(d->n), "SELECT seq, state FROM n_outbox ORDER BY seq");
+    struct stmt *hub = ask(s, hub_db(s->hub), "SELECT seq, verdict FROM h_envelope WHERE node_no = $1 ORDER BY seq");
+    db_bind_int(hub, 1, ask_node(s, d));
+    while (ask_next(s, here)) {
+        int64_t seq = db_int(here, 0);
+        if (!ask_next(s, hub) || db_int(hub, 0) != seq)
+            sim_fail(s, 2, "device %d: envelope %lld is not at the hub at rest", d->no, (long long)seq);
+        const char *word = verdict_word((enum verdict)db_int(hub, 1));
+        if (!bytes_equal(db_bytes(here, 1), bytes_of_str(word)))
+            sim_fail(s, 1, "device %d: envelope %lld is %.*s there, and %s at the hub", d->no, (long long)seq,
+                     (int)db_bytes(here, 1).n, (const char *)db_bytes(here, 1).p, word);
+    }
+    db_done(here);
+    db_done(hub);
+}
+
 /* Every row of a case that it does not hold: its site may not see it, or check_site would have missed it there. */
 static void search_disk(struct sim *s, struct device *d, const struct rows *hub, const struct rows *here)
 {
@@ -130,6 +149,7 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
     check_drops(s, d);
     check_drops_confirmed(s, d);
     check_store(s, d, drawn);
+    if (!d->suspect) check_verdicts(s, d);
     rows_read(&here, node_db(d->n));
     check_same_rows(s, d, hub, &here);
     if (drawn) search_disk(s, d, hub, &here);

@@ -114,7 +114,12 @@ struct device *device_enrol(struct sim *s, int site)
     if (s->n_devices == SIM_DEVICES || s->hub == NULL) return NULL;
     struct device *d = &s->devices[s->n_devices];
     device_init(s, d, (int)s->n_devices, site);
-    enum err e = template_enrol(s->hub, &s->hub_machine, &d->m, &s->sites[site], &why);
+    const struct joining j = {.hub = s->hub,
+                              .at_hub = &s->hub_machine,
+                              .m = &d->m,
+                              .site = &s->sites[site],
+                              .mishaps = !s->healing && sim_chance(s, 600) ? &s->draw : NULL};
+    enum err e = template_enrol(&j, &why);
     if (disk_is_dead(s->hub_machine.disk)) { /* half enrolled: the home is given up, as a person would */
         device_release(d);
         hub_enter(s);

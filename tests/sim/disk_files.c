@@ -22,8 +22,7 @@ enum err disk_read_file(struct disk *d, const char *path, size_t max, struct buf
     if (e != ERR_OK) return failed(d, e, path, why);
     const struct inode *f = names_file(d, path);
     if (f == NULL) return why_set(why, ERR_NOTFOUND, "there is no file %s", path);
-    if (f->now.len > max)
-        return why_set(why, ERR_LIMIT, "%s is larger than it may be (%zu bytes at most)", path, max);
+    if (f->now.len > max) return why_set(why, ERR_LIMIT, "%s is larger than it may be (%zu bytes at most)", path, max);
     buf_put(out, f->now.p, f->now.len);
     return out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "%s does not fit in memory", path);
 }

@@ -135,9 +135,7 @@ static bool tear(const struct change *c, struct draw *by, uint64_t *from, uint64
     switch (draw_below(by, a == b ? 2 : 3)) {
     case 0: *from = (first + a) * size; break;
     case 1: *to = (first + a) * size; break;
-    default:
-        *from = (first + (a < b ? a : b)) * size;
-        *to = (first + (a < b ? b : a)) * size;
+    default: *from = (first + (a < b ? a : b)) * size; *to = (first + (a < b ? b : a)) * size;
     }
     return true;
 }

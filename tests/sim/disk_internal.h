@@ -19,8 +19,8 @@ struct layer {
 
 /* A write or truncation that was not synced yet. */
 struct change {
-    bool cut;     /* to `at` bytes; else a write of n bytes at `at` */
-    bool torn;    /* the power failed in it: it is not kept whole */
+    bool cut;  /* to `at` bytes; else a write of n bytes at `at` */
+    bool torn; /* the power failed in it: it is not kept whole */
     uint64_t at;
     size_t n;
     size_t where; /* of its bytes, in inode.unsynced */
@@ -60,11 +60,11 @@ struct disk {
     size_t n_namings, cap_namings;
     struct disk_faults faults; /* counting down */
     bool dead;
-    bool full;               /* full_after was set and is used up */
+    bool full; /* full_after was set and is used up */
     uint64_t steps;
-    unsigned open;           /* files that SQLite has open */
-    int sector;              /* what SQLite is told */
-    struct draw random;      /* for xRandomness */
+    unsigned open;      /* files that SQLite has open */
+    int sector;         /* what SQLite is told */
+    struct draw random; /* for xRandomness */
 };
 
 /* How a power failure goes, per mille. */
@@ -76,14 +76,14 @@ struct luck {
                      * down lengths before data */
 };
 
-void disk_must(bool ok);                                       /* ends the process: a bug of the simulator itself */
+void disk_must(bool ok);                                        /* ends the process: a bug of the simulator itself */
 void *disk_room(void *p, size_t *cap, size_t need, size_t one); /* realloc by doubling; never fails */
 
 /* disk_inode.c */
 struct inode *inode_new(void);
 struct inode *inode_hold(struct inode *f);
-void inode_drop(struct inode *f); /* NULL is fine */
-void inode_set(struct inode **slot, struct inode *f); /* holds the new one, drops the old one; both may be NULL */
+void inode_drop(struct inode *f);                       /* NULL is fine */
+void inode_set(struct inode **slot, struct inode *f);   /* holds the new one, drops the old one; both may be NULL */
 void inode_fill(struct inode *f, struct bytes content); /* all of it, durable */
 void inode_write(struct inode *f, uint64_t at, struct bytes v, bool torn);
 void inode_cut(struct inode *f, uint64_t size);

@@ -84,8 +84,7 @@ static void prune(struct disk *d)
 static void note(struct disk *d, struct name *name, struct inode *f, struct name *from)
 {
     d->namings = disk_room(d->namings, &d->cap_namings, d->n_namings + 1, sizeof *d->namings);
-    d->namings[d->n_namings++] =
-        (struct naming){.name = name, .file = f == NULL ? NULL : inode_hold(f), .from = from};
+    d->namings[d->n_namings++] = (struct naming){.name = name, .file = f == NULL ? NULL : inode_hold(f), .from = from};
     if (from != NULL) inode_set(&from->now, NULL);
     inode_set(&name->now, f);
 }

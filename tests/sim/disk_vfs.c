@@ -11,9 +11,9 @@ struct open_file {
     sqlite3_file base; /* first: SQLite casts */
     struct disk *disk;
     struct inode *inode;
-    const char *path;  /* borrowed: SQLite keeps it until the file is closed */
+    const char *path; /* borrowed: SQLite keeps it until the file is closed */
     int lock;
-    bool sync_folder;  /* a log that was asked to be made: with the first sync */
+    bool sync_folder; /* a log that was asked to be made: with the first sync */
 };
 
 static struct open_file *file_of(sqlite3_file *file)

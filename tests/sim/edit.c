@@ -159,8 +159,7 @@ void edit_set(struct edit *e, const struct rows_row *at, size_t col, struct valu
     if (!touch(e, at->tbl, (int)col, at->id)) return;
     tell(e, at, col, v);
     if (!edit_ok(e, db_row_set(node_db(e->d->n), at->r.table, at->id, col, v, &e->why))) return;
-    struct ledger_op op = {
-        .tbl = at->tbl, .col = (int)col, .value = v, .saw = at->r.v[col], .forged = e->forged};
+    struct ledger_op op = {.tbl = at->tbl, .col = (int)col, .value = v, .saw = at->r.v[col], .forged = e->forged};
     memcpy(op.id, at->id, 16);
     memcpy(op.case_id, at->case_id, 16);
     ledger_note(e->s, e->d, &op);

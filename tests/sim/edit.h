@@ -73,5 +73,7 @@ struct fresh { /* a new row; must not move */
 /* Every column thought of, as somebody who means well would. false: it cannot be made here. */
 bool think_row(struct edit *e, struct fresh *f, const char *table, const uint8_t case_id[16]);
 void fresh_fix(struct fresh *f, const char *column, struct value v);
+/* A person's consent to everything, given. *person must live as long as *f. */
+bool think_consent(struct edit *e, struct fresh *f, const struct rows_row *person);
 
 #endif

@@ -64,8 +64,12 @@ void forge_update(struct forgery *f, const struct rows_row *at, size_t col, stru
 /* ---- the ledger is told what the bytes say, whatever they were meant to say ---- */
 static void note_op(struct forgery *f, const struct op *op)
 {
-    struct ledger_op l = {.tbl = op->table_index, .col = -1, .value = value_null(), .saw = value_null(),
-                          .fresh = op->kind == OP_INSERT, .forged = f->forged};
+    struct ledger_op l = {.tbl = op->table_index,
+                          .col = -1,
+                          .value = value_null(),
+                          .saw = value_null(),
+                          .fresh = op->kind == OP_INSERT,
+                          .forged = f->forged};
     memcpy(l.id, op_row_id(op), 16);
     if (l.fresh && op->table->kind == TABLE_CASE) memcpy(l.case_id, op->new_[1].s.p, 16);
     if (l.fresh) ledger_note(f->e.s, f->e.d, &l);

@@ -10,11 +10,11 @@
 #define FORGE_PARTS 320u
 
 struct forgery {
-    struct edit e;               /* the device is entered; no transaction of its own runs */
-    struct envelope_header h;    /* as an honest one would have it, until somebody changes it */
-    struct buf content;          /* of all parts */
+    struct edit e;            /* the device is entered; no transaction of its own runs */
+    struct envelope_header h; /* as an honest one would have it, until somebody changes it */
+    struct buf content;       /* of all parts */
     struct part part[FORGE_PARTS];
-    size_t end[FORGE_PARTS];     /* of each part in content */
+    size_t end[FORGE_PARTS]; /* of each part in content */
     size_t n_parts;
     struct changeset_writer w;
     bool forged;  /* ledger_op.forged of all that it does */

@@ -2,6 +2,7 @@
  * here is only what he tries. He may have learnt any id, so he reads the hub's own tables. */
 #include "tests/sim/forge.h"
 
+#include "base/cbor.h"
 #include "node/internal.h"
 
 #include <stdio.h>
@@ -30,8 +31,8 @@ static bool fresh_row(struct forgery *f, const char *table, const uint8_t case_i
 static bool honest(struct forgery *f)
 {
     static const char *const tables[] = {"rating", "action", "person", "pointer", "record"};
-    static const char *const texts[][2] = {{"person", "given_names"}, {"contact", "note"}, {"action", "title"},
-                                           {"brief", "summary"},      {"warning", "note"}};
+    static const char *const texts[][2] = {
+        {"person", "given_names"}, {"contact", "note"}, {"action", "title"}, {"brief", "summary"}, {"warning", "note"}};
     struct rows_row r;
     struct fresh n;
     const char *const *t = texts[sim_random(f->e.s, 5)];
@@ -123,8 +124,8 @@ static bool fixed_column(struct forgery *f)
 /* A column of another agency's row that only that one may write. */
 static bool others_column(struct forgery *f)
 {
-    static const char *const where[][2] = {{"record", "body"},   {"record", "title"},   {"pointer", "note"},
-                                           {"rating", "reason"}, {"release", "reason"}, {"request", "question"},
+    static const char *const where[][2] = {{"record", "body"},       {"record", "title"},   {"pointer", "note"},
+                                           {"rating", "reason"},     {"release", "reason"}, {"request", "question"},
                                            {"person", "void_reason"}};
     const char *const *w = where[sim_random(f->e.s, sizeof where / sizeof where[0])];
     const struct choice theirs = {.table = w[0], .where = "agency <> $1", .arg = own_agency(f)};
@@ -354,17 +355,93 @@ static bool broken_chain(struct forgery *f)
     return honest(f);
 }
 
+/* ---- what was judged long ago ---- */
+
+/* Does the device have every row that this content is about? What it must forget, its store may not tell again. */
+static bool still_has(struct forgery *f, struct bytes content)
+{
+    struct changeset_reader r;
+    struct rows_row here;
+    struct op op;
+    bool end = false;
+    changeset_reader_init(&r, content);
+    while (changeset_next(&r, &op, &end, NULL) == ERR_OK) {
+        if (end) return true;
+        if (!edit_get(&f->e, op.table_index, op_row_id(&op), &here)) return false;
+        f->e.s->used = 0;
+    }
+    return false;
+}
+
+/* The parts of an envelope as the hub's journal keeps them. */
+static bool read_parts(struct forgery *f, struct bytes kept)
+{
+    struct cbor_reader r;
+    cbor_reader_init(&r, kept);
+    f->n_parts = cbor_get_array(&r, ENVELOPE_MAX_PARTS);
+    if (r.err != ERR_OK || f->n_parts > FORGE_PARTS) return false;
+    for (size_t i = 0; i < f->n_parts; i++) {
+        if (cbor_get_array(&r, 2) != 2) return false;
+        cbor_get_fixed(&r, f->part[i].salt, SALT_BYTES);
+        f->part[i].content = cbor_get_bytes(&r);
+        if (r.err != ERR_OK || !still_has(f, f->part[i].content)) return false;
+    }
+    return f->n_parts > 0;
+}
+
+static void to_be_sent(struct forgery *f, int64_t seq, struct bytes cose)
+{
+    struct edit *e = &f->e;
+    struct stmt *st = NULL;
+    struct buf item;
+    buf_init(&item, 4u << 20);
+    message_put_envelope(&item, cose, f->part, f->n_parts);
+    if (edit_ok(e, item.err) && edit_ok(e, db_prepare(e->d->n->db,
+                                                      "UPDATE n_outbox SET item = $1, sealed = NULL, state = 'unsent' "
+                                                      "WHERE seq = $2 AND cose = $3 AND item IS NULL",
+                                                      &st, &e->why))) {
+        db_bind_blob(st, 1, buf_bytes(&item));
+        db_bind_int(st, 2, seq);
+        db_bind_blob(st, 3, cose);
+        (void)edit_ok(e, db_run(st, &e->why));
+        e->d->hostile = true;
+    }
+    buf_release(&item);
+}
+
+/* In a new request, what an earlier one brought. No envelope is made. */
+static bool sent_again(struct forgery *f)
+{
+    struct sim *s = f->e.s;
+    struct stmt *st = NULL;
+    bool row = false;
+    if (s->hub == NULL || db_prepare(hub_db(s->hub),
+                                     "SELECT e.seq, e.cose, e.parts FROM h_envelope e "
+                                     "JOIN h_node n ON n.no = e.node_no WHERE n.kid = $1 "
+                                     "ORDER BY e.seq DESC LIMIT 1 OFFSET $2",
+                                     &st, NULL) != ERR_OK)
+        return false;
+    db_bind_id(st, 1, f->e.d->kid);
+    db_bind_int(st, 2, (int64_t)sim_random(s, 6));
+    if (db_step(st, &row, NULL) == ERR_OK && row && read_parts(f, db_bytes(st, 2)))
+        to_be_sent(f, db_int(st, 0), db_bytes(st, 1));
+    db_done(st);
+    f->n_parts = 0;
+    return false;
+}
+
 static const struct {
     unsigned weight;
     const char *name;
     bool (*attack)(struct forgery *f);
 } attacks[] = {
-    {90, "in another agency's name", others_name},
-    {80, "what never changes", fixed_column},
-    {80, "another agency's column", others_column},
+    {70, "in another agency's name", others_name},
+    {60, "what never changes", fixed_column},
+    {60, "another agency's column", others_column},
+    {40, "what was judged long ago", sent_again},
     {70, "beyond its role", beyond_its_role},
-    {80, "a hidden row", change_hidden},
-    {80, "into a hidden case", into_hidden_case},
+    {70, "a hidden row", change_hidden},
+    {70, "into a hidden case", into_hidden_case},
     {50, "under a hidden row's id", under_hidden_id},
     {60, "over a row that is there", over_a_row},
     {40, "a row of reference data", reference_row},
@@ -379,7 +456,7 @@ static const struct {
     {40, "with a clock years off", wrong_clock},
     {25, "under another user's name", others_user},
     {15, "of an older epoch", low_epoch},
-    {5, "out of its chain", broken_chain},
+    {45, "out of its chain", broken_chain},
 };
 
 void hostile_act(struct sim *s, struct device *d)

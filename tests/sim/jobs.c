@@ -63,7 +63,8 @@ static _Noreturn void end_all(const struct job *jobs, unsigned n, int status)
 {
     for (unsigned i = 0; i < n; i++)
         if (jobs[i].pid != 0) (void)kill(jobs[i].pid, SIGTERM);
-    while (wait(NULL) > 0 || errno == EINTR) {}
+    while (wait(NULL) > 0 || errno == EINTR) {
+    }
     if (WIFSIGNALED(status)) fprintf(stderr, "sim: a job was ended by signal %d\n", WTERMSIG(status));
     exit(WIFEXITED(status) ? WEXITSTATUS(status) : 2);
 }

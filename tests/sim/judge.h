@@ -33,12 +33,14 @@ struct posted { /* an envelope */
     bool found; /* nobody noted it: the power failed when it was committed. Its content is from the hub's journal */
     /* as the hub has it */
     bool at_hub, kept /* its content */, accepted /* by a manager */;
+    bool late; /* its device had been cut off when it came */
     int64_t node_no, version;
     enum verdict verdict;
 };
 struct chain { /* a device at the hub: its envelopes up to last_seq were looked at */
     int64_t no;
     uint64_t last_seq;
+    uint8_t head[HASH_BYTES]; /* hash of that one */
 };
 struct ledger {
     struct written *ops; /* owned */
@@ -87,6 +89,7 @@ void canary_search(struct sim *s, struct device *d, const struct ids *must_not, 
 struct told *told_new(void);
 void told_free(struct told *t);
 void told_hub(struct sim *s);                            /* rows that moved since, and the clock */
+void told_wrote(struct sim *s);                          /* who wrote what counts since then; before told_hub */
 void told_is_all(struct sim *s, const struct rows *hub); /* nothing moved without the hub's order saying so */
 void told_start(struct buf *line, const char *word);
 void told_id(struct buf *line, int tbl, const uint8_t id[16]); /* " TABLE:ID" */

@@ -266,7 +266,23 @@ static void must_be_alone(struct sim *s, const struct posted *e)
 
 #define COLUMNS                                                                                                        \
     "SELECT e.node_no, e.seq, e.hash, e.verdict, e.version, length(e.cose) > 0 AND length(e.parts) > 0, n.kid, "       \
-    "e.parts, e.reason FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+    "e.parts, e.reason, n.state = 'revoked', e.cose, n.public FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+
+/* What comes from a device that was cut off is for a manager to decide. A hub that was put back does not say what came
+ * when. */
+static void must_wait(struct sim *s, struct posted *e, const struct posted *now, bool revoked)
+{
+    if ((!e->at_hub || e->found) && !s->hub_lost_time) e->late = revoked;
+    if (!e->late || !posted_counts(now)) return;
+    struct stmt *st =
+        ask(s, hub_db(s->hub), "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'accepted'");
+    db_bind_int(st, 1, now->node_no);
+    db_bind_int(st, 2, (int64_t)now->seq);
+    if (!ask_next(s, st))
+        sim_fail(s, 10, "device %d, envelope %llu: it came when its device was revoked, and is %s", e->device,
+                 (unsigned long long)now->seq, verdict_word(now->verdict));
+    db_done(st);
+}
 
 static void record(struct sim *s, struct stmt *st)
 {
@@ -283,6 +299,7 @@ static void record(struct sim *s, struct stmt *st)
     if (e == NULL) e = adopt(s, &now, db_bytes(st, 7));
     if (e->at_hub && !e->found) must_be_the_same(s, e, &now);
     if (!e->at_hub || e->found) must_be_alone(s, e);
+    must_wait(s, e, &now, db_int(st, 9) != 0);
     if (!e->at_hub || e->verdict != now.verdict)
         sim_note(s, "  the hub: device %d, envelope %llu: %s %.*s", e->device, (unsigned long long)now.seq,
                  verdict_word(now.verdict), (int)db_bytes(st, 8).n, (const char *)db_bytes(st, 8).p);
@@ -310,12 +327,37 @@ static struct chain *chain_of(struct ledger *l, int64_t no)
     return &l->chains[l->n_chains++];
 }
 
-static void record_new(struct sim *s, int64_t no, uint64_t after)
+/* Signed by its device as the one after what the hub had of it. A hub that was put back is looked at anew each time:
+ * then the numbers must do. */
+static void must_follow(struct sim *s, struct chain *c, struct stmt *st)
+{
+    struct identity by;
+    struct envelope e;
+    struct why why = {0};
+    struct bytes cose = db_bytes(st, 10);
+    uint64_t seq = (uint64_t)db_int(st, 1);
+    if (seq != c->last_seq + 1)
+        sim_fail(s, 3, "node %lld: the hub took envelope %llu after %llu", (long long)c->no, (unsigned long long)seq,
+                 (unsigned long long)c->last_seq);
+    c->last_seq = seq;
+    if (s->hub_lost_time) return;
+    if (identity_stored(&by, db_bytes(st, 11), &why) != ERR_OK || envelope_verify(cose, &by, &e, &why) != ERR_OK)
+        sim_fail(s, 3, "node %lld: envelope %llu: %s", (long long)c->no, (unsigned long long)seq, why.text);
+    if (e.h.seq != seq || memcmp(e.h.prev, c->head, sizeof c->head) != 0)
+        sim_fail(s, 3, "node %lld: envelope %llu does not follow the one before it", (long long)c->no,
+                 (unsigned long long)seq);
+    envelope_hash(cose, c->head);
+}
+
+static void record_new(struct sim *s, struct chain *c)
 {
     struct stmt *st = ask(s, hub_db(s->hub), COLUMNS "WHERE e.node_no = $1 AND e.seq > $2 ORDER BY e.seq");
-    db_bind_int(st, 1, no);
-    db_bind_int(st, 2, (int64_t)after);
-    while (ask_next(s, st)) record(s, st);
+    db_bind_int(st, 1, c->no);
+    db_bind_int(st, 2, (int64_t)c->last_seq);
+    while (ask_next(s, st)) {
+        must_follow(s, c, st);
+        record(s, st);
+    }
     db_done(st);
 }
 
@@ -329,8 +371,10 @@ void ledger_at_hub(struct sim *s)
     while (ask_next(s, st)) {
         struct chain *c = chain_of(l, db_int(st, 0));
         uint64_t last = (uint64_t)db_int(st, 1);
-        if (last > c->last_seq) record_new(s, c->no, c->last_seq);
-        c->last_seq = last;
+        if (last > c->last_seq) record_new(s, c);
+        if (c->last_seq != last)
+            sim_fail(s, 3, "node %lld: the hub counts %llu envelopes and has %llu", (long long)c->no,
+                     (unsigned long long)last, (unsigned long long)c->last_seq);
     }
     db_done(st);
     /* Work that was decided is yet to be told to its device. */

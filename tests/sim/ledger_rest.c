@@ -23,9 +23,10 @@ struct verdicts {
     struct sim *s;
     struct ledger *l;
     struct rows hub;
-    size_t *order; /* owned; ops by table, row, column, then time */
-    size_t *place; /* owned; of each op in order */
-    enum lot *lot; /* owned; of each op */
+    size_t *order;  /* owned; ops by table, row, column, then time */
+    size_t *place;  /* owned; of each op in order */
+    enum lot *lot;  /* owned; of each op */
+    int64_t *knows; /* owned; of each envelope: the hub's version that its author had heard of at most */
 };
 
 /* ---- ops on the same column of the same row ---- */
@@ -125,6 +126,43 @@ static bool in_conflict(const struct verdicts *v, const struct written *w)
     return out;
 }
 
+/* What a device knew when it wrote, by the cut that it names. A hub that was put back counts its versions anew. */
+static void read_knowledge(struct verdicts *v)
+{
+    const struct ledger *l = v->l;
+    v->knows = calloc(l->n_envelopes + 1, sizeof *v->knows);
+    if (v->knows == NULL) abort();
+    for (size_t i = 0; i < l->n_envelopes; i++) v->knows[i] = INT64_MAX;
+    if (v->s->hub_lost_time) return;
+    struct stmt *st = ask(v->s, hub_db(v->s->hub),
+                          "SELECT e.hash, max(c.at, c.hi) FROM h_envelope e "
+                          "JOIN h_cut c ON c.name = e.base_cut AND c.node_no = e.node_no");
+    while (ask_next(v->s, st)) {
+        struct bytes hash = db_bytes(st, 0);
+        for (size_t i = 0; i < l->n_envelopes; i++)
+            if (memcmp(l->envelopes[i].hash, hash.p, HASH_BYTES) == 0) v->knows[i] = db_int(st, 1);
+    }
+    db_done(st);
+}
+
+/* Op i put back what another value had stood in for: the same device wrote both, both counted as they were, and the
+ * author of the envelope had heard of neither. The value that he saw, though equal, is not this one. */
+static bool came_back(const struct verdicts *v, const struct same *all, size_t envelope, size_t i)
+{
+    const struct ledger *l = v->l;
+    const struct posted *mine = &l->envelopes[l->ops[i].by];
+    int64_t knew = v->knows[envelope];
+    if (mine->verdict != VERDICT_APPLIED || rules_table((size_t)l->ops[i].tbl)->insert == INSERT_HUB) return false;
+    for (size_t k = 0; k < all->n; k++) {
+        const struct written *o = &l->ops[all->v[k]];
+        const struct posted *e = &l->envelopes[o->by];
+        if (e->at_hub && e->verdict == VERDICT_APPLIED && e->node_no == mine->node_no && e->seq < mine->seq &&
+            e->version > knew && e->version < mine->version && !value_equal(o->value, l->ops[i].value))
+            return true;
+    }
+    return false;
+}
+
 /* Had the author of op j the value of op i before his eyes, then or while he wrote what came before, or had he written it
  * himself? */
 static bool had_seen(const struct verdicts *v, const struct same *all, size_t j, size_t i)
@@ -134,7 +172,8 @@ static bool had_seen(const struct verdicts *v, const struct same *all, size_t j,
     for (size_t k = 0; k < all->n && all->v[k] <= j; k++) {
         const struct written *o = &l->ops[all->v[k]];
         if (l->envelopes[o->by].device != author) continue;
-        if (all->v[k] > i && !o->fresh && value_equal(o->saw, l->ops[i].value)) return true;
+        if (all->v[k] > i && !o->fresh && value_equal(o->saw, l->ops[i].value) && !came_back(v, all, o->by, i))
+            return true;
         if (all->v[k] < j && value_equal(o->value, l->ops[i].value)) return true;
     }
     return false;
@@ -231,6 +270,22 @@ static void as_text(struct value v, struct buf *out)
     if (v.kind != VALUE_NULL && value_to_text(v, out) != ERR_OK) buf_put_str(out, "?");
 }
 
+static void note_conflicts(const struct verdicts *v, const struct written *w)
+{
+    const struct table_rule *t = rules_table((size_t)w->tbl);
+    int tbl = rows_table("conflict");
+    for (size_t i = v->hub.start[tbl]; i < v->hub.start[tbl + 1]; i++) {
+        const struct rows_row *k = &v->hub.v[i];
+        if (memcmp(rows_value(k, "row_id").s.p, w->id, sizeof w->id) != 0 || w->col < 0 ||
+            !rows_is(k, "col", t->columns[w->col].name))
+            continue;
+        struct value kept = rows_value(k, "kept"), lost = rows_value(k, "lost"), state = rows_value(k, "state");
+        sim_note(v->s, "its conflict: %.*s, kept %.*s, lost %.*s", (int)state.s.n, (const char *)state.s.p,
+                 kept.kind == VALUE_TEXT ? (int)kept.s.n : 0, (const char *)kept.s.p,
+                 lost.kind == VALUE_TEXT ? (int)lost.s.n : 0, (const char *)lost.s.p);
+    }
+}
+
 static void fail_lost(const struct verdicts *v, size_t i)
 {
     const struct written *w = &v->l->ops[i];
@@ -255,6 +310,7 @@ static void fail_lost(const struct verdicts *v, size_t i)
         if (now->r.v[c].kind != VALUE_NULL)
             sim_note(v->s, "the hub's row: %s = %.200s", t->columns[c].name, buf_cstr(&value));
     }
+    note_conflicts(v, w);
     const struct posted *e = &v->l->envelopes[w->by];
     sim_fail(v->s, 2, "device %d, envelope %llu: %s %s %s is lost", e->device, (unsigned long long)e->seq, t->name,
              ids_hex(w->id, hex), w->col < 0 ? "(row)" : t->columns[w->col].name);
@@ -310,6 +366,28 @@ static void trace_columns(const struct verdicts *v)
     db_done(st);
 }
 
+/* The clock of a change counts from when its author was served what he changed until it came, whatever it said. */
+static void clocks_between(struct sim *s)
+{
+    struct stmt *st = ask(s, hub_db(s->hub),
+                          "SELECT w.row_no, w.node_no, e.seq, w.hlc, e.received_at, coalesce(c.served_at, 0) FROM "
+                          "(SELECT row_no, node_no, version, hlc FROM h_col WHERE node_no <> 0 UNION ALL "
+                          "SELECT no, born_node, born, born_hlc FROM h_row WHERE born_node <> 0) w "
+                          "JOIN h_envelope e ON e.node_no = w.node_no AND e.version = w.version "
+                          "AND e.verdict IN ($1, $2) "
+                          "LEFT JOIN h_cut c ON c.name = e.base_cut");
+    db_bind_int(st, 1, VERDICT_APPLIED);
+    db_bind_int(st, 2, VERDICT_MERGED);
+    while (ask_next(s, st)) {
+        int64_t hlc = db_int(st, 3), latest = db_int(st, 4) << 16 | 0xffff, served = db_int(st, 5) << 16;
+        if (hlc > latest || (hlc < served && served <= latest))
+            sim_fail(s, 9, "node %lld, envelope %lld: row %lld has a clock %s", (long long)db_int(st, 1),
+                     (long long)db_int(st, 2), (long long)db_int(st, 0),
+                     hlc > latest ? "after the change came" : "before what it was made upon");
+    }
+    db_done(st);
+}
+
 void ledger_at_rest(struct sim *s)
 {
     struct verdicts v = {.s = s, .l = s->ledger};
@@ -317,6 +395,7 @@ void ledger_at_rest(struct sim *s)
     ledger_record_all(s);
     rows_read(&v.hub, hub_db(s->hub));
     sort(&v);
+    read_knowledge(&v);
     for (size_t i = 0; i < v.l->n_ops; i++) {
         if (lot_of(&v, i) == LOT_LOST) fail_lost(&v, i);
         const struct written *w = &v.l->ops[i];
@@ -325,8 +404,10 @@ void ledger_at_rest(struct sim *s)
     }
     balance(&v);
     trace_columns(&v);
+    clocks_between(s);
     rows_free(&v.hub);
     free(v.order);
     free(v.place);
     free(v.lot);
+    free(v.knows);
 }

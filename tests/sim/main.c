@@ -68,13 +68,17 @@ static uint64_t number(const char *text)
 
 static void parse(int argc, char **argv, struct settings *o)
 {
-    static const struct option known[] = {
-        {"seeds", required_argument, NULL, 'n'},  {"first", required_argument, NULL, 'f'},
-        {"replay", required_argument, NULL, 'r'}, {"shrink", required_argument, NULL, 's'},
-        {"events", required_argument, NULL, 'e'}, {"no-oracle", no_argument, NULL, 'o'},
-        {"twice", no_argument, NULL, 't'},        {"twins", required_argument, NULL, 'w'},
-        {"jobs", required_argument, NULL, 'j'},   {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"seeds", required_argument, NULL, 'n'},
+                                          {"first", required_argument, NULL, 'f'},
+                                          {"replay", required_argument, NULL, 'r'},
+                                          {"shrink", required_argument, NULL, 's'},
+                                          {"events", required_argument, NULL, 'e'},
+                                          {"no-oracle", no_argument, NULL, 'o'},
+                                          {"twice", no_argument, NULL, 't'},
+                                          {"twins", required_argument, NULL, 'w'},
+                                          {"jobs", required_argument, NULL, 'j'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     *o = (struct settings){.first = 1, .seeds = 500, .oracle = true, .twins = 20, .jobs = 1};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (c) {
@@ -113,11 +117,11 @@ static double seconds(void)
 
 static void summary(const struct settings *o, const uint64_t counts[COUNTS], double took)
 {
-    printf("sim: %llu worlds from seed %llu, %.1f simulated years, %.1f s: %.1f worlds a second; no promise was broken\n",
-           (unsigned long long)o->seeds, (unsigned long long)o->first, (double)counts[COUNT_DAYS] / 365.25, took,
-           (double)o->seeds / took);
-    for (size_t i = 0; i < COUNTS; i++)
-        printf("  %12llu %s\n", (unsigned long long)counts[i], sim_count_names[i]);
+    printf(
+        "sim: %llu worlds from seed %llu, %.1f simulated years, %.1f s: %.1f worlds a second; no promise was broken\n",
+        (unsigned long long)o->seeds, (unsigned long long)o->first, (double)counts[COUNT_DAYS] / 365.25, took,
+        (double)o->seeds / took);
+    for (size_t i = 0; i < COUNTS; i++) printf("  %12llu %s\n", (unsigned long long)counts[i], sim_count_names[i]);
 }
 
 static _Noreturn void fail(uint64_t seed, unsigned invariant, const char *what)

@@ -22,10 +22,10 @@ void mishap_over(struct device *d)
     disk_set_faults(d->m.disk, &still);
 }
 
-/* Small numbers are the interesting ones, and some works take many steps. */
+/* Small numbers are the interesting ones, and some works take many steps: a clean-up writes the whole store anew. */
 static uint64_t draw_steps(struct sim *s)
 {
-    return 1 + sim_random(s, sim_chance(s, 500) ? 12 : 80);
+    return 1 + sim_random(s, sim_chance(s, 500) ? 12 : sim_chance(s, 700) ? 80 : 400);
 }
 
 /* Another piece of work while something is wrong. Reading what people read must succeed. */
@@ -146,8 +146,41 @@ static void restart(struct sim *s, const struct event *e)
 }
 
 /* ---- disks ---- */
+/* A device that the hub is about to tell that it must forget rows. */
+static struct device *about_to_forget(struct sim *s)
+{
+    uint64_t at = sim_random(s, s->n_devices);
+    for (unsigned i = 0; i < s->n_devices && s->hub != NULL; i++) {
+        struct device *d = &s->devices[(at + i) % s->n_devices];
+        int64_t told = 0;
+        if (d->n == NULL || d->mixed || d->state != DEVICE_LIVE) continue;
+        if (wire_ask(hub_db(s->hub),
+                     "SELECT 1 FROM h_drop d JOIN h_node n ON n.no = d.node_no "
+                     "WHERE n.kid = $1 AND d.request IS NULL",
+                     d->kid, &told))
+            return d;
+    }
+    return NULL;
+}
+
+/* The rows are gone, there is no room for the clean-up: the receipt is signed while a later request is under way. */
+static bool full_at_clean_up(struct sim *s)
+{
+    struct device *d = about_to_forget(s);
+    const struct disk_faults f = {.full_after = 10 + sim_random(s, 300)};
+    if (d == NULL) return false;
+    sim_note(s, "the disk of device %d is full when it cleans up", d->no);
+    arm(d, &f);
+    wire_sync(s, d);
+    mishap_over(d);
+    courier_post(s, d);
+    if (d->n != NULL) wire_sync(s, d);
+    return true;
+}
+
 static void full(struct sim *s)
 {
+    if (sim_chance(s, 500) && full_at_clean_up(s)) return;
     struct device *d = sim_any_device(s);
     struct disk_faults f = {.full_after = 1 + sim_random(s, 30)};
     if (sim_chance(s, 200)) {

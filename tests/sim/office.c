@@ -223,7 +223,7 @@ void office_act(struct sim *s)
     static const struct {
         unsigned weight;
         void (*act)(struct sim *s);
-    } acts[] = {{250, more_people}, {180, new_duty},  {130, new_site}, {60, new_agency},
+    } acts[] = {{250, more_people},  {180, new_duty},  {130, new_site}, {60, new_agency},
                 {180, other_policy}, {150, enrol_one}, {50, revoke}};
     if (s->hub == NULL) return;
     uint64_t at = sim_random(s, 1000);

@@ -233,6 +233,62 @@ def channels_held(site, f):
     return held
 
 
+# --- Who may write ---------------------------------------------------------------------------------------------------
+
+ROOM_ACCESS, LEAD_ACCESS = 4, 5
+STEERING = {"case_file", "participant", "person", "consent"}  # decide who sees other rows, or may write
+
+
+def reach(site, f):
+    """ "Access of a site in a case: 1 check, 2 view, 3 contribute, 4 MASH room, 5 lead agency" """
+    part = access_of(site, f)
+    takes_part = part > 0 or site.kind == "mash" and site.covers(f.area)
+    if f.file is not None and takes_part and f.file.get("lead_agency") == site.agency:
+        return LEAD_ACCESS
+    return ROOM_ACCESS if f.file is not None and is_room(site, part, f) else part
+
+
+def seen_by(site, key, f):
+    row = f.rows.get(key)
+    return row is not None and bool(channels_of(row, f) & channels_held(site, f))
+
+
+class Standing(typing.NamedTuple):
+    """How the author of a change stands towards a case."""
+    site: Site
+    reach: int  # now and then, whichever was less
+    now: int
+    manager: bool  # a duty for the case's area
+    duty: bool  # this one, or social_care
+
+
+def may_lead(s, row):
+    """ "The lead agency, or a person with the duty manager or social_care for the area" """
+    return s.duty or s.reach == LEAD_ACCESS
+
+
+def may_contribute(s, row):
+    """ "any contributor", the MASH room and the lead agency among them """
+    return s.reach >= CONTRIBUTE
+
+
+def may_change_own(s, row):
+    """ "The writing agency its own rows"; the case as such is not its first writer's alone. """
+    return row.agency == s.site.agency and (row.table != "case_file" or s.duty or s.now >= CONTRIBUTE)
+
+
+MAY = {
+    "see": lambda s, row: True,
+    "check": lambda s, row: s.reach == CHECK or s.reach >= CONTRIBUTE,
+    "contribute": may_contribute,
+    "bring": lambda s, row: may_contribute(s, row) or may_lead(s, row),
+    "lead": may_lead,
+    "duty": lambda s, row: s.duty,  # "area, lead and restricted only those two duties"
+    "own": may_change_own,
+    "asked": lambda s, row: s.site.agency in (row.get("to_agency"), row.agency),  # who asked may cancel
+    "judge": lambda s, row: s.manager and s.site.kind == "mash"}  # "the area's manager at a MASH node"
+
+
 # --- The world -------------------------------------------------------------------------------------------------------
 
 class Case:
@@ -240,6 +296,7 @@ class Case:
 
     def __init__(self):
         self.rows, self.facts = {}, None
+        self.log, self.past = [], {}  # (place in the world's order, row); facts of versions gone by
 
     def at(self, world):
         if self.facts is None or not self.first <= world.now < self.last or self.reference != world.reference:
@@ -255,6 +312,14 @@ class Case:
         times = (row.get(column) for row in self.rows.values() for column in MOMENTS.get(row.table, ()))
         return min((t for t in times if t is not None and t > now), default=float("inf"))
 
+    def as_of(self, version, world):
+        """What the case was at a version whose end was told."""
+        if version not in self.past:
+            upto, now = world.versions[version]
+            rows = {row.key: row for place, row in self.log if place <= upto}
+            self.past[version] = Facts(rows, now, world.kinds.get, world.agency_of)
+        return self.past[version]
+
     def visible(self, site):
         if site.code not in self.seen:
             held = channels_held(site, self.facts)
@@ -269,6 +334,9 @@ class World:
         self.cases, self.rows = {}, {}
         self.allowed = {}  # (device, site) -> keys it may hold
         self.reference = self.decisions = 0  # changes of reference data; rows decided
+        self.duties = {}  # of a practitioner: (area, duty)
+        self.puts, self.versions = 0, {0: (0, 0)}  # rows told; of a version: how many were told by then, and when
+        self.touched = {}  # cases steered and rows written since: the first version that did
 
     def agency_of(self, practitioner):
         site = self.sites.get(self.practitioners.get(practitioner))
@@ -287,10 +355,57 @@ class World:
         case = self.cases.setdefault(row.case_id, Case())
         case.rows[row.key] = row
         case.facts = None
+        self.puts += 1
+        case.log.append((self.puts, row))
 
     def lost(self):
         """The hub was put back from an old image: its rows are told anew. What devices may hold, they still may."""
-        self.cases, self.rows = {}, {}
+        self.cases, self.rows, self.versions, self.touched = {}, {}, {0: (self.puts, 0)}, {}
+
+    def version(self, version):
+        self.versions.setdefault(version, (self.puts, self.now))
+        self.touched = {}
+
+    def has_duty(self, user, site, area, duties):
+        """ "for the area"; "Duties (manager, social care) count as they stand now" """
+        return self.practitioners.get(user) == site.code and any(
+            where in ("*", area or "") and duty in duties for where, duty in self.duties.get(user, ()))
+
+    def wrote(self, version, site, user, cut, how, rule, case_id, key):
+        """A change of this envelope counts. "An operation must be allowed at its base cut and now", by what held before
+        it: where earlier changes of the same exchange may have moved that, nothing is said."""
+        earlier = min(self.touched.get(case_id, version), self.touched.get(key, version))
+        self.touched.setdefault(key, version)
+        if key.partition(":")[0] in STEERING:
+            self.touched.setdefault(case_id, version)
+        case, row = self.cases.get(case_id), self.rows.get(key)
+        if rule == "any" or earlier < version or case is None or (how == "change" and row is None):
+            return
+        wrong = self.unpowered(case.at(self).facts, self.then(case, cut), (site, user, rule), (key, row, how))
+        if wrong:
+            raise Bad(f"site {site.code} wrote {key} of case {case_id} ({how}, {rule}, base {cut}) and {wrong}")
+
+    def then(self, case, cut):
+        """The case as its author may have known it: a cut served in pages has two ends. None: nobody can say."""
+        if any(v not in self.versions for v in cut):
+            return None
+        return [case.as_of(v, self) for v in sorted(set(cut))]
+
+    def unpowered(self, f, then, author, what):
+        (site, user, rule), (key, row, how) = author, what
+        if self.practitioners.get(user, site.code) != site.code:
+            return "its person is of another site"
+        if row is None and not channels_held(site, f):
+            return "does not see the case now"
+        if row is not None and not seen_by(site, key, f):
+            return "does not see the row now"
+        if how == "change" and then is not None and not any(seen_by(site, key, t) for t in then):
+            return "did not see the row when it was written"
+        now = reach(site, f)
+        was = now if then is None else max(reach(site, t) for t in then)
+        manager, duty = (self.has_duty(user, site, f.area, d) for d in (("manager",), ("manager", "social_care")))
+        allowed = MAY[rule](Standing(site, min(now, was), now, manager, duty), row)
+        return None if allowed else f"may not: access {now} now, {was} then, duty {duty}"
 
     def visible(self, site):
         """Every row is decided, whether the answer had to be worked out or still stood: both count as decisions."""
@@ -387,6 +502,14 @@ def a_row(words):
     return Row(words[0], checked(ID, words[1]), checked(ID, words[2]), text(words[3]), values)
 
 
+def a_wrote(world, words):
+    if words[5] not in ("insert", "change") or words[6] not in (*MAY, "any"):
+        raise Bad(f"bad writing {words[5]} {words[6]}")
+    cut = (number(words[3]), number(words[4]))
+    world.wrote(number(words[0]), world.site(words[1]), checked(ID, words[2]), cut, words[5], words[6],
+                checked(ID, words[7]), words[8])
+
+
 def refer(world, where, key, what):
     if where.get(key) != what:
         where[key] = what
@@ -401,6 +524,9 @@ LINES = {
     "site": (lambda w, x: refer(w, w.sites, text(x[0]), a_site(x)), 4, False),
     "practitioner": (lambda w, x: refer(w, w.practitioners, checked(ID, x[0]), text(x[1])), 2, False),
     "row": (lambda w, x: w.put(a_row(x)), 4, True),
+    "duty": (lambda w, x: w.duties.setdefault(checked(ID, x[0]), set()).add((text(x[1]), text(x[2]))), 3, False),
+    "version": (lambda w, x: w.version(number(x[0])), 1, False),
+    "wrote": (a_wrote, 9, False),
     "lost": (lambda w, x: w.lost(), 0, False),
     "meets": (lambda w, x: w.meets(x[0], w.site(x[1])), 2, False),
     "holds": (lambda w, x: w.holds(x[0], w.site(x[1]), x[2], set(x[3:])), 3, True),
@@ -409,7 +535,7 @@ LINES = {
 
 def step(world, words):
     read, least, more = LINES.get(words[0], (None, 0, True))
-    if world.now is None and words[0] in ("meets", "holds", "sees"):
+    if world.now is None and words[0] in ("meets", "holds", "sees", "version", "wrote"):
         raise Bad("no time was told")
     if read is None:
         raise Bad("unknown line " + words[0][:40])

@@ -304,6 +304,65 @@ static void release(struct edit *e)
     edit_put(e, &source.r);
 }
 
+/* ---- consent ---- */
+static void consents(struct edit *e, const struct rows_row *person)
+{
+    struct rows_row there;
+    struct fresh f;
+    if (!think_consent(e, &f, person)) return;
+    if (!edit_get(e, rows_table("consent"), f.id, &there)) {
+        edit_put(e, &f.r);
+        return;
+    }
+    edit_set_named(e, &there, "state", value_str("given"));
+    edit_set_named(e, &there, "expires_at", value_null());
+    edit_set_named(e, &there, "voided_at", value_null());
+    edit_set_named(e, &there, "void_reason", value_null());
+}
+
+#define SUBJECT "voided_at IS NULL AND role IN ('child', 'adult')"
+
+/* A record that names nobody and needs the consent of everybody whom the case is about: all of them are asked. */
+static void seek_consent(struct edit *e)
+{
+    struct rows_row c, person;
+    struct fresh f;
+    if (!pick_within(e, "case_file", to_insert(e, INSERT_CONTRIBUTE), &c) || !think_row(e, &f, "record", c.id)) return;
+    fresh_fix(&f, "person_id", value_null());
+    fresh_fix(&f, "request_id", value_null());
+    fresh_fix(&f, "needs_consent", value_int(1));
+    fresh_fix(&f, "override_at", value_null());
+    fresh_fix(&f, "sensitivity", value_str("open"));
+    edit_put(e, &f.r);
+    const struct choice unasked = {
+        .table = "person",
+        .where = "case_id = $1 AND " SUBJECT " AND id NOT IN (SELECT person_id FROM consent WHERE case_id = $1 AND "
+                 "scope = 'all' AND state = 'given' AND expires_at IS NULL AND voided_at IS NULL)",
+        .arg = value_id(c.id)};
+    for (int n = 0; n < 6 && !edit_full(e) && edit_pick(e, &unasked, &person); n++) consents(e, &person);
+}
+
+/* Somebody more whose consent such a record needs, or one less. */
+static void other_subjects(struct edit *e)
+{
+    struct rows_row r, person;
+    struct fresh f;
+    const struct choice told = {.table = "record",
+                                .where = "needs_consent = 1 AND person_id IS NULL AND voided_at IS NULL"};
+    if (!edit_pick(e, &told, &r)) return;
+    const struct choice subjects = {
+        .table = "person", .where = "case_id = $1 AND " SUBJECT, .arg = value_id(r.case_id)};
+    if (sim_chance(e->s, 300)) {
+        if (e->s->opt.no_steering || !edit_pick(e, &subjects, &person)) return;
+        edit_set_named(e, &person, "voided_at", now(e));
+        edit_set_named(e, &person, "void_reason", value_str("a mistake"));
+        return;
+    }
+    if (!think_row(e, &f, "person", r.case_id)) return;
+    fresh_fix(&f, "role", one(e, "child", "adult"));
+    edit_put(e, &f.r);
+}
+
 /* ---- deciding ---- */
 static void decide(struct edit *e)
 {
@@ -382,9 +441,10 @@ static const struct {
     unsigned weight;
     void (*act)(struct edit *e);
 } acts[] = {
-    {70, new_case}, {233, new_row}, {260, change_hot}, {100, change_any}, {35, unshare}, {25, share_again},
-    {25, make_void}, {50, settle},  {60, judge},       {30, decide},      {30, ask},     {30, answer},
-    {20, release},  {8, move_area}, {7, restrict_case}, {7, borrow_agency}, {10, change_fixed},
+    {70, new_case},     {203, new_row},     {250, change_hot},  {90, change_any},     {35, unshare},
+    {25, share_again},  {25, make_void},    {50, settle},       {60, judge},          {30, decide},
+    {30, ask},          {30, answer},       {20, release},      {8, move_area},       {7, restrict_case},
+    {7, borrow_agency}, {10, change_fixed}, {25, seek_consent}, {25, other_subjects},
 };
 
 static void act(struct edit *e)
@@ -417,31 +477,4 @@ void people_edit(struct sim *s, struct device *d)
     if (e.err == ERR_OK) act_somehow(&e);
     for (uint64_t more = sim_random(s, 8); more > 5 && !edit_full(&e); more--) act_somehow(&e);
     edit_finish(&e, !sim_chance(s, 30));
-}
-
-/* The same column of the same row, by everybody who has it, before they hear of each other. */
-void people_clash(struct sim *s)
-{
-    static const char *const where[][2] = {
-        {"person", "family_name"}, {"person", "given_names"}, {"contact", "value"},    {"action", "note"},
-        {"consent", "state"},      {"consent", "reason"},     {"brief", "summary"},    {"brief", "decision"},
-        {"case_file", "rag"},      {"case_file", "status"},   {"case_file", "due_at"}, {"contact", "protected"},
-        {"warning", "note"},       {"participant", "access"}, {"record", "body"}};
-    const char *const *h = where[sim_random(s, sizeof where / sizeof where[0])];
-    uint8_t id[16];
-    bool chosen = false;
-    for (size_t at = sim_random(s, s->n_devices), i = 0; i < s->n_devices; i++) {
-        struct device *d = &s->devices[(at + i) % s->n_devices];
-        struct edit e;
-        struct rows_row r;
-        if (d->n == NULL || d->no == s->shadow) continue; /* the shadow meets nobody */
-        edit_start(&e, s, d);
-        bool there = chosen ? edit_get(&e, rows_table(h[0]), id, &r) : edit_pick_from(&e, h[0], &r);
-        if (there) {
-            memcpy(id, r.id, sizeof id);
-            chosen = true;
-            think_into(&e, &r, (size_t)rules_column_index(r.r.table, bytes_of_str(h[1])));
-        }
-        edit_finish(&e, there);
-    }
 }

@@ -68,8 +68,8 @@ static const char *unpowered_change(const struct claim *c)
                    ? NULL
                    : "an answer for another agency";
     case WRITE_LEAD:
-    case WRITE_CONTRIBUTE:
-    case WRITE_SETTLE: return NULL; /* these change with time and place: the units of the hub have them */
+    case WRITE_CONTRIBUTE: return NULL; /* these change with time and place: the oracle judges them as they stood */
+    case WRITE_SETTLE: return NULL;     /* follows from what the conflict is about: the units of the hub have it */
     }
     return NULL;
 }

@@ -4,8 +4,8 @@
 
 #include "tests/sim/sim.h"
 
-void queue_put(struct sim *s, const struct event *e);   /* copies it; gives it its order */
-bool queue_take(struct sim *s, struct event *out);      /* the next one; false: there is none */
+void queue_put(struct sim *s, const struct event *e); /* copies it; gives it its order */
+bool queue_take(struct sim *s, struct event *out);    /* the next one; false: there is none */
 void queue_free(struct sim *s);
 
 #endif

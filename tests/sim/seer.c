@@ -46,9 +46,10 @@ static void judge(struct seer *v, const char *line)
     }
     fflush(stdout);
     if (sscanf(line, "bad %llu %llu %n", &seed, &number, &at) == 2 && at > 0)
-        fprintf(stderr, "sim: seed %llu, event %llu: invariant 4: the oracle says: %s\nsim: commit %s; see it with: sim "
-                        "--replay %llu; shorten it with: sim --shrink %llu\n",
-                seed, number, line + at, SIM_COMMIT, seed, seed);
+        fprintf(stderr,
+                "sim: seed %llu, event %llu: invariant %d: the oracle says: %s\nsim: commit %s; see it with: sim "
+                "--replay %llu; shorten it with: sim --shrink %llu\n",
+                seed, number, strstr(line, " wrote ") != NULL ? 10 : 4, line + at, SIM_COMMIT, seed, seed);
     else
         fprintf(stderr, "sim: seed 0, event 0: invariant 0: the oracle said: %s\n", line);
     exit(3);

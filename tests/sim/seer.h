@@ -9,10 +9,10 @@
 
 struct seer {
     pid_t pid;
-    int in, out;          /* its standard input and output */
-    char line[4096];      /* an answer that has not come whole */
+    int in, out;     /* its standard input and output */
+    char line[4096]; /* an answer that has not come whole */
     size_t have;
-    uint64_t worlds;      /* answered */
+    uint64_t worlds; /* answered */
     uint64_t decisions;
 };
 /* 0 or -1 with a message. */

@@ -12,8 +12,7 @@ void shadow_choose(struct sim *s)
     for (unsigned i = 1; i < s->n_devices; i++) {
         const char *agency = s->sites[s->devices[i].site].agency;
         unsigned same = 0;
-        for (unsigned k = 0; k < s->n_devices; k++)
-            same += strcmp(s->sites[s->devices[k].site].agency, agency) == 0;
+        for (unsigned k = 0; k < s->n_devices; k++) same += strcmp(s->sites[s->devices[k].site].agency, agency) == 0;
         if (same == 1 && strcmp(s->sites[s->devices[i].site].site_kind, "partner") == 0) s->shadow = (int)i;
     }
 }

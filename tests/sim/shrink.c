@@ -11,7 +11,7 @@
 
 struct shrinking {
     uint64_t seed;
-    unsigned n;   /* planned events */
+    unsigned n; /* planned events */
     bool oracle;
     int invariant; /* that the whole run breaks */
 };

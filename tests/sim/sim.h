@@ -14,13 +14,13 @@
 #include "tests/sim/machine.h"
 #include "tests/sim/rows.h"
 
-#define SIM_SITES   12u
-#define SIM_DEVICES 16u
+#define SIM_SITES     12u
+#define SIM_DEVICES   16u
 #define SIM_TEMPLATES 8u
-#define SIM_BUNDLE  (64u << 20)
-#define SIM_START   1760000000000 /* when every world begins, Unix milliseconds */
-#define SIM_HOUR    3600000
-#define SIM_DAY     (24 * (int64_t)SIM_HOUR)
+#define SIM_BUNDLE    (64u << 20)
+#define SIM_START     1760000000000 /* when every world begins, Unix milliseconds */
+#define SIM_HOUR      3600000
+#define SIM_DAY       (24 * (int64_t)SIM_HOUR)
 
 struct sim;
 struct sim_options;
@@ -63,7 +63,7 @@ enum sim_kind {
 };
 extern const char *const sim_kind_names[SIM_KINDS]; /* plan.c */
 
-struct parcel { /* a courier's; courier.c */
+struct parcel {      /* a courier's; courier.c */
     int device;      /* whose request it is, or whom the answer is for */
     uint64_t number; /* of a request: how many of that device the hub had answered when it was handed over; of an
                       * answer: which request it answers */
@@ -72,9 +72,9 @@ struct parcel { /* a courier's; courier.c */
 };
 
 struct event {
-    int64_t at;            /* world clock */
-    uint32_t order;        /* among events at the same time */
-    uint32_t no;           /* of the planned event; of a queued one: of the planned event it comes from */
+    int64_t at;     /* world clock */
+    uint32_t order; /* among events at the same time */
+    uint32_t no;    /* of the planned event; of a queued one: of the planned event it comes from */
     enum sim_kind kind;
     bool queued;           /* by another event, not planned */
     int device;            /* -1: the hub, or nobody */
@@ -85,12 +85,12 @@ struct event {
 /* --------------------------------------------------------------------------------------------------------- plan */
 /* What this seed is like. Rates are per mille; whole classes are off in half of the seeds. */
 struct plan {
-    unsigned n_events;       /* planned ones */
-    unsigned n_devices;      /* enrolled at the start */
-    unsigned template_no;    /* which shape of agencies and sites (template.c) */
+    unsigned n_events;    /* planned ones */
+    unsigned n_devices;   /* enrolled at the start */
+    unsigned template_no; /* which shape of agencies and sites (template.c) */
     unsigned weight[SIM_KINDS];
-    bool crowded;            /* people work at the same few rows */
-    bool hurried;            /* minutes between events instead of days */
+    bool crowded;                            /* people work at the same few rows */
+    bool hurried;                            /* minutes between events instead of days */
     unsigned lose, cut, repeat, lose_answer; /* of a wire's rounds */
     unsigned late, twice, astray;            /* of a courier's parcels */
     unsigned small_budget;                   /* of rounds, so that answers come in many pages */
@@ -120,43 +120,64 @@ struct device {
     enum device_state state;
     struct machine m;
     char home[16];
-    struct node *n;          /* NULL while it is switched off */
+    struct node *n; /* NULL while it is switched off */
     uint8_t kid[16], user[16];
     bool link_up;
-    bool suspect;            /* its disk lied, rotted or was put back: it may be refused, and may refuse to open */
-    bool ailing;             /* faults of its disk are armed: full, a failing read */
-    bool hostile;            /* it sent what it may not: its envelopes may be faults */
-    int clone_of;            /* -1: none. A clone has the same kid */
-    bool unproven;           /* put back or cloned, and not told to be up to date since: its rows are of another time */
-    bool lying;              /* its disk says that it synced, and did not */
-    bool mixed;              /* its disk lied and the power failed: nobody can say what it should hold */
-    struct disk_image *image; /* owned; NULL: none taken */
-    uint64_t image_seq;      /* last envelope written when it was taken */
+    bool suspect;  /* its disk lied, rotted or was put back: it may be refused, and may refuse to open */
+    bool ailing;   /* faults of its disk are armed: full, a failing read */
+    bool hostile;  /* it sent what it may not: its envelopes may be faults */
+    int clone_of;  /* -1: none. A clone has the same kid */
+    bool unproven; /* put back or cloned, and not told to be up to date since: its rows are of another time */
+    bool lying;    /* its disk says that it synced, and did not */
+    bool mixed;    /* its disk lied and the power failed: nobody can say what it should hold */
+    struct disk_image *image;               /* owned; NULL: none taken */
+    uint64_t image_seq;                     /* last envelope written when it was taken */
     uint64_t image_answered, image_pending; /* requests then: node/store.sql, n_number */
-    struct buf old_request, old_answer; /* of a courier: to be brought again, too late */
-    uint64_t requests;       /* requests the hub answered for it, as the hub saw */
-    uint8_t asked[32], told[32]; /* hashes of the request answered last, and of its answer */
+    struct buf old_request, old_answer;     /* of a courier: to be brought again, too late */
+    uint64_t requests;                      /* requests the hub answered for it, as the hub saw */
+    uint8_t asked[32], told[32];            /* hashes of the request answered last, and of its answer */
 };
 
 enum sim_count {
-    COUNT_EVENTS, COUNT_EDITS, COUNT_DENIED, COUNT_SYNCS, COUNT_BROKEN, COUNT_PARCELS, COUNT_HELD, COUNT_CONFLICTS,
-    COUNT_DROPPED, COUNT_JUDGED, COUNT_MERGED, COUNT_WAITS, COUNT_HOSTILE, COUNT_FAULTS /* envelopes */, COUNT_CRASHES,
-    COUNT_TORN /* unsynced writes lost or torn */, COUNT_ROTS, COUNT_ROTS_NOTICED, COUNT_REFUSED, COUNT_STUCK,
-    COUNT_EVICTIONS, COUNT_SCANS, COUNT_DECISIONS, COUNT_DAYS, COUNTS
+    COUNT_EVENTS,
+    COUNT_EDITS,
+    COUNT_DENIED,
+    COUNT_SYNCS,
+    COUNT_BROKEN,
+    COUNT_PARCELS,
+    COUNT_HELD,
+    COUNT_CONFLICTS,
+    COUNT_DROPPED,
+    COUNT_JUDGED,
+    COUNT_MERGED,
+    COUNT_WAITS,
+    COUNT_HOSTILE,
+    COUNT_FAULTS /* envelopes */,
+    COUNT_CRASHES,
+    COUNT_TORN /* unsynced writes lost or torn */,
+    COUNT_ROTS,
+    COUNT_ROTS_NOTICED,
+    COUNT_REFUSED,
+    COUNT_STUCK,
+    COUNT_EVICTIONS,
+    COUNT_SCANS,
+    COUNT_DECISIONS,
+    COUNT_DAYS,
+    COUNTS
 };
 extern const char *const sim_count_names[COUNTS]; /* main.c */
 
 struct sim_options {
-    unsigned n_events;      /* 0: default */
-    const bool *skip;       /* planned events that are left out (shrinking), n_events of them; NULL: none */
-    bool loud;              /* print the trace as it grows */
-    int oracle_fd;          /* where the oracle's lines go; -1: nowhere */
+    unsigned n_events; /* 0: default */
+    const bool *skip;  /* planned events that are left out (shrinking), n_events of them; NULL: none */
+    bool loud;         /* print the trace as it grows */
+    int oracle_fd;     /* where the oracle's lines go; -1: nowhere */
     /* For pairs of worlds (twin.c): */
-    bool calm;              /* no mishaps: where one strikes depends on every byte written before */
-    bool clocks_right;      /* every clock is right */
-    bool no_steering;       /* nobody changes a later-wins column that decides who sees what */
-    bool shadowed;          /* one device takes no part in ordinary work (s->shadow) */
-    bool shadow_works;      /* and does work that no other agency may see */
+    bool calm;         /* no mishaps: where one strikes depends on every byte written before */
+    bool clocks_right; /* every clock is right */
+    bool no_steering;  /* nobody changes a later-wins column that decides who sees what */
+    bool shadowed;     /* one device takes no part in ordinary work (s->shadow) */
+    bool shadow_works; /* and does work that no other agency may see */
 };
 
 struct sim {
@@ -166,20 +187,20 @@ struct sim {
     int64_t clock;
     struct event *queue; /* owned; a heap by at, order */
     size_t n_queue, cap_queue;
-    uint32_t queued;     /* events so far: order */
-    uint32_t n_planned;  /* planned events still to come */
-    uint32_t event_no;   /* planned event that is running */
-    struct draw draw;    /* of the running event */
-    bool healing;        /* nothing breaks any more */
-    bool hub_lost_time;  /* the hub was put back or its disk lied: devices ahead of it are refused */
-    bool hub_ailing;     /* faults of the hub's disk are armed */
+    uint32_t queued;    /* events so far: order */
+    uint32_t n_planned; /* planned events still to come */
+    uint32_t event_no;  /* planned event that is running */
+    struct draw draw;   /* of the running event */
+    bool healing;       /* nothing breaks any more */
+    bool hub_lost_time; /* the hub was put back or its disk lied: devices ahead of it are refused */
+    bool hub_ailing;    /* faults of the hub's disk are armed */
     struct machine hub_machine;
-    struct hub *hub;     /* NULL while it is switched off */
+    struct hub *hub;             /* NULL while it is switched off */
     struct device *hub_died_for; /* NULL, or in whose exchange its power failed; it may have committed */
     int64_t hub_died_at;
     struct machine *outside_hub, *outside_device; /* whose randomness comes back at hub_leave, device_leave */
-    uint32_t *children;  /* owned; events queued so far by each planned one */
-    int64_t hub_version; /* up to which the trace has told the hub's rows */
+    uint32_t *children;                           /* owned; events queued so far by each planned one */
+    int64_t hub_version;                          /* up to which the trace has told the hub's rows */
     struct sim_site sites[SIM_SITES];
     unsigned n_sites;
     struct device devices[SIM_DEVICES];
@@ -197,7 +218,8 @@ struct sim {
 
 /* template.c: hubs with sites, people and devices as they are when a world begins, made once a process because keys and
  * tables cost. A site has a person of its own name ("Person CODE") with the duties that go with its kind. */
-struct template {
+struct template
+{
     struct disk_image *hub;
     struct disk_image *device[SIM_DEVICES];
     int site_of[SIM_DEVICES]; /* of each device */
@@ -207,13 +229,18 @@ struct template {
 };
 const struct template *template_get(unsigned no); /* made when first asked for */
 void templates_free(void);
-/* A new device under the name of the site's person: invitation, request, answer. The home is /home on m's disk. */
-enum err template_enrol(struct hub *hub, struct machine *at_hub, struct machine *m, const struct sim_site *site,
-                        struct why *why);
+struct joining { /* a new device under the name of the site's person. The home is /home on m's disk */
+    struct hub *hub;
+    struct machine *at_hub, *m;
+    const struct sim_site *site;
+    struct draw *mishaps; /* NULL: none; else the power fails at m now and then, and the same code is used again */
+};
+enum err template_enrol(const struct joining *j, struct why *why); /* invitation, request, answer */
 
 /* world.c */
 struct sim *sim_new(uint64_t seed, const struct sim_options *opt);
-void sim_run(struct sim *s); /* faults, then healing, then what must hold at rest; ends in sim_fail when anything does not */
+void sim_run(
+    struct sim *s); /* faults, then healing, then what must hold at rest; ends in sim_fail when anything does not */
 void sim_free(struct sim *s);
 void sim_queue(struct sim *s, int64_t in_ms, enum sim_kind kind, int device, struct parcel *parcel);
 struct device *sim_any_device(struct sim *s); /* switched on and not stuck; NULL: there is none */
@@ -228,7 +255,7 @@ uint64_t trace_hash(const struct trace *t);
 void sim_note(struct sim *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void sim_tell(struct sim *s, struct buf *line); /* one line for the oracle, without its end; empties the buffer */
 void sim_traffic(struct sim *s, const struct device *d, bool up, struct bytes b); /* what a wire or courier could see */
-struct traffic { /* of one message */
+struct traffic {                                                                  /* of one message */
     int device;
     bool up;
     size_t n;
@@ -239,7 +266,8 @@ struct traffic { /* of one message */
 const struct traffic *trace_traffic(const struct trace *t, size_t *out_n);
 /* Something does not hold: seed, commit, event, invariant, last events and how to replay go to stderr; exit code 3. */
 void sim_fail(struct sim *s, unsigned invariant, const char *fmt, ...) PRINTF_LIKE(3, 4) __attribute__((noreturn));
-void sim_must(struct sim *s, enum err e, const char *what, const struct why *why); /* invariant 0: it must have worked */
+void sim_must(struct sim *s, enum err e, const char *what,
+              const struct why *why); /* invariant 0: it must have worked */
 
 /* device.c. Every call into a node goes between device_enter and device_leave: they switch libsodium's randomness, and
  * device_leave notices that the power failed meanwhile: it then closes the node, lets the disk forget and queues the
@@ -259,7 +287,7 @@ void device_init(struct sim *s, struct device *d, int no, int site); /* an empty
 void device_stuck(struct sim *s, struct device *d, const char *because);
 void device_release(struct device *d);
 
-/* people.c: handlers of SIM_EDIT, SIM_CLASH. */
+/* people.c, clash.c: handlers of SIM_EDIT, SIM_CLASH. */
 void people_edit(struct sim *s, struct device *d);
 void people_clash(struct sim *s);
 /* think.c; edit.h has the rest of it. */
@@ -311,17 +339,20 @@ struct ledger_op { /* one column that somebody wrote, or a row that somebody mad
     struct value value; /* borrowed for the call */
     struct value saw;   /* what stood there before */
     bool fresh;         /* part of a new row */
-    bool forged;        /* nobody could write this honestly: when the hub judges its envelope, that may not be applied or
+    bool forged; /* nobody could write this honestly: when the hub judges its envelope, that may not be applied or
                          * merged; nor may it become either later, unless a manager accepts it */
 };
 struct ledger *ledger_new(void);
 void ledger_free(struct ledger *l);
 void ledger_note(struct sim *s, struct device *d, const struct ledger_op *op); /* of the edit in hand */
-void ledger_commit(struct sim *s, struct device *d, uint64_t seq); /* it became envelope seq; reads its hash from the outbox */
+void ledger_commit(struct sim *s, struct device *d,
+                   uint64_t seq); /* it became envelope seq; reads its hash from the outbox */
 void ledger_cancel(struct sim *s);
-void ledger_unsure(struct sim *s); /* the power failed in its commit: it may be there all the same; nothing is claimed of it */
-void ledger_put_back(struct sim *s, struct device *d); /* its disk is an old image: what it wrote since is gone with the disk */
-void ledger_at_hub(struct sim *s);     /* after each event at the hub: envelopes that are new or judged anew */
+void ledger_unsure(
+    struct sim *s); /* the power failed in its commit: it may be there all the same; nothing is claimed of it */
+void ledger_put_back(struct sim *s,
+                     struct device *d); /* its disk is an old image: what it wrote since is gone with the disk */
+void ledger_at_hub(struct sim *s);      /* after each event at the hub: envelopes that are new or judged anew */
 void ledger_at_rest(struct sim *s);
 
 /* canary.c: every row that people make carries 128 random bits in a text of its own. Invariants 4 and 6. */
@@ -333,8 +364,9 @@ void canary_text(struct sim *s, const uint8_t id[16], int tbl, char *out, size_t
 void canary_scan(struct sim *s, struct device *d, const struct ids *must_not);
 
 /* check.c: after every event, and at rest. */
-void check_device(struct sim *s, struct device *d, bool complete); /* after a contact; complete: it was told to be up to date */
-void check_hub(struct sim *s);                                     /* tells the oracle what changed */
+void check_device(struct sim *s, struct device *d,
+                  bool complete); /* after a contact; complete: it was told to be up to date */
+void check_hub(struct sim *s);    /* tells the oracle what changed */
 void check_at_rest(struct sim *s);
 
 #endif

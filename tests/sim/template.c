@@ -82,40 +82,87 @@ static void enrol(struct making *w, int site)
     struct why why = {0};
     int no = (int)t->n_devices++;
     machine_init(&m, &w->clock, 10, (uint64_t)no);
-    must(template_enrol(w->hub, &w->m, &m, &t->sites[site], &why), "enrol", &why);
+    const struct joining j = {.hub = w->hub, .at_hub = &w->m, .m = &m, .site = &t->sites[site]};
+    must(template_enrol(&j, &why), "enrol", &why);
     disk_settle(m.disk);
     t->site_of[no] = site;
     t->device[no] = disk_image_take(m.disk);
     machine_release(&m);
 }
 
-enum err template_enrol(struct hub *hub, struct machine *at_hub, struct machine *m, const struct sim_site *site,
-                        struct why *why)
-{
-    struct buf code, request, answer;
-    struct invitation invitation;
-    uint8_t keys[PUBLIC_BYTES];
+struct enrolment { /* what its tries have in common */
+    struct invitation code;
+    uint8_t hub[PUBLIC_BYTES];
     char user[40];
+    struct buf answer; /* the hub's first */
+};
+
+static enum err invite(const struct joining *j, struct enrolment *x, struct why *why)
+{
+    struct buf code;
     buf_init(&code, 4096);
-    buf_init(&request, 1u << 20);
-    buf_init(&answer, 1u << 20);
-    identity_to_bytes(hub_identity(hub), keys);
-    (void)snprintf(user, sizeof user, "Person %s", site->code);
-    struct machine *before = machine_enter(at_hub);
-    enum err e = hub_invite(hub, site->code, "http://127.0.0.1:1", SIM_HOUR, &code, why);
-    machine_enter(m);
-    if (e == ERR_OK) e = invitation_get(buf_bytes(&code), &invitation, why);
-    if (e == ERR_OK)
-        e = node_enrol_begin(&m->env, "/home", machine_passphrase(), &invitation, bytes_of(keys, sizeof keys), user,
-                             &request, why);
-    machine_enter(at_hub);
-    if (e == ERR_OK) e = hub_enrol(hub, buf_bytes(&request), &answer, why);
-    machine_enter(m);
-    if (e == ERR_OK) e = node_enrol_finish(&m->env, "/home", machine_passphrase(), buf_bytes(&answer), why);
-    machine_enter(before);
+    buf_init(&x->answer, 1u << 20);
+    identity_to_bytes(hub_identity(j->hub), x->hub);
+    (void)snprintf(x->user, sizeof x->user, "Person %s", j->site->code);
+    machine_enter(j->at_hub);
+    enum err e = hub_invite(j->hub, j->site->code, "http://127.0.0.1:1", SIM_HOUR, &code, why);
+    if (e == ERR_OK) e = invitation_get(buf_bytes(&code), &x->code, why);
     buf_release(&code);
-    buf_release(&request);
+    return e;
+}
+
+/* The same request every time, for which the hub must have the same answer. */
+static enum err ask_hub(const struct joining *j, struct enrolment *x, struct bytes request, struct why *why)
+{
+    struct buf answer;
+    buf_init(&answer, 1u << 20);
+    machine_enter(j->at_hub);
+    enum err e = hub_enrol(j->hub, request, &answer, why);
+    if (e == ERR_OK && x->answer.len == 0)
+        buf_put_bytes(&x->answer, buf_bytes(&answer));
+    else if (e == ERR_OK && !bytes_equal(buf_bytes(&answer), buf_bytes(&x->answer)))
+        e = why_set(why, ERR_FAILED, "The hub answers the same request to join otherwise than before.");
     buf_release(&answer);
+    return e;
+}
+
+static enum err join(const struct joining *j, struct enrolment *x, struct why *why)
+{
+    struct buf request;
+    buf_init(&request, 1u << 20);
+    machine_enter(j->m);
+    enum err e = node_enrol_begin(&j->m->env, "/home", machine_passphrase(), &x->code, bytes_of(x->hub, sizeof x->hub),
+                                  x->user, &request, why);
+    if (e == ERR_OK) e = ask_hub(j, x, buf_bytes(&request), why);
+    machine_enter(j->m);
+    if (e == ERR_OK) e = node_enrol_finish(&j->m->env, "/home", machine_passphrase(), buf_bytes(&x->answer), why);
+    buf_release(&request);
+    return e;
+}
+
+enum err template_enrol(const struct joining *j, struct why *why)
+{
+    struct enrolment x = {0};
+    bool died = j->mishaps != NULL;
+    struct machine *before = machine_enter(j->at_hub);
+    enum err e = invite(j, &x, why);
+    for (int tries = 0; e == ERR_OK && died; tries++) { /* with the power failing */
+        /* It takes some 400 steps, and those of the checkpoint at its end are the hardest to be torn from. */
+        const struct disk_faults f = {.die_after = 1 + draw_below(j->mishaps, 450)};
+        disk_set_faults(j->m->disk, tries < 6 ? &f : NULL);
+        e = join(j, &x, why);
+        died = disk_is_dead(j->m->disk);
+        if (died) {
+            (void)disk_power_off(j->m->disk, j->mishaps);
+            e = ERR_OK;
+        } else if (e == ERR_EXISTS && tries > 0) {
+            e = ERR_OK; /* it had joined, and only did not live to say so */
+        }
+        disk_set_faults(j->m->disk, NULL);
+    }
+    if (e == ERR_OK && j->mishaps == NULL) e = join(j, &x, why);
+    machine_enter(before);
+    buf_release(&x.answer);
     return e;
 }
 

@@ -473,5 +473,153 @@ class Verdicts(unittest.TestCase):
             p.stdin.close()
 
 
+class Writing(unittest.TestCase):
+    """Who may write. The case is led by pol; pol contributes, hlt views, edu checks; hou has no part."""
+
+    def setUp(self):
+        self.w = Small(lead_agency="pol").part("pol").part("hlt", "view").part("edu", "check")
+        self.w.row("person", "p", "hlt").row("brief", "b", "csc").row("contact", "hid", "csc", protected=1)
+        self.w.lines += [f"duty {id_of('person csc-mash')} north manager",
+                         f"duty {id_of('person csc-south')} south social_care", "version 5"]
+
+    def said(self, site, rule, name, how="change", cut="5 5", version=9, user=None):
+        return (f"wrote {version} {site} {id_of(user or 'person ' + site)} {cut} {how} {rule} {id_of('case')} "
+                + (self.w.key(name) if name in self.w.table else name))
+
+    def ok(self, *args, before=(), **more):
+        return answer(self.w.lines + list(before) + [self.said(*args, **more), "end"])[0].startswith("ok ")
+
+    def who(self, rule, name, **more):
+        return " ".join(s for s in SITES if self.ok(s, rule, name, **more))
+
+    def new(self, table="action"):
+        return f"{table}:{id_of('new')}"
+
+    def test_the_lead_agency_or_a_duty_for_the_area(self):
+        self.assertEqual(self.who("lead", "b"), "csc-mash pol-n")
+        self.assertEqual(self.who("lead", self.new("meeting"), how="insert"), "csc-mash pol-n")
+
+    def test_without_its_duty_the_room_does_not_lead(self):
+        self.w.lines = [line for line in self.w.lines if not line.startswith("duty")]
+        self.assertEqual(self.who("lead", "b"), "pol-n")
+
+    def test_the_lead_agency_without_a_part_does_not_lead(self):
+        self.w.row("case_file", "case", "csc", area="north", status="open", lead_agency="hou")
+        self.assertEqual(self.who("lead", "case"), "csc-mash")
+
+    def test_area_lead_and_restriction_are_for_duties_alone(self):
+        self.assertEqual(self.who("duty", "case"), "csc-mash")
+
+    def test_a_duty_counts_in_its_area(self):
+        self.w.row("case_file", "case", "csc", area="south", status="open", lead_agency="pol")
+        self.w.part("csc", name="named", site="csc-mash")
+        self.assertEqual(self.who("duty", "case", cut="-1 -1"), "csc-south")
+        self.w.lines.append(f"duty {id_of('person csc-mash')} * social_care")
+        self.assertEqual(self.who("duty", "case", cut="-1 -1"), "csc-mash csc-south")
+
+    def test_a_duty_is_of_one_person(self):
+        self.assertFalse(self.ok("csc-mash", "duty", "case", user="person csc-far"))
+        self.assertFalse(self.ok("pol-n", "see", "case", user="person csc-mash"))
+        self.assertTrue(self.ok("pol-n", "see", "case", user="nobody known"))
+
+    def test_contributors_the_room_and_the_lead(self):
+        self.assertEqual(self.who("contribute", "p"), "csc-mash pol-n")
+        self.w.part("hlt", "contribute", name="more")
+        self.assertEqual(self.who("contribute", "p", cut="-1 -1"), "csc-mash pol-n hlt-n")
+        self.assertEqual(self.who("contribute", self.new(), how="insert", cut="-1 -1"), "csc-mash pol-n hlt-n")
+
+    def test_check_answers_and_view_does_not(self):
+        self.assertEqual(self.who("check", self.new("rating"), how="insert"), "csc-mash pol-n edu-n")
+
+    def test_who_contributes_or_leads_brings_in(self):
+        self.assertEqual(self.who("bring", self.new("participant"), how="insert"), "csc-mash pol-n")
+
+    def test_its_own_rows(self):
+        self.assertEqual(self.who("own", "p"), "hlt-n")
+        self.w.lines.append("version 6")
+        self.assertEqual(self.who("own", "case", cut="6 6"), "csc-mash")
+
+    def test_the_asked_agency_answers_and_the_asker_cancels(self):
+        self.w.row("request", "q", "csc", to_agency="edu").lines.append("version 6")
+        self.assertEqual(self.who("asked", "q", cut="6 6"), "csc-mash csc-night edu-n")
+
+    def test_a_manager_of_the_room_judges_held_work(self):
+        self.w.row("held", "h", "pol").lines.append("version 6")
+        self.assertEqual(self.who("judge", "h", cut="6 6"), "csc-mash")
+        self.w.lines.append(f"duty {id_of('person pol-n')} north manager")
+        self.assertEqual(self.who("judge", "h", cut="6 6"), "csc-mash")
+
+    def test_a_row_must_be_seen_now(self):
+        self.assertEqual(self.who("see", "hid"), "csc-mash csc-night")
+        self.w.part("pol", "contribute", until=NOW)
+        self.assertFalse(self.ok("pol-n", "see", "b"))
+
+    def test_a_row_must_have_been_seen_then(self):
+        self.w.part("hou", "contribute").lines.append("version 6")
+        self.assertFalse(self.ok("hou-n", "contribute", "p"))
+        self.assertTrue(self.ok("hou-n", "contribute", "p", cut="6 6"))
+        self.assertTrue(self.ok("hou-n", "contribute", "p", cut="5 6"), "served in pages: either end counts")
+        self.assertTrue(self.ok("hou-n", "contribute", "p", cut="-1 -1"))
+        self.assertFalse(self.ok("hou-n", "contribute", "p", cut="0 0"), "before the first cut nothing is seen")
+        self.assertTrue(self.ok("hou-n", "contribute", "p", cut="4 4"), "of a version never told nobody can say")
+
+    def test_power_must_have_been_there_then(self):
+        self.w.part("hlt", "contribute").lines.append("version 6")
+        self.assertFalse(self.ok("hlt-n", "contribute", "p"))
+        self.assertFalse(self.ok("hlt-n", "contribute", self.new(), how="insert"))
+        self.assertTrue(self.ok("hlt-n", "contribute", "p", cut="6 6"))
+
+    def test_power_must_be_there_now(self):
+        self.w.part("hlt", "contribute").lines.append("version 6")
+        self.assertTrue(self.ok("hlt-n", "contribute", "p", cut="6 6"))
+        self.w.part("hlt", "view")
+        self.assertFalse(self.ok("hlt-n", "contribute", "p", cut="6 6"))
+
+    def test_then_is_judged_by_its_own_time(self):
+        self.w.part("hou", "contribute", until=NOW + 5).lines.append("version 6")
+        self.w.at(NOW + 5).part("hou", "contribute", name="again")
+        self.assertTrue(self.ok("hou-n", "contribute", "p", cut="6 6"))
+
+    def test_a_new_row_of_a_case_that_is_hidden(self):
+        self.w.row("case_file", "case", "csc", area="north", status="open", restricted=1)
+        self.w.part("pol", name="named", site="pol-n")
+        self.assertEqual(self.who("lead", self.new("meeting"), how="insert"), "")
+        self.assertEqual(self.who("check", self.new("rating"), how="insert"), "pol-n")
+
+    def test_the_same_row_made_twice_needs_sight_now_alone(self):
+        self.w.row("consent", "c", "csc", scope="all").lines.append("version 6")
+        self.assertTrue(self.ok("pol-n", "contribute", "c", how="insert"))
+        self.assertFalse(self.ok("hou-n", "contribute", "c", how="insert"))
+
+    def test_what_came_before_in_one_exchange_may_have_moved_it(self):
+        gives = self.said("csc-mash", "lead", "part hlt", version=8)
+        self.assertTrue(self.ok("hlt-n", "contribute", "p", before=[gives]))
+        self.assertFalse(self.ok("hlt-n", "contribute", "p", before=[gives, "version 8"]))
+        self.assertFalse(self.ok("hlt-n", "contribute", "p", before=[gives], version=8), "nothing comes before itself")
+        other = self.said("csc-mash", "see", "hid", version=8)
+        self.assertFalse(self.ok("hlt-n", "contribute", "p", before=[other]))
+        self.assertTrue(self.ok("hou-n", "see", "hid", before=[other]))
+
+    def test_what_a_manager_accepted_is_not_judged(self):
+        self.assertTrue(self.ok("hou-n", "any", "p"))
+
+    def test_a_new_case_is_not_judged(self):
+        line = self.said("hou-n", "lead", self.new("case_file"), how="insert").replace(id_of("case"), id_of("other"))
+        self.assertTrue(answer(self.w.lines + [line, "end"])[0].startswith("ok"))
+
+    def test_after_lost_versions_are_of_another_hub(self):
+        again = [line for line in self.w.lines if line.startswith("row")]
+        grown = ["lost", *again, "row participant " + " ".join(map(id_of, ("part hou", "case"))) + " csc member=thou "
+                 "access=tcontribute"]
+        self.assertTrue(self.ok("hou-n", "contribute", "p", before=grown))
+        self.assertFalse(self.ok("hou-n", "contribute", "p", before=grown, cut="0 0"))
+
+    def test_bad_lines_are_said(self):
+        for line in ("wrote 9 pol-n", self.said("pol-n", "any", "p", how="delete"), self.said("pol-n", "fly", "p"),
+                     self.said("nowhere", "any", "p"), self.said("pol-n", "any", "p", cut="x 5"), "version x",
+                     "duty 1 2 3"):
+            self.assertTrue(answer(self.w.lines + [line, "end"])[0].startswith("bad 7"), line)
+
+
 if __name__ == "__main__":
     unittest.main()

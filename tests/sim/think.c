@@ -172,13 +172,15 @@ void fresh_fix(struct fresh *f, const char *column, struct value v)
 static void mark(struct sim *s, struct fresh *f)
 {
     static const char *const where[][2] = {
-        {"case_file", "reference"}, {"brief", "summary"},   {"referral", "referrer"},  {"participant", "basis"},
-        {"person", "family_name"},  {"kinship", "kind"},    {"identifier", "value"},   {"contact", "value"},
-        {"warning", "note"},        {"record", "body"},     {"pointer", "note"},       {"request", "question"},
-        {"release", "reason"},      {"consent", "reason"},  {"rating", "reason"},      {"challenge", "reason"},
-        {"meeting", "outcome"},     {"episode", "result"},  {"attendance", "dissent"}, {"coded", "code"},
-        {"allocation", "role"},     {"action", "note"},     {"feedback", "body"},      {"link", "reason"},
-        {"conflict", "lost"},       {"held", "what"},       {"release_source", "void_reason"}};
+        {"case_file", "reference"}, {"brief", "summary"},      {"referral", "referrer"},
+        {"participant", "basis"},   {"person", "family_name"}, {"kinship", "kind"},
+        {"identifier", "value"},    {"contact", "value"},      {"warning", "note"},
+        {"record", "body"},         {"pointer", "note"},       {"request", "question"},
+        {"release", "reason"},      {"consent", "reason"},     {"rating", "reason"},
+        {"challenge", "reason"},    {"meeting", "outcome"},    {"episode", "result"},
+        {"attendance", "dissent"},  {"coded", "code"},         {"allocation", "role"},
+        {"action", "note"},         {"feedback", "body"},      {"link", "reason"},
+        {"conflict", "lost"},       {"held", "what"},          {"release_source", "void_reason"}};
     for (size_t i = 0; i < sizeof where / sizeof where[0]; i++) {
         if (strcmp(where[i][0], f->r.table->name) != 0) continue;
         fresh_fix(f, where[i][1], think_canary(s, f->id, rows_table(where[i][0])));
@@ -227,6 +229,19 @@ bool think_row(struct edit *e, struct fresh *f, const char *table, const uint8_t
         if (f->r.v[c].kind == VALUE_NONE) return false;
         if (c == 4 && strcmp(table, "consent") == 0) consent_id(f); /* before any canary of it */
     }
+    mark(e->s, f);
+    return e->err == ERR_OK;
+}
+
+bool think_consent(struct edit *e, struct fresh *f, const struct rows_row *person)
+{
+    if (!think_row(e, f, "consent", person->case_id)) return false;
+    fresh_fix(f, "person_id", value_id(person->id));
+    fresh_fix(f, "scope", value_str("all"));
+    fresh_fix(f, "state", value_str("given"));
+    fresh_fix(f, "expires_at", value_null());
+    consent_id(f);
+    f->r.v[0] = value_id(f->id);
     mark(e->s, f);
     return e->err == ERR_OK;
 }

@@ -1,6 +1,7 @@
 /* What the oracle was told: rows of cases, each time the hub's order says that they moved. */
 #include "tests/sim/judge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,8 @@ struct told {
     struct told_row *v; /* owned; a power of two */
     size_t n, cap;
     int64_t now;
-    bool lost; /* that the hub was put back is known */
+    bool lost;      /* that the hub was put back is known */
+    int64_t duties; /* how many of them are told */
     uint64_t checks;
     uint64_t clean[SIM_DEVICES];
 };
@@ -200,6 +202,228 @@ void told_hub(struct sim *s)
     }
     db_done(st);
     s->hub_version = version;
+    struct buf line;
+    told_start(&line, "version ");
+    buf_printf(&line, "%lld", (long long)version);
+    sim_tell(s, &line);
+    buf_release(&line);
+}
+
+/* ---- who wrote ---- */
+struct wrote { /* an envelope that counts since the rows were told last */
+    struct sim *s;
+    int64_t node_no, version;
+    const struct sim_site *by;
+    char user[33];
+    int64_t lo, hi; /* versions of its base cut; -1: the hub has it no more */
+    bool accepted;
+    struct buf asked; /* agencies to which it sends a request, each between spaces */
+};
+
+/* Duties are given and never taken away, so their number says whether there are new ones. */
+static void tell_duties(struct sim *s)
+{
+    struct told *t = s->ledger->told;
+    int64_t n = ask_number(s, hub_db(s->hub), "SELECT count(*) FROM duty");
+    struct buf line;
+    if (n == t->duties) return;
+    t->duties = n;
+    buf_init(&line, 1024);
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT practitioner, area, duty FROM duty ORDER BY id");
+    while (ask_next(s, st)) {
+        uint8_t id[16];
+        char hex[33];
+        if (!db_id(st, 0, id)) sim_fail(s, 0, "a duty of nobody");
+        buf_printf(&line, "duty %s ", ids_hex(id, hex));
+        put_text(&line, db_bytes(st, 1));
+        buf_put_str(&line, " ");
+        put_text(&line, db_bytes(st, 2));
+        sim_tell(s, &line);
+    }
+    db_done(st);
+    buf_release(&line);
+}
+
+static struct value new_value(const struct op *op, const char *column)
+{
+    int c = rules_column_index(op->table, bytes_of_str(column));
+    return c < 0 ? value_none() : op->new_[c];
+}
+
+static bool says(struct value v, const char *text)
+{
+    return v.kind == VALUE_TEXT && bytes_equal(v.s, bytes_of_str(text));
+}
+
+static void note_asked(void *ctx, const struct op *op)
+{
+    struct wrote *w = ctx;
+    struct value to = new_value(op, "to_agency");
+    if (op->kind != OP_INSERT || strcmp(op->table->name, "request") != 0 || to.kind != VALUE_TEXT) return;
+    buf_put_str(&w->asked, " ");
+    buf_put_bytes(&w->asked, to.s);
+    buf_put_str(&w->asked, " ");
+}
+
+static bool is_asked(const struct wrote *w, struct value member)
+{
+    char key[80];
+    if (member.kind != VALUE_TEXT || w->asked.len == 0) return false;
+    int n = snprintf(key, sizeof key, " %.*s ", (int)member.s.n, (const char *)member.s.p);
+    return n > 0 && (size_t)n < sizeof key && memmem(w->asked.data, w->asked.len, key, (size_t)n) != NULL;
+}
+
+struct place_of { /* where the row of an operation stands */
+    char case_id[33];
+    bool own_case; /* the device made the case */
+    bool made;     /* it made the row or the case after its base cut: what it made itself it knew */
+};
+
+static bool find_place(const struct wrote *w, const struct op *op, struct place_of *out)
+{
+    uint8_t id[16];
+    static const char sql[] = "SELECT c.id, c.born_node = $3, "
+                              "max(r.born * (r.born_node = $3), c.born * (c.born_node = $3)) "
+                              "FROM h_row r JOIN h_case c ON c.no = r.case_no WHERE r.id = $1 AND r.tbl = $2";
+    struct stmt *st = ask(w->s, hub_db(w->s->hub), sql);
+    db_bind_id(st, 1, op_row_id(op));
+    db_bind_int(st, 2, op->table_index);
+    db_bind_int(st, 3, w->node_no);
+    bool found = ask_next(w->s, st) && db_id(st, 0, id);
+    if (found) {
+        (void)ids_hex(id, out->case_id);
+        out->own_case = db_int(st, 1) != 0;
+        out->made = db_int(st, 2) > w->lo;
+    }
+    db_done(st);
+    return found;
+}
+
+static void put_wrote(const struct wrote *w, const struct op *op, const struct place_of *at, const char *rule)
+{
+    struct buf line;
+    bool known = w->lo >= 0 && !at->made;
+    told_start(&line, "wrote ");
+    buf_printf(&line, "%lld %s %s %lld %lld %s %s %s", (long long)w->version, w->by->code, w->user,
+               (long long)(known ? w->lo : -1), (long long)(known ? w->hi : -1),
+               op->kind == OP_INSERT ? "insert" : "change", w->accepted ? "any" : rule, at->case_id);
+    told_id(&line, op->table_index, op_row_id(op));
+    sim_tell(w->s, &line);
+    buf_release(&line);
+}
+
+/* The maker of a case may put its own agency in. Whoever may contribute may bring in, to check, whom he asks. */
+static const char *rule_of_part(const struct wrote *w, const struct op *op, const struct place_of *at)
+{
+    struct value member = new_value(op, "member"), quiet = new_value(op, "quiet");
+    if (at->own_case && says(member, w->by->agency)) return "any";
+    bool loud = quiet.kind != VALUE_INT || quiet.i == 0;
+    return loud && says(new_value(op, "access"), "check") && is_asked(w, member) ? "bring" : "lead";
+}
+
+static void tell_insert(const struct wrote *w, const struct op *op, const struct place_of *at)
+{
+    const struct table_rule *t = op->table;
+    bool decides = false, weak = t->insert == INSERT_CONTRIBUTE || t->insert == INSERT_CHECK;
+    const char *rule = weak ? (t->insert == INSERT_CHECK ? "check" : "contribute") : "lead";
+    if (strcmp(t->name, "participant") == 0) rule = rule_of_part(w, op, at);
+    put_wrote(w, op, at, rule);
+    for (size_t c = 3; weak && c < t->n_columns; c++)
+        decides |= t->columns[c].write == WRITE_LEAD && op->new_[c].kind != VALUE_NULL && !says(op->new_[c], "open");
+    if (decides) put_wrote(w, op, at, "lead");
+}
+
+/* Decisions are told once, with the column `state`. Who may settle a conflict follows from what it is about: that is
+ * not judged here, nor is what power.c judges. */
+static const char *rule_of_column(const struct op *op, size_t c)
+{
+    switch (op->table->columns[c].write) {
+    case WRITE_OWN: return "own";
+    case WRITE_LEAD: return "lead";
+    case WRITE_DUTY: return "duty";
+    case WRITE_CONTRIBUTE: return "contribute";
+    case WRITE_ASKED: return "asked";
+    case WRITE_JUDGE:
+        if (strcmp(op->table->columns[c].name, "state") != 0) return "see";
+        return says(op->new_[c], "withdrawn") ? "own" : "judge";
+    case WRITE_NEVER:
+    case WRITE_HUB:
+    case WRITE_SETTLE: break;
+    }
+    return "see";
+}
+
+static void tell_change(const struct wrote *w, const struct op *op, const struct place_of *at)
+{
+    const char *told[RULES_MAX_COLUMNS];
+    size_t n = 0;
+    for (size_t c = 1; c < op->table->n_columns; c++) {
+        if (op->new_[c].kind == VALUE_NONE) continue;
+        const char *rule = rule_of_column(op, c);
+        size_t i = 0;
+        while (i < n && strcmp(told[i], rule) != 0) i++;
+        if (i < n) continue;
+        told[n++] = rule;
+        put_wrote(w, op, at, rule);
+    }
+}
+
+static void tell_op(void *ctx, const struct op *op)
+{
+    const struct wrote *w = ctx;
+    struct place_of at;
+    if (op->table->kind != TABLE_CASE || !find_place(w, op, &at)) return;
+    if (op->kind == OP_INSERT)
+        tell_insert(w, op, &at);
+    else
+        tell_change(w, op, &at);
+}
+
+static const struct sim_site *site_of(const struct sim *s, struct bytes kid)
+{
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        const struct device *d = &s->devices[i];
+        if (d->state != DEVICE_NONE && bytes_equal(bytes_of(d->kid, sizeof d->kid), kid)) return &s->sites[d->site];
+    }
+    return NULL;
+}
+
+static void tell_wrote(struct sim *s, struct stmt *st)
+{
+    static const uint8_t none[CUT_BYTES];
+    struct wrote w = {.s = s, .node_no = db_int(st, 0), .version = db_int(st, 1), .by = site_of(s, db_bytes(st, 2))};
+    struct bytes parts = db_bytes(st, 4);
+    uint8_t user[16];
+    if (w.by == NULL || !db_id(st, 3, user) || parts.n == 0) return;
+    (void)ids_hex(user, w.user);
+    w.accepted = db_int(st, 5) != 0;
+    w.lo = db_int(st, 6);
+    w.hi = db_int(st, 7);
+    if (bytes_equal(db_bytes(st, 8), bytes_of(none, sizeof none))) w.lo = w.hi = 0;
+    buf_init(&w.asked, 1u << 20);
+    struct why why = {0};
+    sim_must(s, journal_each(parts, note_asked, &w, &why), "read the hub's journal", &why);
+    sim_must(s, journal_each(parts, tell_op, &w, &why), "read the hub's journal", &why);
+    buf_release(&w.asked);
+}
+
+/* Versions of a hub that was put back mean two things: then nothing is told. */
+void told_wrote(struct sim *s)
+{
+    if (s->hub == NULL || disk_is_dead(s->hub_machine.disk) || s->hub_lost_time || s->hub_version < 0) return;
+    tell_now(s);
+    tell_duties(s);
+    struct stmt *st = ask(s, hub_db(s->hub),
+                          "SELECT e.node_no, e.version, n.kid, e.user, e.parts, EXISTS(SELECT 1 FROM h_held h WHERE "
+                          "h.node_no = e.node_no AND h.seq = e.seq AND h.state = 'accepted'), coalesce(c.lo, -1), "
+                          "coalesce(c.hi, -1), e.base_cut FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+                          "LEFT JOIN h_cut c ON c.name = e.base_cut AND c.node_no = e.node_no "
+                          "WHERE e.version > $1 AND e.verdict IN ($2, $3) ORDER BY e.version");
+    db_bind_int(st, 1, s->hub_version);
+    db_bind_int(st, 2, VERDICT_APPLIED);
+    db_bind_int(st, 3, VERDICT_MERGED);
+    while (ask_next(s, st)) tell_wrote(s, st);
+    db_done(st);
 }
 
 void told_is_all(struct sim *s, const struct rows *hub)

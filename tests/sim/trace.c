@@ -20,7 +20,7 @@ struct trace {
     struct buf lines; /* for the oracle, not yet written */
     int fd;           /* -1: nobody listens */
     bool loud;
-    uint32_t told;    /* event that the oracle was told last */
+    uint32_t told;           /* event that the oracle was told last */
     struct traffic *traffic; /* owned */
     size_t n_traffic, cap_traffic;
 };

@@ -58,7 +58,8 @@ void twin_hidden(uint64_t seed, bool loud)
 /* ---- clocks ---- */
 static bool counts(const struct table_rule *t, size_t col)
 {
-    static const char *const hub_made[] = {"conflict", "held"}; /* they carry the authors' clocks, and names made of them */
+    static const char *const hub_made[] = {"conflict",
+                                           "held"}; /* they carry the authors' clocks, and names made of them */
     for (size_t i = 0; i < sizeof hub_made / sizeof hub_made[0]; i++)
         if (strcmp(t->name, hub_made[i]) == 0) return false;
     return t->kind == TABLE_CASE && t->columns[col].policy != MERGE_LWW;

@@ -9,8 +9,9 @@ enum fate { WHOLE, LOSE_REQUEST, CUT_REQUEST, LOSE_ANSWER, CUT_ANSWER };
 struct wire {
     struct sim *s;
     struct device *d;
-    bool clean; /* nothing is lost on it */
-    bool broke; /* something was */
+    bool clean;   /* nothing is lost on it */
+    bool broke;   /* something was */
+    bool cut_off; /* the device was revoked before it asked what it asks now */
 };
 
 static enum err gone(struct wire *w, struct why *why)
@@ -115,6 +116,8 @@ void wire_result(struct sim *s, struct device *d, const struct round_result *r)
     s->counts[COUNT_DROPPED] += r->rows_dropped;
     s->counts[COUNT_CONFLICTS] += r->conflicts_new;
     s->counts[COUNT_FAULTS] += r->fault;
+    if (r->revoked && r->rounds == 1 && r->rows_in > 0)
+        sim_fail(s, 4, "device %d is revoked, and gets %llu rows", d->no, (unsigned long long)r->rows_in);
     if (r->fault == 0 || d->hostile || d->suspect) return;
     device_enter(s, d);
     sim_must(s, node_outbox(d->n, say_fault, s, &why), "list an outbox", &why);
@@ -140,13 +143,28 @@ static bool is_revoked(struct sim *s, struct device *d)
     return revoked != 0;
 }
 
-/* An administrator cut it off. */
-static void told_revoked(struct sim *s, struct device *d, enum err e, const struct round_result *r, bool limited)
+/* An answer to an older request may be given to it again. */
+static bool is_cut_off(struct device *d)
 {
+    int64_t pending = 0;
+    return d->state == DEVICE_REVOKED && !d->ailing &&
+           wire_ask(node_db(d->n), "SELECT coalesce((SELECT value FROM n_number WHERE name = 'pending'), 0)", NULL,
+                    &pending) &&
+           pending == 0;
+}
+
+/* An administrator cut it off. */
+static void told_revoked(const struct wire *w, enum err e, const struct round_result *r, bool limited)
+{
+    struct sim *s = w->s;
+    struct device *d = w->d;
     if (r->revoked && d->state != DEVICE_REVOKED && !is_revoked(s, d))
         sim_fail(s, 0, "device %d is told that it is revoked, and is not", d->no);
     if (e == ERR_OK && d->state == DEVICE_REVOKED && !limited)
         sim_fail(s, 0, "device %d is not told that it is revoked", d->no);
+    if (w->cut_off && r->rounds > 0 && (!r->revoked || r->rows_in > 0))
+        sim_fail(s, 4, "device %d asks when it is revoked, %s told so, and gets %llu rows", d->no,
+                 r->revoked ? "is" : "is not", (unsigned long long)r->rows_in);
 }
 
 static void judge(struct wire *w, enum err e, const struct round_result *r, const struct why *why)
@@ -181,7 +199,7 @@ static void after(struct wire *w, enum err e, const struct round_result *r, bool
 {
     struct sim *s = w->s;
     struct device *d = w->d;
-    told_revoked(s, d, e, r, limited);
+    told_revoked(w, e, r, limited);
     judge(w, e, r, why);
     if (d->n == NULL) return;
     wire_result(s, d, r);
@@ -197,6 +215,7 @@ static bool talk(struct wire *w, const struct round_options *opt, struct round_r
     struct device *d = w->d;
     struct why why = {0};
     const struct carrier via = {.ctx = w, .exchange = exchange};
+    w->cut_off = is_cut_off(d);
     device_enter(s, d);
     enum err e = node_sync(d->n, &via, opt, r, &why);
     bool died = device_leave(s, d);

@@ -1,5 +1,5 @@
 /* One request at the hub, and what everybody who judges wants to know of it. */
-#include "tests/sim/sim.h"
+#include "tests/sim/judge.h"
 
 #include <string.h>
 
@@ -22,10 +22,14 @@ static uint64_t last_request(struct sim *s, const struct device *d)
     return (uint64_t)out;
 }
 
-/* Computers with one key share their answers: each of them may get this one, by sending the same request. */
+/* Computers with one key share their answers: each of them may get this one, by sending the same request. Whom an
+ * administrator cut off gets nothing new. */
 static void tell_meeting(struct sim *s, const struct device *d)
 {
     struct buf line;
+    int64_t revoked = 0;
+    if (wire_ask(hub_db(s->hub), "SELECT state = 'revoked' FROM h_node WHERE kid = $1", d->kid, &revoked) && revoked)
+        return;
     buf_init(&line, 1024);
     for (unsigned i = 0; i < s->n_devices; i++) {
         const struct device *o = &s->devices[i];
@@ -95,6 +99,7 @@ static void answered(struct sim *s, struct device *d, struct bytes request, stru
     same_again(s, d, request, answer, number != before);
     note_number(s, d, number);
     if (number == before) return;
+    told_wrote(s);
     check_hub(s);
     tell_meeting(s, d);
     ledger_at_hub(s);

@@ -36,8 +36,8 @@ struct device *sim_any_device(struct sim *s)
 /* ---- events ---- */
 void sim_queue(struct sim *s, int64_t in_ms, enum sim_kind kind, int device, struct parcel *parcel)
 {
-    struct event e = {.at = s->clock + in_ms, .no = s->event_no, .kind = kind, .device = device, .parcel = parcel,
-                      .queued = true};
+    struct event e = {
+        .at = s->clock + in_ms, .no = s->event_no, .kind = kind, .device = device, .parcel = parcel, .queued = true};
     e.draw = draw_stream(s->seed, 1000 + e.no, ++s->children[e.no]);
     queue_put(s, &e);
 }

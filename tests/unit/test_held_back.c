@@ -172,7 +172,29 @@ static void accepted_older_work_does_not_bring_back_what_its_author_took_back(vo
     }
 }
 
-/* The other direction, or the two above could not fail. */
+/* Found by a simulated world (seed 20071): the older value took the later one's place in the conflict. */
+static void accepted_older_work_leaves_the_later_value_that_stands_in_a_conflict(void **state)
+{
+    struct written w;
+    (void)state;
+    shared_case(w.c);
+    put_person(carla, w.c, w.person);
+    everybody_pulls();
+    (void)commit_older(&w, false);
+    uint64_t two = commit_later(&w, "Newer");
+    says(change_from(carla, "person", w.person, "family_name", "Smith", "Carla's"), VERDICT_APPLIED, NULL);
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, two), VERDICT_MERGED, NULL);
+    id_of("SELECT id FROM held WHERE case_id = $1", w.c, w.held);
+    everybody_pulls();
+    says(change_from(mona, "held", w.held, "state", "waiting", "accepted"), VERDICT_APPLIED, NULL);
+    text_at_hub("person", w.person, "family_name", "Carla's");
+    assert_int_equal(count_in(CONFLICTS, w.c), 1);
+    assert_int_equal(count_in("SELECT count(*) FROM conflict WHERE case_id = $1 AND lost = 'Newer'", w.c), 1);
+    verifies();
+}
+
+/* The other direction, or those above could not fail. */
 static void accepted_older_work_counts_where_its_author_wrote_nothing_since(void **state)
 {
     (void)state;
@@ -189,6 +211,7 @@ int main(void)
         cmocka_unit_test(an_acceptance_that_could_not_be_carried_out_says_so_and_waits_on),
         cmocka_unit_test(accepted_older_work_leaves_what_its_author_wrote_later),
         cmocka_unit_test(accepted_older_work_does_not_bring_back_what_its_author_took_back),
+        cmocka_unit_test(accepted_older_work_leaves_the_later_value_that_stands_in_a_conflict),
         cmocka_unit_test(accepted_older_work_counts_where_its_author_wrote_nothing_since),
     };
     return cmocka_run_group_tests(tests, intake_start, intake_stop);

@@ -391,7 +391,8 @@ static uint64_t random_life(uint64_t seed)
         case 2: hash += disk_power_off(d, &by); break;
         case 3: (void)disk_rot(d, &by, NULL, NULL, NULL); break;
         case 4:
-            disk_set_faults(d, &(struct disk_faults){.die_after = draw_below(&by, 9), .full_after = draw_below(&by, 9),
+            disk_set_faults(d, &(struct disk_faults){.die_after = draw_below(&by, 9),
+                                                     .full_after = draw_below(&by, 9),
                                                      .lie = draw_chance(&by, 300)});
             break;
         default:

@@ -253,8 +253,7 @@ static void database_survives_power_failures_while_it_recovers(void **state)
         while (transaction(s, s->committed + 1)) s->committed++;
         power_off(s, round);
         disk_set_faults(s->disk, &(struct disk_faults){.die_after = 1 + round % 9});
-        if (begin(s) == ERR_OK)
-            (void)run(s, "PRAGMA wal_checkpoint(TRUNCATE)");
+        if (begin(s) == ERR_OK) (void)run(s, "PRAGMA wal_checkpoint(TRUNCATE)");
         must_be_whole(s, 1000 + round);
     }
     store_free(s);
