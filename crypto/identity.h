@@ -25,8 +25,8 @@ void identity_release(struct identity_secret *id);
 /* Public half to and from 64 bytes; from computes the kid. ERR_FORMAT on low-order or wrong-length keys. */
 void identity_to_bytes(const struct identity *id, uint8_t out[PUBLIC_BYTES]);
 MUST_CHECK enum err identity_from_bytes(struct identity *out, struct bytes in, struct why *why);
-/* From our own encrypted store, where nothing is put that identity_from_bytes did not take: its arithmetic is a tenth of
- * a small round, and need not be done at each. Never for bytes from outside. ERR_FORMAT: wrong length. */
+/* From our own encrypted store, where nothing is put that identity_from_bytes did not take: its arithmetic is a tenth
+ * of a small round, and need not be done at each. Never for bytes from outside. ERR_FORMAT: wrong length. */
 MUST_CHECK enum err identity_stored(struct identity *out, struct bytes in, struct why *why);
 /* Secret half to (wipe it after use) and from 96 bytes, as stored under the data key. */
 void identity_secret_to_bytes(const struct identity_secret *id, uint8_t out[96]);

@@ -11,8 +11,8 @@ struct sqlite3;
 MUST_CHECK enum err pagevfs_check_library(struct why *why);
 
 /* Create an empty encrypted database at `path` under data_key: journal_mode WAL, page size 4096, secure_delete on,
- * auto_vacuum none; one page, its first sector written last, so that a crash leaves either a database or a blank file that
- * create takes over (and open takes for none). ERR_EXISTS. `lower` names the VFS underneath (NULL = default). */
+ * auto_vacuum none; one page, its first sector written last, so that a crash leaves either a database or a blank file
+ * that create takes over (and open takes for none). ERR_EXISTS. `lower` names the VFS underneath (NULL = default). */
 MUST_CHECK enum err pagevfs_create(const char *path, const char *lower, const struct secret *data_key, struct why *why);
 
 /* Open. The key check value is judged before the WAL is ever looked at (T2). ERR_UNINIT: no file; ERR_TAMPERED: wrong

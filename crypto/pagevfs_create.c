@@ -1,10 +1,10 @@
 /* Creation and scan: the two that work on a database file without SQLite's pager.
  *
  * A new database is one page. There is no moment with a rollback journal, and nothing needs a rename: a file of at most
- * one page whose first sector is zero, as far as it goes, is a creation that was cut off; it never held anything, and creating
- * again takes it over. So that a power failure leaves nothing else, the first sector, which proves the key, is written
- * last, by itself, when all that is behind it is on the disk. All through the lower VFS, so that a simulator sees every
- * step. */
+ * one page whose first sector is zero, as far as it goes, is a creation that was cut off; it never held anything, and
+ * creating again takes it over. So that a power failure leaves nothing else, the first sector, which proves the key, is
+ * written last, by itself, when all that is behind it is on the disk. All through the lower VFS, so that a simulator
+ * sees every step. */
 #include "crypto/pagevfs.h"
 #include "crypto/pagevfs_internal.h"
 

@@ -34,8 +34,8 @@ struct frame_write {
     uint8_t nonce[24];            /* fixed from the first piece of the body to the last */
 };
 
-/* What a file needs while a page passes through. Apart from the file object, because SQLite sets aside and clears room for
- * three of those with each temporary table, which it makes by the dozen and never opens a file for. */
+/* What a file needs while a page passes through. Apart from the file object, because SQLite sets aside and clears room
+ * for three of those with each temporary table, which it makes by the dozen and never opens a file for. */
 struct page_room {
     uint8_t cipher[FRAME_BYTES];  /* as on disk */
     uint8_t plain[FRAME_BYTES];   /* scratch for pieces */

@@ -85,7 +85,8 @@ enum err conflict_later(struct hub *h, const struct draft *d, const struct op *o
     struct stmt *s;
     enum err e = db_prepare(h->db,
                             "SELECT 1 FROM conflict c JOIN h_conflict k ON k.conflict_id = c.id "
-                            "WHERE c.tbl = $1 AND c.row_id = $2 AND c.col = $3 AND k.node_no = $4 AND k.seq > $5 LIMIT 1",
+                            "WHERE c.tbl = $1 AND c.row_id = $2 AND c.col = $3 AND k.node_no = $4 AND k.seq > $5 "
+                            "LIMIT 1",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_str(s, 1, op->table->name);

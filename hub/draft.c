@@ -57,8 +57,9 @@ bool draft_makes(const struct draft *d, int table_index, const uint8_t id[16], s
     return r != NULL && r->part == part;
 }
 
-/* Each of two INSERTs of one row would be judged as if the row were not there, by the rules of its own part; carried out,
- * the second would change what the first made: as much as in a case of one's own, in a case where little is allowed. */
+/* Each of two INSERTs of one row would be judged as if the row were not there, by the rules of its own part; carried
+ * out, the second would change what the first made: as much as in a case of one's own, in a case where little is
+ * allowed. */
 static bool makes_twice(const struct draft *d)
 {
     for (size_t i = 1; i < d->n_made; i++) {

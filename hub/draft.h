@@ -163,8 +163,8 @@ MUST_CHECK enum err held_forget(struct hub *h, int64_t node_no, uint64_t seq, st
 MUST_CHECK enum err held_what(struct hub *h, const struct draft *d, const struct draft_part *p, struct buf *out,
                               struct why *why);
 
-/* hub/held_case.c: a case of the hub's own in which a held new referral is seen and decided. *out_open false: the claimed
- * area has no MASH room. Within a step. */
+/* hub/held_case.c: a case of the hub's own in which a held new referral is seen and decided. *out_open false: the
+ * claimed area has no MASH room. Within a step. */
 MUST_CHECK enum err held_case_open(struct hub *h, const struct draft *d, size_t part, uint8_t out_id[16], bool *out_open,
                                    struct why *why);
 MUST_CHECK enum err held_case_close(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);

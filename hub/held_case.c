@@ -1,6 +1,6 @@
 /* A new referral that is held has no case yet in which anybody could see it: a red one would wait where only an
- * administrator counts it. So the hub opens a case of its own in the claimed area, which the MASH room there sees and its
- * manager decides in; when it is decided the hub closes that case again. */
+ * administrator counts it. So the hub opens a case of its own in the claimed area, which the MASH room there sees and
+ * its manager decides in; when it is decided the hub closes that case again. */
 #include "hub/draft.h"
 
 #include "crypto/hash.h"
@@ -131,7 +131,8 @@ enum err held_case_open(struct hub *h, const struct draft *d, size_t part, uint8
     return e;
 }
 
-/* Cases of ours for this envelope, as the hub opened them: where a person has said something else since, that stands. */
+/* Cases of ours for this envelope, as the hub opened them: where a person has said something else since, that
+ * stands. */
 static enum err next_open(struct hub *h, int64_t node_no, uint64_t seq, uint8_t out_id[16], bool *out_found,
                           struct why *why)
 {

@@ -1,6 +1,6 @@
-/* What a held change would do, as JSON text that a manager can read: an array of {table, id, new, columns}. What the room
- * would not see if it were accepted (restricted records, those that need consent, what is between two agencies) is named
- * and not shown. */
+/* What a held change would do, as JSON text that a manager can read: an array of {table, id, new, columns}. What the
+ * room would not see if it were accepted (restricted records, those that need consent, what is between two agencies) is
+ * named and not shown. */
 #include "hub/draft.h"
 
 #include "base/json.h"
@@ -35,8 +35,8 @@ static bool owner_only(const struct table_rule *t, const struct value *v)
     return word_is(v[sensitivity], "restricted") || (v[consent].kind == VALUE_INT && v[consent].i != 0);
 }
 
-/* Either as it is stored or as it would become. The author reads this too: a row that is hidden from it counts as one that
- * is not there. */
+/* Either as it is stored or as it would become. The author reads this too: a row that is hidden from it counts as one
+ * that is not there. */
 static enum err is_private(struct hub *h, const struct draft *d, const struct op *op, bool *out, struct why *why)
 {
     struct hub_row known;

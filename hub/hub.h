@@ -26,17 +26,17 @@ struct hub_exchange_result {
     int64_t park_ms; /* how long the node is willing to wait */
     bool moved;      /* something was written that another site may be waiting for */
 };
-/* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before this
- * returns. A request hash that is known gets the same answer again. may_park: the caller can hold the request.
- * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback, old
- * request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL, ERR_IO, …:
- * nothing changed. */
+/* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before
+ * this returns. A request hash that is known gets the same answer again. may_park: the caller can hold the request.
+ * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback,
+ * old request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL,
+ * ERR_IO, …: nothing changed. */
 MUST_CHECK enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
                                  struct hub_exchange_result *result, struct why *why);
 /* The stored answer to a request by its hash, for resuming a broken download. ERR_NOTFOUND. */
 MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why);
-/* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for a
- * wrong, used or expired code alike. */
+/* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for
+ * a wrong, used or expired code alike. */
 MUST_CHECK enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------------- administrators */

@@ -1,6 +1,6 @@
 /* Taking in one envelope: verify, decode, authorise each operation at its base cut and now, merge column by column,
- * record the verdict. Runs inside the round's transaction. An envelope is judged whole before anything of it is written,
- * so there is nothing to take back when it is refused. */
+ * record the verdict. Runs inside the round's transaction. An envelope is judged whole before anything of it is
+ * written, so there is nothing to take back when it is refused. */
 #ifndef SPOKE_HUB_INTAKE_H
 #define SPOKE_HUB_INTAKE_H
 
@@ -10,8 +10,9 @@
  * known with another hash (fork: node->state becomes "forked"); ERR_TAMPERED: bad signature. Everything else ends as a
  * verdict, recorded in h_envelope. A known envelope (same seq and hash) keeps its verdict and is told again. */
 MUST_CHECK enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item, struct why *why);
-/* Held work decided: called when a held row's state is settled by a manager's edit. accept applies the envelope (authority
- * granted by the manager), then judges what waited for it, in order; dismiss lets the waiting ones be judged without it. */
+/* Held work decided: called when a held row's state is settled by a manager's edit. accept applies the envelope
+ * (authority granted by the manager), then judges what waited for it, in order; dismiss lets the waiting ones be judged
+ * without it. */
 MUST_CHECK enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accept, struct why *why);
 
 #endif

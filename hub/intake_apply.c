@@ -137,15 +137,15 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
     return e;
 }
 
-/* Did the author's device write this column after this change? By the chain, which no clock can bend: what the hub has is
- * of a later envelope, or a later one met another's value and stands in a conflict. */
+/* Did the author's device write this column after this change? By the chain, which no clock can bend: what the hub has
+ * is of a later envelope, or a later one met another's value and stands in a conflict. */
 static enum err wrote_later(const struct applying *a, size_t column, const struct column_version *cv, bool *out,
                             struct why *why)
 {
     struct stmt *s;
     if (cv->node_no != a->d->node->no) return conflict_later(a->h, a->d, a->op, column, out, why);
-    enum err e = db_prepare(a->h->db, "SELECT 1 FROM h_envelope WHERE node_no = $1 AND seq > $2 AND version = $3 LIMIT 1",
-                            &s, why);
+    enum err e =
+        db_prepare(a->h->db, "SELECT 1 FROM h_envelope WHERE node_no = $1 AND seq > $2 AND version = $3 LIMIT 1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, cv->node_no);
     db_bind_int(s, 2, (int64_t)a->d->env.h.seq);
@@ -170,8 +170,8 @@ static enum err merge_one(const struct applying *a, size_t column, struct why *w
     if (a->d->late) e = wrote_later(a, column, &cv, &went_on, why);
     /* What was held is accepted after its author went on writing: the author's last word stands. */
     if (e != ERR_OK || went_on) return e;
-    /* What the author changed was not what the hub has, though the cut may have brought it: an own edit lay over it that was
-     * not taken. Then he has not seen the hub's value and decided against it. */
+    /* What the author changed was not what the hub has, though the cut may have brought it: an own edit lay over it
+     * that was not taken. Then he has not seen the hub's value and decided against it. */
     bool unseen = a->op->kind == OP_UPDATE && !value_equal(a->op->old[column], a->stored.v[column]);
     struct merge_input in = {
         .ours = {.value = a->stored.v[column], .hlc = cv.hlc},

@@ -1,6 +1,6 @@
 /* A restricted case is for the sites that are named in it, and no others. With none named it would be gone from every
- * device, also from the one that could lift the restriction: so one site stays named to contribute, without an end. What
- * would break that is refused hard, because no manager's word could make it good. */
+ * device, also from the one that could lift the restriction: so one site stays named to contribute, without an end.
+ * What would break that is refused hard, because no manager's word could make it good. */
 #include "hub/draft.h"
 
 #include <string.h>

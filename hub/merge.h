@@ -23,9 +23,9 @@ enum merge_result {
     MERGE_KEEP_RULED, /* ours stands by the rule; theirs is kept in a conflict row, ruled */
     MERGE_KEEP_OPEN,  /* ours stands until a person decides; conflict row, open */
 };
-/* MAX and STRICTEST hold for later edits too that are not concurrent? No: a reviewed value may be lowered by whoever may
- * write it and saw the higher one; only concurrent edits are ruled. Ties in lww go to the greater value by memcmp, so that
- * the order of arrival does not matter. */
+/* MAX and STRICTEST hold for later edits too that are not concurrent? No: a reviewed value may be lowered by whoever
+ * may write it and saw the higher one; only concurrent edits are ruled. Ties in lww go to the greater value by memcmp,
+ * so that the order of arrival does not matter. */
 enum merge_result merge_column(const struct merge_input *in);
 
 #endif

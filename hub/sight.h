@@ -1,10 +1,10 @@
 /* Sight: the hub's order and who sees what, kept exactly. The only way rows of synced tables change at the hub.
  *
- * A *step* is one number in the hub's order (`version`): an accepted envelope, an administrator's act, a sweep. Within a
- * step rows are put and set through the functions below, which note what was touched; sight_settle then recomputes the
- * masks of the touched rows and of those that depend on them (records on consents and people, conflicts on their rows),
- * the seats of touched cases, compares every (row, site) before and after, and writes drops (rule 4), all in the same
- * transaction. Work is in proportion to the cases touched, never to all cases, sites or nodes. */
+ * A *step* is one number in the hub's order (`version`): an accepted envelope, an administrator's act, a sweep. Within
+ * a step rows are put and set through the functions below, which note what was touched; sight_settle then recomputes
+ * the masks of the touched rows and of those that depend on them (records on consents and people, conflicts on their
+ * rows), the seats of touched cases, compares every (row, site) before and after, and writes drops (rule 4), all in the
+ * same transaction. Work is in proportion to the cases touched, never to all cases, sites or nodes. */
 #ifndef SPOKE_HUB_SIGHT_H
 #define SPOKE_HUB_SIGHT_H
 
@@ -29,11 +29,12 @@ MUST_CHECK enum err sight_insert(struct hub *h, const struct row *r, const struc
 /* One column of a row that is there. Records h_col. */
 MUST_CHECK enum err sight_set(struct hub *h, const struct table_rule *t, const uint8_t id[16], size_t column,
                               struct value v, const struct actor *by, struct why *why);
-/* Take a reference row away (dropped at every node). ERR_DENIED for rows of cases: they are voided, never taken away. */
+/* Take a reference row away (dropped at every node). ERR_DENIED for rows of cases: they are voided, never taken
+ * away. */
 MUST_CHECK enum err sight_remove(struct hub *h, const struct table_rule *t, const uint8_t id[16], struct why *why);
-/* The node's accepted envelope named this row (inserted, changed, or changed without effect): it holds it. Where its site
- * does not see the row at the end of the step, settling orders it dropped there. Never for rows that the hub itself made
- * on the way (conflict, held): the node never held those, and must not learn their ids. */
+/* The node's accepted envelope named this row (inserted, changed, or changed without effect): it holds it. Where its
+ * site does not see the row at the end of the step, settling orders it dropped there. Never for rows that the hub
+ * itself made on the way (conflict, held): the node never held those, and must not learn their ids. */
 MUST_CHECK enum err sight_named(struct hub *h, int64_t node_no, const struct table_rule *t, const uint8_t id[16],
                                 struct why *why);
 /* Recompute, write drops, bump news, remember due times. Ends the step. Sees by itself when sites, coverage or agencies
@@ -41,9 +42,9 @@ MUST_CHECK enum err sight_named(struct hub *h, int64_t node_no, const struct tab
 MUST_CHECK enum err sight_settle(struct hub *h, struct why *why);
 /* Every seat and mask of every case (after a change of sites, coverage, agencies, policy). */
 MUST_CHECK enum err sight_settle_all(struct hub *h, struct why *why);
-/* Times that have come: consents, participations, releases. Its own step. Called by hub_begin, with h->now_ms read. Sets
- * policy_now. Where the clock was set back by up to an hour, h->now_ms becomes the last policy_now, because an expiry that
- * was acted upon must not be undone so; set back by more, it had run ahead: every case is judged again. */
+/* Times that have come: consents, participations, releases. Its own step. Called by hub_begin, with h->now_ms read.
+ * Sets policy_now. Where the clock was set back by up to an hour, h->now_ms becomes the last policy_now, because an
+ * expiry that was acted upon must not be undone so; set back by more, it had run ahead: every case is judged again. */
 MUST_CHECK enum err sight_sweep(struct hub *h, struct why *why);
 
 /* ------------------------------------------------------------------------------------------------- questions */
@@ -96,9 +97,9 @@ struct served {
     size_t n_parts;
     struct buf items; /* MSG_PAGE and MSG_PART items, each preceded by: be32 origin length, origin, be32 item length */
 };
-/* Rows that the node's site sees and that changed since `from`, or came into its sight, up to `budget` bytes of content.
- * Whole rows (INSERT) where the site did not see the row without a break since the cut, else the columns that changed.
- * Signs the page and stores the new cut. */
+/* Rows that the node's site sees and that changed since `from`, or came into its sight, up to `budget` bytes of
+ * content. Whole rows (INSERT) where the site did not see the row without a break since the cut, else the columns that
+ * changed. Signs the page and stores the new cut. */
 MUST_CHECK enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *from, uint64_t budget,
                                struct served *out, struct why *why);
 void served_release(struct served *s);
@@ -107,8 +108,8 @@ MUST_CHECK enum err serve_pending(struct hub *h, const struct hub_node *n, const
                                   struct why *why);
 
 /* ------------------------------------------------------------------------------------ drops (hub/drops.c) */
-/* The node's orders not yet in any answer: mark them with this request and append signed MSG_DROPS items to `items` (framed as
- * above, origin ""), note the hash over their COSE bytes in h_drop_order. */
+/* The node's orders not yet in any answer: mark them with this request and append signed MSG_DROPS items to `items`
+ * (framed as above, origin ""), note the hash over their COSE bytes in h_drop_order. */
 MUST_CHECK enum err drops_take(struct hub *h, const struct hub_node *n, uint64_t request, struct buf *items,
                                uint64_t *out_rows, struct why *why);
 /* A receipt came: ERR_TAMPERED when it does not fit the order. A receipt twice is fine. */

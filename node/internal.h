@@ -61,13 +61,14 @@ void capture_free(struct capture *c);              /* before the transaction's e
 MUST_CHECK enum err outbox_append(struct node *n, const struct part *parts, size_t n_parts, uint64_t seq,
                                   const char *what, struct why *why);
 MUST_CHECK enum err outbox_next_seq(struct node *n, uint64_t *out, struct why *why);
-/* Record a verdict: seal the content, settle the overlay. *out_first: this envelope had none yet. ERR_FORMAT: no such envelope. */
+/* Record a verdict: seal the content, settle the overlay. *out_first: this envelope had none yet. ERR_FORMAT: no such
+ * envelope. */
 MUST_CHECK enum err outbox_judge(struct node *n, const struct verdict_item *v, bool *out_first, struct why *why);
 MUST_CHECK enum err outbox_count(struct node *n, uint64_t *out_unsent, int64_t *out_oldest_ms, struct why *why);
 
 /* ---- overlay.c */
-/* An own edit within its transaction; `op` is a changeset operation, the row stands in its table already. `now` is the row as
- * it stands (not read for an INSERT). */
+/* An own edit within its transaction; `op` is a changeset operation, the row stands in its table already. `now` is the
+ * row as it stands (not read for an INSERT). */
 MUST_CHECK enum err overlay_edit(struct node *n, const struct op *op, const struct row *now, uint64_t seq,
                                  struct why *why);
 /* All edits of an envelope are judged; folded into the hub images when it was applied as sent. */

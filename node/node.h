@@ -1,5 +1,5 @@
-/* A node: an encrypted replica at a site, its outbox and its rounds with the hub. What cli/ and tests see. One struct node
- * is used by one thread; one process has a home open at a time. */
+/* A node: an encrypted replica at a site, its outbox and its rounds with the hub. What cli/ and tests see. One struct
+ * node is used by one thread; one process has a home open at a time. */
 #ifndef SPOKE_NODE_NODE_H
 #define SPOKE_NODE_NODE_H
 
@@ -32,9 +32,10 @@ struct node_info {
 };
 
 /* --------------------------------------------------------------------------------------------------- life */
-/* First half of enrolment: makes the home (keys, empty replica) and the sealed request for the hub in `out`; may be called
- * again with the same code after a failure and gives the same keys. hub: identity as fetched from its address, checked here
- * against the invitation's fingerprint (ERR_REFUSED: somebody else answers there). ERR_EXISTS: already enrolled. */
+/* First half of enrolment: makes the home (keys, empty replica) and the sealed request for the hub in `out`; may be
+ * called again with the same code after a failure and gives the same keys. hub: identity as fetched from its address,
+ * checked here against the invitation's fingerprint (ERR_REFUSED: somebody else answers there). ERR_EXISTS: already
+ * enrolled. */
 MUST_CHECK enum err node_enrol_begin(const struct env *env, const char *home, struct bytes passphrase,
                                      const struct invitation *code, struct bytes hub_public, const char *user_name,
                                      struct buf *out, struct why *why);
@@ -51,11 +52,12 @@ struct db *node_db(struct node *n);
 const struct env *node_env(const struct node *n);
 
 /* ------------------------------------------------------------------------------------------------ own edits */
-/* Between begin and commit the caller writes synced case tables through node_db (db_row_put, db_row_set, db_user_sql with
- * write). Commit captures with the session extension, refuses what no hub could take (a deleted row, a value over 1 MiB or
- * of the wrong kind, a changed id, case_id or agency, a row without its case: ERR_DENIED, everything rolled back), saves hub
- * images, signs the envelope into the outbox and writes the audit row, all in the same transaction. An empty edit makes no
- * envelope (*out_seq = 0). `what` is a short plain phrase for the audit ("shared a case with an agency"), no content. */
+/* Between begin and commit the caller writes synced case tables through node_db (db_row_put, db_row_set, db_user_sql
+ * with write). Commit captures with the session extension, refuses what no hub could take (a deleted row, a value over
+ * 1 MiB or of the wrong kind, a changed id, case_id or agency, a row without its case: ERR_DENIED, everything rolled
+ * back), saves hub images, signs the envelope into the outbox and writes the audit row, all in the same transaction. An
+ * empty edit makes no envelope (*out_seq = 0). `what` is a short plain phrase for the audit ("shared a case with an
+ * agency"), no content. */
 MUST_CHECK enum err node_edit_begin(struct node *n, struct why *why);
 MUST_CHECK enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, struct why *why);
 void node_edit_cancel(struct node *n);
@@ -64,8 +66,9 @@ void node_edit_cancel(struct node *n);
 /* How bytes reach the hub. */
 struct carrier {
     void *ctx;
-    /* Send a request and stream the answer to sink from byte `from` on (resume: the first `from` bytes are there already).
-     * wait_ms: how long the hub may park it. ERR_UNREACHABLE, ERR_REFUSED (the hub said no, why->text says it), ERR_TAMPERED. */
+    /* Send a request and stream the answer to sink from byte `from` on (resume: the first `from` bytes are there
+     * already). wait_ms: how long the hub may park it. ERR_UNREACHABLE, ERR_REFUSED (the hub said no, why->text says
+     * it), ERR_TAMPERED. */
     enum err (*exchange)(void *ctx, struct bytes request, uint64_t from, uint64_t wait_ms,
                          enum err (*sink)(void *sink_ctx, struct bytes piece, struct why *why), void *sink_ctx,
                          struct why *why);
@@ -89,12 +92,14 @@ struct round_result {
     uint64_t conflicts_new;
     bool revoked;
 };
-/* Rounds until nothing is left to send, pull or confirm. What was done before an error stays done; *out is filled either
- * way. ERR_UNREACHABLE: the work is queued. ERR_REFUSED. ERR_FULL: the replica is as it was before the answer. */
+/* Rounds until nothing is left to send, pull or confirm. What was done before an error stays done; *out is filled
+ * either way. ERR_UNREACHABLE: the work is queued. ERR_REFUSED. ERR_FULL: the replica is as it was before the
+ * answer. */
 MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt,
                               struct round_result *out, struct why *why);
-/* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out; import takes an
- * answer. An answer taken before: ERR_EXISTS, nothing changed; for another node: ERR_REFUSED; not the next one: ERR_FORMAT. */
+/* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out; import
+ * takes an answer. An answer taken before: ERR_EXISTS, nothing changed; for another node: ERR_REFUSED; not the next
+ * one: ERR_FORMAT. */
 MUST_CHECK enum err node_bundle_export(struct node *n, struct buf *out, struct why *why);
 MUST_CHECK enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why);
 

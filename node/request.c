@@ -1,6 +1,6 @@
-/* The request of a round. Sealed once, kept in the store with its number and hash, and sent again byte for byte until its
- * answer was taken: the hub knows a second, different request of the same number for a clone. In the store and not in a
- * file beside it: a file that is lost or damaged would bar this device from the hub for good. */
+/* The request of a round. Sealed once, kept in the store with its number and hash, and sent again byte for byte until
+ * its answer was taken: the hub knows a second, different request of the same number for a clone. In the store and not
+ * in a file beside it: a file that is lost or damaged would bar this device from the hub for good. */
 #include "node/internal.h"
 
 #include "sync/bundle.h"

@@ -1,5 +1,5 @@
-/* HOME/spool/answer: the sealed answer as it arrives, so that a broken link resumes. Nothing here is readable without this
- * device's keys, and all of it may be lost: the hub gives the same answer again. */
+/* HOME/spool/answer: the sealed answer as it arrives, so that a broken link resumes. Nothing here is readable without
+ * this device's keys, and all of it may be lost: the hub gives the same answer again. */
 #include "node/internal.h"
 
 #include "sync/bundle.h"

@@ -2,9 +2,9 @@
  * ourselves. No byte from outside ever reaches sqlite3changeset_*: Debian's 3.40.1 hangs on `54 01 01`. FORMAT.md §1.
  *
  * The reader is total, linear in its input, allocates nothing and accepts exactly the tables, column counts, key flags
- * and types of RULES_SCHEMA_VERSION: unknown table, wrong column count or key flags, NULL or missing key, unknown record
- * type, value of the wrong kind, over 1 MiB, text that is not UTF-8, trailing bytes: ERR_FORMAT. A key twice in one
- * changeset and tables twice are refused by changeset_check, which also bounds the number of operations. */
+ * and types of RULES_SCHEMA_VERSION: unknown table, wrong column count or key flags, NULL or missing key, unknown
+ * record type, value of the wrong kind, over 1 MiB, text that is not UTF-8, trailing bytes: ERR_FORMAT. A key twice in
+ * one changeset and tables twice are refused by changeset_check, which also bounds the number of operations. */
 #ifndef SPOKE_SYNC_CHANGESET_H
 #define SPOKE_SYNC_CHANGESET_H
 
@@ -20,9 +20,9 @@ struct op {
     const struct table_rule *table;
     int table_index;
     bool indirect;
-    /* INSERT: new_[all]. UPDATE: new_[changed]; changeset: old[key and changed], patchset: key in new_[0] and old[0] too.
-     * DELETE: old[all] in a changeset, old[key] in a patchset. Values borrow from the input. old[0].s is always the id
-     * for UPDATE and DELETE, new_[0].s for INSERT. */
+    /* INSERT: new_[all]. UPDATE: new_[changed]; changeset: old[key and changed], patchset: key in new_[0] and old[0]
+     * too. DELETE: old[all] in a changeset, old[key] in a patchset. Values borrow from the input. old[0].s is always
+     * the id for UPDATE and DELETE, new_[0].s for INSERT. */
     struct value old[RULES_MAX_COLUMNS];
     struct value new_[RULES_MAX_COLUMNS];
 };
@@ -41,7 +41,8 @@ void changeset_reader_init(struct changeset_reader *r, struct bytes in);
 MUST_CHECK enum err changeset_next(struct changeset_reader *r, struct op *out, bool *out_end, struct why *why);
 
 /* Walk it whole: everything changeset_next refuses, plus duplicate keys, mixed formats, more than max_ops, empty input.
- * `patchset` says which format is expected; DELETE is refused unless allow_delete. Uses O(ops) memory below its ceiling. */
+ * `patchset` says which format is expected; DELETE is refused unless allow_delete. Uses O(ops) memory below its
+ * ceiling. */
 struct changeset_limits {
     bool patchset;
     bool allow_delete;

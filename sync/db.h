@@ -1,5 +1,6 @@
-/* One SQL on two engines (SQLite now; PostgreSQL follows): statements keep to the common subset with $1 parameters, each
- * used in the order of its number on first appearance. Connection and statements are opaque; no sqlite3.h above here.
+/* One SQL on two engines (SQLite now; PostgreSQL follows): statements keep to the common subset with $1 parameters,
+ * each used in the order of its number on first appearance. Connection and statements are opaque; no sqlite3.h above
+ * here.
  *
  * A statement is fetched from the connection's cache by its SQL text (static storage: the pointer need not be stable,
  * the text is the key), bound, stepped, and given back. Errors are sticky within a statement: binds do not fail, the

@@ -1,5 +1,6 @@
 /* The signed, numbered, chained record of one transaction. COSE_Sign1 whose payload commits to the content of each case
- * touched; the content stands beside it, so that content can be erased and signature and chain still check. FORMAT.md §2. */
+ * touched; the content stands beside it, so that content can be erased and signature and chain still check. FORMAT.md
+ * §2. */
 #ifndef SPOKE_SYNC_ENVELOPE_H
 #define SPOKE_SYNC_ENVELOPE_H
 

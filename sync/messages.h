@@ -1,5 +1,5 @@
-/* What stands in bundles: the items of one round, encoder and decoder together. FORMAT.md §4. Every item is a CBOR array
- * whose first element is its type. Decoders are strict and borrow from the item. */
+/* What stands in bundles: the items of one round, encoder and decoder together. FORMAT.md §4. Every item is a CBOR
+ * array whose first element is its type. Decoders are strict and borrow from the item. */
 #ifndef SPOKE_SYNC_MESSAGES_H
 #define SPOKE_SYNC_MESSAGES_H
 
@@ -146,8 +146,8 @@ MUST_CHECK enum err message_get_enrolled(struct bytes item, const struct identit
                                          struct why *why);
 
 /* The invitation code a person types or pipes: Base32 (RFC 4648, upper case, no padding) of
- * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all before,
- * in groups of 6 parted by '-'. Reading ignores case, spaces, line ends and '-'. ERR_FORMAT: mistyped. */
+ * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all
+ * before, in groups of 6 parted by '-'. Reading ignores case, spaces, line ends and '-'. ERR_FORMAT: mistyped. */
 struct invitation {
     uint8_t fingerprint[32];
     uint8_t token[16];

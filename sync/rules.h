@@ -74,7 +74,8 @@ const struct table_rule *rules_tables(size_t *out_n);
 const struct table_rule *rules_table(size_t index);                    /* NULL past the end */
 int rules_table_index(struct bytes name);                              /* -1: not synced */
 int rules_column_index(const struct table_rule *t, struct bytes name); /* -1: none */
-/* Does the value's content fit the column (words, dates, 0/1, UTF-8, size)? Type and NULL are the changeset decoder's. */
+/* Does the value's content fit the column (words, dates, 0/1, UTF-8, size)? Type and NULL are the changeset
+ * decoder's. */
 bool rules_word_ok(const struct column_rule *c, struct bytes word);
 bool rules_date_ok(struct bytes iso_date);
 /* Position of `word` in a "weak<strong" order; -1 when absent. */

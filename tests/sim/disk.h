@@ -1,10 +1,12 @@
-/* A disk in memory, with what real ones do to people: what was written but not synced may be lost in part, torn, or out of
- * order when the power fails; a name may be lost; bits rot; it fills up; it lies. The files of one simulated computer.
+/* A disk in memory, with what real ones do to people: what was written but not synced may be lost in part, torn, or out
+ * of order when the power fails; a name may be lost; bits rot; it fills up; it lies. The files of one simulated
+ * computer.
  *
- * A file has its current bytes, which the running computer reads, and its durable bytes, which are sure to be there after
- * a power failure; between them lies a list of writes and truncations not yet synced. The same for names: made, renamed
- * and removed files become durable when the folder is synced. SQLite's unix VFS syncs the folder when it first syncs a
- * log that it made, and after removing a file when asked to; it does not for a database file. This one does the same. */
+ * A file has its current bytes, which the running computer reads, and its durable bytes, which are sure to be there
+ * after a power failure; between them lies a list of writes and truncations not yet synced. The same for names: made,
+ * renamed and removed files become durable when the folder is synced. SQLite's unix VFS syncs the folder when it first
+ * syncs a log that it made, and after removing a file when asked to; it does not for a database file. This one does the
+ * same. */
 #ifndef SPOKE_TESTS_SIM_DISK_H
 #define SPOKE_TESTS_SIM_DISK_H
 
@@ -21,8 +23,8 @@ struct disk_faults {
     bool lie;            /* syncs say "done" and do nothing */
 };
 
-/* An empty disk. Registers a VFS of its own with SQLite, iVersion 1, not as the default; disk_free takes it back (no file
- * of it may be open). */
+/* An empty disk. Registers a VFS of its own with SQLite, iVersion 1, not as the default; disk_free takes it back (no
+ * file of it may be open). */
 struct disk *disk_new(void);
 void disk_free(struct disk *d);
 const char *disk_vfs_name(const struct disk *d); /* for struct env: vfs */
@@ -30,9 +32,10 @@ const char *disk_vfs_name(const struct disk *d); /* for struct env: vfs */
  * nothing, so that it writes its logs in pieces. */
 void disk_set_sector(struct disk *d, int bytes);
 
-/* The file functions of struct env, with the disk as ctx, to be called by the machine's own. Like env_posix: write_file is
- * a temporary, its sync, a rename and a sync of the folder, each a step that the power may fail in; append_file writes,
- * and syncs when asked; remove_file is durable when it returns; folders are implied by names and need no making. */
+/* The file functions of struct env, with the disk as ctx, to be called by the machine's own. Like env_posix: write_file
+ * is a temporary, its sync, a rename and a sync of the folder, each a step that the power may fail in; append_file
+ * writes, and syncs when asked; remove_file is durable when it returns; folders are implied by names and need no
+ * making. */
 enum err disk_read_file(struct disk *d, const char *path, size_t max, struct buf *out, struct why *why);
 enum err disk_write_file(struct disk *d, const char *path, struct bytes content, struct why *why);
 enum err disk_append_file(struct disk *d, const char *path, uint64_t offset, struct bytes content, bool sync,
@@ -43,9 +46,10 @@ enum err disk_remove_file(struct disk *d, const char *path, struct why *why);
 void disk_set_faults(struct disk *d, const struct disk_faults *f); /* replaces all; NULL: none */
 /* Has the power failed (die_after)? From then on every step and read fails with an I/O error until disk_power_off. */
 bool disk_is_dead(const struct disk *d);
-/* The power fails now, or has failed: current becomes what survives. Every unsynced write of a file is kept, lost or torn
- * (a prefix, a suffix or a hole of whole sectors of 512 or 4096 bytes, drawn), in any combination; so are truncations and
- * names. Files open at SQLite must be closed first. Faults end. Returns how many unsynced writes were not kept whole. */
+/* The power fails now, or has failed: current becomes what survives. Every unsynced write of a file is kept, lost or
+ * torn (a prefix, a suffix or a hole of whole sectors of 512 or 4096 bytes, drawn), in any combination; so are
+ * truncations and names. Files open at SQLite must be closed first. Faults end. Returns how many unsynced writes were
+ * not kept whole. */
 uint64_t disk_power_off(struct disk *d, struct draw *by);
 /* An orderly shutdown: everything becomes durable. */
 void disk_settle(struct disk *d);

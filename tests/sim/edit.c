@@ -33,7 +33,8 @@ static const char *order_of(const char *table)
 {
     if (strcmp(table, "conflict") == 0) return "tbl, row_id, col, kept, lost, rowid";
     if (strcmp(table, "held") == 0)
-        return "(SELECT c.id FROM case_file c WHERE c.id = held.case_id AND c.agency <> ''), state, what, reason, node, rowid";
+        return "(SELECT c.id FROM case_file c WHERE c.id = held.case_id AND c.agency <> ''), state, what, reason, node, "
+               "rowid";
     return "id";
 }
 

@@ -13,8 +13,9 @@ struct jobs_work {
     unsigned n_numbers;
 };
 
-/* n seeds from first, by that many processes at once, each with a stretch of its own; the sum of what they counted comes
- * into numbers. One job is this process. The first that fails ends the others, and this process with its exit code. */
+/* n seeds from first, by that many processes at once, each with a stretch of its own; the sum of what they counted
+ * comes into numbers. One job is this process. The first that fails ends the others, and this process with its exit
+ * code. */
 void jobs_run(const struct jobs_work *w, unsigned jobs, const uint64_t range[2], uint64_t *numbers);
 
 #endif

@@ -1,5 +1,5 @@
-/* At rest: nothing a person wrote is lost. Every change is the hub's value, or was replaced by somebody who had seen it,
- * or stands in a conflict, or its envelope is kept whole, or it has not left its device. */
+/* At rest: nothing a person wrote is lost. Every change is the hub's value, or was replaced by somebody who had seen
+ * it, or stands in a conflict, or its envelope is kept whole, or it has not left its device. */
 #include "tests/sim/judge.h"
 
 #include "sync/envelope.h"
@@ -163,8 +163,8 @@ static bool came_back(const struct verdicts *v, const struct same *all, size_t e
     return false;
 }
 
-/* Had the author of op j the value of op i before his eyes, then or while he wrote what came before, or had he written it
- * himself? */
+/* Had the author of op j the value of op i before his eyes, then or while he wrote what came before, or had he written
+ * it himself? */
 static bool had_seen(const struct verdicts *v, const struct same *all, size_t j, size_t i)
 {
     const struct ledger *l = v->l;

@@ -49,8 +49,8 @@ int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_n, const cha
                                 algorithm);
 }
 
-/* Locked memory costs six system calls a secret, and a world makes thousands. That secrets are locked and guarded is for
- * the units of crypto to say, which are linked with the real ones. */
+/* Locked memory costs six system calls a secret, and a world makes thousands. That secrets are locked and guarded is
+ * for the units of crypto to say, which are linked with the real ones. */
 void *__wrap_sodium_malloc(size_t n);
 void __wrap_sodium_free(void *p);
 

@@ -15,8 +15,8 @@ struct machine {
 /* In place: the machine must not move afterwards. */
 void machine_init(struct machine *m, const int64_t *clock, uint64_t seed, uint64_t index);
 void machine_release(struct machine *m);
-/* From here on libsodium draws from this machine. Call before entering code that runs on it, and again after leaving code
- * that runs on another. Returns the machine that was entered before (NULL: none). */
+/* From here on libsodium draws from this machine. Call before entering code that runs on it, and again after leaving
+ * code that runs on another. Returns the machine that was entered before (NULL: none). */
 struct machine *machine_enter(struct machine *m);
 /* Once a process: libsodium draws from machines. Nothing else of the process may have drawn keys before. */
 void machine_start(void);

@@ -1,7 +1,7 @@
-/* Work that no other agency may see, at a device that takes part in nothing else: cases of its own that are restricted to
- * its site, and restricted records in cases that it shares with others. Two worlds, one with this work and one without,
- * must look the same to everybody else. It is done between two syncs with nobody else in between, so that the hub has no
- * reason to hold any of it: held work would be shown to the MASH room, rightly. */
+/* Work that no other agency may see, at a device that takes part in nothing else: cases of its own that are restricted
+ * to its site, and restricted records in cases that it shares with others. Two worlds, one with this work and one
+ * without, must look the same to everybody else. It is done between two syncs with nobody else in between, so that the
+ * hub has no reason to hold any of it: held work would be shown to the MASH room, rightly. */
 #include "tests/sim/sim.h"
 
 #include <string.h>

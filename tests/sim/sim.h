@@ -1,6 +1,6 @@
-/* The simulator: a whole MASH in one process and one thread, from one number. README.md beside this file says what it is
- * for; this header is what its files share. Everything in a world is drawn from its seed: the same seed gives the same
- * trace, byte for byte.
+/* The simulator: a whole MASH in one process and one thread, from one number. README.md beside this file says what it
+ * is for; this header is what its files share. Everything in a world is drawn from its seed: the same seed gives the
+ * same trace, byte for byte.
  *
  * Who has what: world.c makes a world, runs its events and heals it; plan.c draws what it is like; device.c switches
  * computers on and off; people.c, think.c, office.c and hostile.c are what people do; wire.c and courier.c carry bytes;
@@ -300,8 +300,8 @@ void office_tell_all(struct sim *s); /* agencies, sites, people and devices for 
 /* wire.c */
 void wire_sync(struct sim *s, struct device *d);
 bool wire_sync_clean(struct sim *s, struct device *d); /* healing: no faults. true: something moved */
-/* One request at the hub: between hub_enter and hub_leave, with what the oracle, the ledger and the traffic want to know.
- * ERR_UNREACHABLE: the hub is off, or its power failed. */
+/* One request at the hub: between hub_enter and hub_leave, with what the oracle, the ledger and the traffic want to
+ * know. ERR_UNREACHABLE: the hub is off, or its power failed. */
 enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, struct buf *out, struct why *why);
 void wire_hub_is_back(struct sim *s); /* after hub_on: what it committed in the moment that its power failed is told */
 void wire_last_word(struct sim *s, struct device *d); /* a mixed device talks once more, and is out of use */

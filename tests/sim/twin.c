@@ -1,11 +1,11 @@
 /* Pairs of worlds that must agree.
  *
  * Hidden work (invariant 8): in one of them a device does work that no other agency may see. Every message of everybody
- * else, up and down, must be the same to the byte. The hub's randomness for an answer depends on the device and the number
- * of its request alone (wire.c), so nothing else can hide behind it.
+ * else, up and down, must be the same to the byte. The hub's randomness for an answer depends on the device and the
+ * number of its request alone (wire.c), so nothing else can hide behind it.
  *
- * Clocks (invariant 9): in one of them every clock is right, in the other each is wrong by up to ten years. The hub must
- * end with the same rows, but for columns where the later change wins. */
+ * Clocks (invariant 9): in one of them every clock is right, in the other each is wrong by up to ten years. The hub
+ * must end with the same rows, but for columns where the later change wins. */
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
