@@ -122,8 +122,10 @@ static void judge_at_hub(struct sim *s, const struct device *d, const struct par
                          const struct why *why)
 {
     bool good = !d->suspect && !d->hostile && !s->hub_lost_time;
-    bool forger = d->hostile && d->suspect; /* an envelope of no known form makes its request one of no known form */
-    if (e != ERR_OK && e != ERR_REFUSED && !(forger && (e == ERR_FORMAT || e == ERR_TAMPERED)))
+    /* An envelope of no known form makes its request one of no known form; a hub that was put back does not know what it
+     * ordered, and what was confirmed to it. */
+    bool odd = (d->hostile && d->suspect) || s->hub_lost_time;
+    if (e != ERR_OK && e != ERR_REFUSED && !(odd && (e == ERR_FORMAT || e == ERR_TAMPERED)))
         sim_fail(s, 0, "a courier's request of device %d: %s: %s", d->no, err_word(e), why->text);
     if (e == ERR_REFUSED && good && p->number == before)
         sim_fail(s, 0, "a courier's request of device %d is refused, and is the next: %s", d->no, why->text);

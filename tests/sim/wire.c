@@ -187,7 +187,9 @@ static void judge(struct wire *w, enum err e, const struct round_result *r, cons
     case ERR_TAMPERED:
     case ERR_FORMAT:
         if (ailing && e != ERR_FORMAT) break;
-        if (!d->suspect) sim_fail(s, 0, "device %d: a round: %s: %s", d->no, err_word(e), why->text);
+        /* A hub that was put back answers what it answered before, and otherwise. */
+        if (!d->suspect && !s->hub_lost_time)
+            sim_fail(s, 0, "device %d: a round: %s: %s", d->no, err_word(e), why->text);
         s->counts[COUNT_ROTS_NOTICED] += e == ERR_TAMPERED;
         device_stuck(s, d, why->text);
         break;
