@@ -40,9 +40,12 @@ static const char *order_of(const char *table)
 
 static const char *made_by_people(const struct sim *s, const char *table)
 {
-    /* Two held referrals that say the same differ in nothing but what clocks gave. */
+    /* Two that say the same differ in nothing but what clocks gave, and what is about the hub's own rows names them by
+     * ids that came of clocks. */
     if (s->opt.no_steering && strcmp(table, "held") == 0)
-        return "case_id IN (SELECT id FROM case_file WHERE agency <> '')";
+        return "case_id IN (SELECT id FROM case_file WHERE agency <> '') AND what NOT LIKE '%\"table\":\"conflict\"%' AND "
+               "what NOT LIKE '%\"table\":\"held\"%' AND NOT EXISTS (SELECT 1 FROM held o WHERE "
+               "o.rowid <> held.rowid AND o.case_id = held.case_id AND o.node = held.node AND o.what IS held.what)";
     /* Where the later wins, clocks also say which edit met which. */
     if (s->opt.no_steering && strcmp(table, "conflict") == 0) return "policy <> 'lww'";
     bool hub = strcmp(table, "case_file") == 0 || strcmp(table, "brief") == 0;
@@ -51,7 +54,7 @@ static const char *made_by_people(const struct sim *s, const char *table)
 
 static size_t list(struct edit *e, const struct choice *c, uint8_t out[CHOICES][16])
 {
-    char sql[512];
+    char sql[1024];
     struct stmt *st = NULL;
     size_t n = 0;
     bool row = false;
