@@ -15,11 +15,11 @@ MUST_CHECK enum err pagevfs_check_library(struct why *why);
  * that create takes over (and open takes for none). ERR_EXISTS. `lower` names the VFS underneath (NULL = default). */
 MUST_CHECK enum err pagevfs_create(const char *path, const char *lower, const struct secret *data_key, struct why *why);
 
-/* Open. The key check value is judged before the WAL is ever looked at (T2). ERR_UNINIT: no file; ERR_TAMPERED: wrong
- * key or not our database (one clear message); ERR_IO; ERR_BUSY: another process has it open (one at a time; waits
- * 10 s). The connection comes hardened: DEFENSIVE on, trusted_schema off, temp_store memory, secure_delete on,
- * synchronous FULL, no loadable extensions, busy timeout 10 s, wal_autocheckpoint as default, cell_size_check on.
- * ATTACH is refused. One thread at a time may use it. Close with pagevfs_close. */
+/* Open. The key check value is judged before the WAL is ever looked at (T2). ERR_UNINIT: no file, or one whose
+ * creation was cut off; ERR_TAMPERED: wrong key or not our database (one clear message); ERR_IO; ERR_BUSY: another
+ * process has it open (one at a time; waits 10 s). The connection comes hardened: DEFENSIVE on, trusted_schema off,
+ * temp_store memory, secure_delete on, synchronous FULL, no loadable extensions, busy timeout 10 s, wal_autocheckpoint
+ * as default, cell_size_check on. ATTACH is refused. One thread at a time may use it. Close with pagevfs_close. */
 MUST_CHECK enum err pagevfs_open(struct sqlite3 **out, const char *path, const char *lower,
                                  const struct secret *data_key, struct why *why);
 /* Close connection and forget the key when it was the last of that path. All statements must be finalised. */

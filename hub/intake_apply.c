@@ -138,18 +138,23 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
 }
 
 /* Did the author's device write this column after this change? By the chain, which no clock can bend: what the hub has
- * is of a later envelope, or a later one met another's value and stands in a conflict. */
+ * is of a later envelope, or a later one met another's value and stands in a conflict. Only what was taken in made a step
+ * of the order: an envelope that waits is noted at the step of the one before it. */
 static enum err wrote_later(const struct applying *a, size_t column, const struct column_version *cv, bool *out,
                             struct why *why)
 {
     struct stmt *s;
     if (cv->node_no != a->d->node->no) return conflict_later(a->h, a->d, a->op, column, out, why);
-    enum err e =
-        db_prepare(a->h->db, "SELECT 1 FROM h_envelope WHERE node_no = $1 AND seq > $2 AND version = $3 LIMIT 1", &s, why);
+    enum err e = db_prepare(a->h->db,
+                            "SELECT 1 FROM h_envelope WHERE node_no = $1 AND seq > $2 AND version = $3 "
+                            "AND verdict IN ($4, $5) LIMIT 1",
+                            &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, cv->node_no);
     db_bind_int(s, 2, (int64_t)a->d->env.h.seq);
     db_bind_int(s, 3, cv->version);
+    db_bind_int(s, 4, VERDICT_APPLIED);
+    db_bind_int(s, 5, VERDICT_MERGED);
     e = db_step(s, out, why);
     db_done(s);
     return e;

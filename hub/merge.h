@@ -24,8 +24,9 @@ enum merge_result {
     MERGE_KEEP_OPEN,  /* ours stands until a person decides; conflict row, open */
 };
 /* MAX and STRICTEST hold for later edits too that are not concurrent? No: a reviewed value may be lowered by whoever
- * may write it and saw the higher one; only concurrent edits are ruled. Ties in lww go to the greater value by memcmp,
- * so that the order of arrival does not matter. */
+ * may write it and saw the higher one; only concurrent edits are ruled. Time decides in lww alone, and ties in it go to
+ * the greater value by memcmp, so that the order of arrival does not matter; so do two values that the order of MAX or
+ * STRICTEST does not know. Of two authors of equal authority neither wins: the conflict is open. */
 enum merge_result merge_column(const struct merge_input *in);
 
 #endif

@@ -194,6 +194,54 @@ static void accepted_older_work_leaves_the_later_value_that_stands_in_a_conflict
     verifies();
 }
 
+/* Two columns of two persons: the one is made by held work, so the change waits; the other has been there. */
+static uint64_t commit_waiting(const struct written *w, const uint8_t made[16], const char *column, const char *text)
+{
+    struct fake_edit e;
+    struct op op = fake_change("person", made), name = fake_change("person", w->person);
+    fake_value(&op, column, value_str(text));
+    fake_from(&name, "family_name", value_str("First"), value_str("Second"));
+    fake_edit_start(&e);
+    fake_put(&e, &op);
+    if (strcmp(column, "given_names") == 0) fake_put(&e, &name);
+    return fake_commit(sue, &e);
+}
+
+/* Both that wait are noted at the very point of the order at which the change before them was taken in. That another one
+ * came later says nothing: it did not write this column. */
+static void waiting_work_counts_though_more_work_of_its_author_waits_behind_it(void **state)
+{
+    struct written w;
+    uint8_t made[16], part[16];
+    struct fake_edit e;
+    (void)state;
+    shared_case(w.c);
+    put_person(sue, w.c, w.person);
+    everybody_pulls();
+    struct op person = fake_person(sue, made, w.c, "Made"), other = part_of(sue, part, w.c, "probation", "view");
+    fake_edit_start(&e);
+    fake_put(&e, &person);
+    fake_put(&e, &other);
+    uint64_t held = fake_commit(sue, &e);
+    struct op first = fake_change("person", w.person);
+    fake_from(&first, "family_name", value_str("Smith"), value_str("First"));
+    fake_edit_start(&e);
+    fake_put(&e, &first);
+    uint64_t applied = fake_commit(sue, &e);
+    uint64_t one = commit_waiting(&w, made, "given_names", "Ann"), two = commit_waiting(&w, made, "sex", "f");
+    fake_node_round(sue);
+    says(fake_verdict_on(sue, held), VERDICT_HELD, "who takes part");
+    says(fake_verdict_on(sue, applied), VERDICT_APPLIED, NULL);
+    says(fake_verdict_on(sue, one), VERDICT_WAITS, NULL);
+    says(fake_verdict_on(sue, two), VERDICT_WAITS, NULL);
+    id_of("SELECT id FROM held WHERE case_id = $1", w.c, w.held);
+    everybody_pulls();
+    says(change_from(mona, "held", w.held, "state", "waiting", "accepted"), VERDICT_APPLIED, NULL);
+    text_at_hub("person", made, "given_names", "Ann");
+    text_at_hub("person", w.person, "family_name", "Second");
+    verifies();
+}
+
 /* The other direction, or those above could not fail. */
 static void accepted_older_work_counts_where_its_author_wrote_nothing_since(void **state)
 {
@@ -212,6 +260,7 @@ int main(void)
         cmocka_unit_test(accepted_older_work_leaves_what_its_author_wrote_later),
         cmocka_unit_test(accepted_older_work_does_not_bring_back_what_its_author_took_back),
         cmocka_unit_test(accepted_older_work_leaves_the_later_value_that_stands_in_a_conflict),
+        cmocka_unit_test(waiting_work_counts_though_more_work_of_its_author_waits_behind_it),
         cmocka_unit_test(accepted_older_work_counts_where_its_author_wrote_nothing_since),
     };
     return cmocka_run_group_tests(tests, intake_start, intake_stop);
