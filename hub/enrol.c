@@ -122,7 +122,8 @@ static enum err put_node(struct enrolment *x, struct why *why)
 static enum err write_answer(struct enrolment *x, struct buf *out, struct why *why)
 {
     struct seal_header head = {.version = 1, .kind = KIND_ENROLLED};
-    struct enrol_answer a = {.epoch = x->h->epoch, .clock_ms = (uint64_t)x->h->now_ms};
+    struct enrol_answer a = {
+        .epoch = x->h->epoch, .clock_ms = (uint64_t)x->h->now_ms, .schema = RULES_SCHEMA_VERSION};
     struct bundle_writer *w = NULL;
     struct buf item;
     memcpy(head.recipient, x->node.kid, KID_BYTES);

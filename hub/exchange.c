@@ -221,6 +221,7 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
         .more = r->served.more,
         .revoked = r->revoked,
         .drops = r->n_drops,
+        .schema = RULES_SCHEMA_VERSION,
     };
     struct buf item;
     memcpy(m.binding, binding, sizeof m.binding);

@@ -57,7 +57,7 @@ static enum err seal_request(const struct identity_secret *self, const struct id
                              const struct invitation *code, const char *user_name, struct buf *out, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 3};
-    struct enrol_request m = {0};
+    struct enrol_request m = {.schema = RULES_SCHEMA_VERSION};
     struct bundle_writer *w = NULL;
     struct buf item;
     buf_init(&item, 1u << 16);

@@ -16,6 +16,7 @@ static const struct field envelope_fields[] = {
     FIELD(FIELD_FIXED, envelope_header, base_cut), FIELD(FIELD_UINT, envelope_header, seq),
     FIELD(FIELD_FIXED, envelope_header, prev),     FIELD(FIELD_UINT, envelope_header, schema),
     FIELD(FIELD_UINT, envelope_header, hlc),       FIELD(FIELD_FIXED, envelope_header, user),
+    FIELD(FIELD_FIXED, envelope_header, rescued),
 };
 static const struct field page_fields[] = {
     FIELD(FIELD_FIXED, page_header, node),   FIELD(FIELD_FIXED, page_header, from_cut),

@@ -26,6 +26,8 @@ struct envelope_header {
     uint64_t schema;             /* RULES_SCHEMA_VERSION */
     uint64_t hlc;                /* milliseconds << 16 | counter */
     uint8_t user[16];            /* practitioner id */
+    uint8_t rescued[HASH_BYTES]; /* envelope_hash of the one whose content this has again, from the chain of the device
+                                  * that this one replaces; base_cut, hlc and user are then of that one. Else zeros */
 };
 
 /* Sign: commitments of the parts go into the payload. Appends the COSE_Sign1 alone to out. */

@@ -16,6 +16,7 @@ unsigned message_type(struct bytes item)
     case MSG_NODE_HELLO:
     case MSG_RECEIPT:
     case MSG_ENVELOPE:
+    case MSG_GAP:
     case MSG_HUB_HELLO:
     case MSG_VERDICTS:
     case MSG_ORDERS:
@@ -23,6 +24,7 @@ unsigned message_type(struct bytes item)
     case MSG_PAGE:
     case MSG_PART:
     case MSG_ENROL:
+    case MSG_REPLACES:
     case MSG_ENROLLED: return (unsigned)type;
     default: return 0;
     }

@@ -9,6 +9,7 @@ enum message_type {
     MSG_NODE_HELLO = 1, /* [1, cose] */
     MSG_RECEIPT = 2,    /* [2, cose] */
     MSG_ENVELOPE = 4,   /* [4, cose, [[salt, content], …]] */
+    MSG_GAP = 5,        /* [5, cose] in the place of an envelope that cannot be read any more */
     MSG_HUB_HELLO = 17, /* [17, cose] */
     MSG_VERDICTS = 18,  /* [18, cose] */
     MSG_ORDERS = 19,    /* [19, cose] */
@@ -17,6 +18,7 @@ enum message_type {
     MSG_PART = 22,      /* [22, salt, content] part of the page before it, in order */
     MSG_ENROL = 33,     /* [33, cose] enrolment request */
     MSG_ENROLLED = 34,  /* [34, cose] */
+    MSG_REPLACES = 35,  /* [35, cose] after an enrolment request: the device that this one takes the place of */
 };
 /* Type of an item, 0 when it is none. */
 unsigned message_type(struct bytes item);
@@ -48,6 +50,8 @@ struct hub_hello {
     bool more;              /* ask again at once */
     bool revoked;           /* nothing but verdicts follows, now or later */
     uint64_t drops;         /* rows in drop items of this answer */
+    uint64_t schema;        /* schema version of the hub: a device follows it as far as it can */
+    uint64_t covered;       /* envelopes up to this one are in a verified backup of the hub; 0 none */
 };
 enum verdict {
     VERDICT_APPLIED,
@@ -76,6 +80,19 @@ struct receipt {
     uint64_t parked; /* envelopes with unsent edits to such rows, still to be sent */
     uint64_t kind;   /* 1: gone from tables, overlay, spool, log; 2: parked edits gone too */
 };
+/* An envelope of the sender's own chain whose bytes rotted in its store. Signed, so that the chain goes on: the hub takes
+ * `hash`, which the next envelope names as the one before it, and tells administrators. */
+struct gap {
+    uint8_t hub[KID_BYTES];
+    uint64_t seq;
+    uint8_t hash[HASH_BYTES]; /* envelope_hash of the lost one */
+};
+/* Signed by the old device's key: it asks that the device with the key in `node` takes its place. */
+struct replaces {
+    uint8_t token[16]; /* of the invitation, and so of this enrolment */
+    uint8_t node[PUBLIC_BYTES];
+    uint8_t hub_fingerprint[32];
+};
 struct enrol_request {
     uint8_t token[16];
     uint8_t node[PUBLIC_BYTES];
@@ -83,6 +100,7 @@ struct enrol_request {
     char user[128]; /* name of the person, UTF-8 */
     char software[32];
     uint8_t binding[32];
+    uint64_t schema; /* newest schema version that the device can speak */
 };
 struct enrol_answer {
     uint8_t node[KID_BYTES];
@@ -95,6 +113,7 @@ struct enrol_answer {
     uint8_t recovery_pk[32]; /* X25519: acknowledged content is sealed to it */
     uint64_t clock_ms;
     uint8_t binding[32];
+    uint64_t schema; /* schema version of the hub: the replica begins with it */
 };
 
 /* Encoders append one whole item; signed things are signed here. */
@@ -144,6 +163,17 @@ MUST_CHECK enum err message_put_enrolled(struct buf *b, const struct identity_se
                                          struct why *why);
 MUST_CHECK enum err message_get_enrolled(struct bytes item, const struct identity *by, struct enrol_answer *out,
                                          struct why *why);
+/* Signed by the old device's key. Whose key it is stands in the item, unproven until it is got with that key. */
+MUST_CHECK enum err message_put_replaces(struct buf *b, const struct identity_secret *by, const struct replaces *m,
+                                         struct why *why);
+MUST_CHECK enum err message_replaces_kid(struct bytes item, uint8_t out_kid[KID_BYTES], struct why *why);
+MUST_CHECK enum err message_get_replaces(struct bytes item, const struct identity *by, struct replaces *out,
+                                         struct why *why);
+MUST_CHECK enum err message_put_gap(struct buf *b, const struct identity_secret *by, const struct gap *m,
+                                    struct why *why);
+/* *out_cose (may be NULL): the signed bytes, to be kept. */
+MUST_CHECK enum err message_get_gap(struct bytes item, const struct identity *by, struct gap *out,
+                                    struct bytes *out_cose, struct why *why);
 
 /* The invitation code a person types or pipes: Base32 (RFC 4648, upper case, no padding) of
  * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all

@@ -99,7 +99,7 @@ void fake_node_ask(struct fake_node *n, struct fake_hub *f, struct bytes code, c
 {
     struct why why = {0};
     struct invitation i;
-    struct enrol_request m = {.software = "fake"};
+    struct enrol_request m = {.software = "fake", .schema = 1};
     struct seal_header head = {.version = 1, .kind = 3};
     struct bundle_writer *w = NULL;
     struct buf item;

@@ -180,7 +180,7 @@ static enum err verify_forged(struct fixture *f, const struct envelope_header *h
     cbor_put_uint(&extra, 16);
     cbor_put_str(&extra, typ);
     cbor_put_int(&extra, -70001);
-    cbor_put_array(&extra, 8);
+    cbor_put_array(&extra, 9);
     cbor_put_bytes(&extra, bytes_of(h->hub, 16));
     cbor_put_uint(&extra, h->epoch);
     cbor_put_bytes(&extra, bytes_of(h->base_cut, 16));
@@ -189,6 +189,7 @@ static enum err verify_forged(struct fixture *f, const struct envelope_header *h
     cbor_put_uint(&extra, h->schema);
     cbor_put_uint(&extra, h->hlc);
     cbor_put_bytes(&extra, bytes_of(h->user, 16));
+    cbor_put_bytes(&extra, bytes_of(h->rescued, 32));
     for (size_t i = 2; i < extra_pairs; i++) {
         cbor_put_int(&extra, -70000 - (int64_t)i);
         cbor_put_null(&extra);

@@ -64,7 +64,8 @@ static struct node_hello node_hello(void)
 
 static struct hub_hello hub_hello(void)
 {
-    struct hub_hello m = {.epoch = 2, .request = 41, .clock_ms = 1763769600001, .more = true, .drops = 3};
+    struct hub_hello m = {
+        .epoch = 2, .request = 41, .clock_ms = 1763769600001, .more = true, .drops = 3, .schema = 1, .covered = 7};
     memset(m.binding, 5, sizeof m.binding);
     memset(m.node, 6, sizeof m.node);
     memset(m.request_hash, 7, sizeof m.request_hash);
@@ -82,7 +83,7 @@ static struct receipt receipt(void)
 
 static struct enrol_request enrol_request(const struct identity_secret *node)
 {
-    struct enrol_request m = {.user = "Siân Ó Súilleabháin", .software = "spoke 0.1"};
+    struct enrol_request m = {.user = "Siân Ó Súilleabháin", .software = "spoke 0.1", .schema = 1};
     memset(m.token, 11, sizeof m.token);
     identity_to_bytes(&node->pub, m.node);
     memset(m.hub_fingerprint, 12, sizeof m.hub_fingerprint);
@@ -92,7 +93,8 @@ static struct enrol_request enrol_request(const struct identity_secret *node)
 
 static struct enrol_answer enrol_answer(void)
 {
-    struct enrol_answer m = {.hub_name = "Ardmore", .epoch = 2, .site = "clinic", .agency = "health", .clock_ms = 99};
+    struct enrol_answer m = {
+        .hub_name = "Ardmore", .epoch = 2, .site = "clinic", .agency = "health", .clock_ms = 99, .schema = 1};
     memset(m.node, 14, sizeof m.node);
     memset(m.token_hash, 15, sizeof m.token_hash);
     memset(m.user, 16, sizeof m.user);
@@ -469,6 +471,48 @@ static void what_is_no_message_has_type_0(void **state)
     assert_string_equal(verdict_word((enum verdict)99), "unknown");
 }
 
+static void a_gap_keeps_the_place_of_a_lost_envelope(void **state)
+{
+    struct fixture *f = *state;
+    struct gap g = {.seq = 9}, out = {0};
+    struct bytes cose;
+    struct buf b;
+    buf_init(&b, 4096);
+    memset(g.hub, 0x31, sizeof g.hub);
+    memset(g.hash, 0x32, sizeof g.hash);
+    assert_int_equal(message_put_gap(&b, &f->by, &g, NULL), ERR_OK);
+    assert_int_equal(message_type(buf_bytes(&b)), MSG_GAP);
+    assert_int_equal(message_get_gap(buf_bytes(&b), &f->by.pub, &out, &cose, NULL), ERR_OK);
+    assert_memory_equal(&g, &out, sizeof g);
+    assert_true(cose.p > b.data && cose.n == b.len - 2);
+    assert_int_equal(message_get_gap(buf_bytes(&b), &f->other.pub, &out, NULL, NULL), ERR_TAMPERED);
+    buf_reset(&b);
+    g.seq = 0; /* envelopes count from 1 */
+    assert_int_equal(message_put_gap(&b, &f->by, &g, NULL), ERR_OK);
+    assert_int_equal(message_get_gap(buf_bytes(&b), &f->by.pub, &out, NULL, NULL), ERR_FORMAT);
+    buf_release(&b);
+}
+
+/* Whoever has an invitation alone cannot put another device out of use. */
+static void only_the_old_key_says_which_device_is_replaced(void **state)
+{
+    struct fixture *f = *state;
+    struct replaces m = {0}, out = {0};
+    uint8_t kid[KID_BYTES];
+    struct buf b;
+    buf_init(&b, 4096);
+    memset(m.token, 0x41, sizeof m.token);
+    identity_to_bytes(&f->other.pub, m.node);
+    assert_int_equal(message_put_replaces(&b, &f->by, &m, NULL), ERR_OK);
+    assert_int_equal(message_type(buf_bytes(&b)), MSG_REPLACES);
+    assert_int_equal(message_replaces_kid(buf_bytes(&b), kid, NULL), ERR_OK);
+    assert_memory_equal(kid, f->by.pub.kid, KID_BYTES);
+    assert_int_equal(message_get_replaces(buf_bytes(&b), &f->by.pub, &out, NULL), ERR_OK);
+    assert_memory_equal(&m, &out, sizeof m);
+    assert_int_equal(message_get_replaces(buf_bytes(&b), &f->other.pub, &out, NULL), ERR_TAMPERED);
+    buf_release(&b);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -485,6 +529,8 @@ int main(void)
         TEST(lists_have_a_ceiling),
         TEST(nothing_is_handed_out_of_a_list_with_a_bad_end),
         TEST(envelopes_and_pages_travel_with_their_parts),
+        TEST(a_gap_keeps_the_place_of_a_lost_envelope),
+        TEST(only_the_old_key_says_which_device_is_replaced),
         TEST(what_is_no_message_has_type_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,7 +72,7 @@ protected = cbor({
     1: -8,
     4: kid,
     16: "application/x-spoke-envelope",
-    -70001: [b"\xa0" * 16, 1, bytes(16), 1, bytes(32), 1, (0x019A00000000 << 16) + 7, b"\xa1" * 16],
+    -70001: [b"\xa0" * 16, 1, bytes(16), 1, bytes(32), 1, (0x019A00000000 << 16) + 7, b"\xa1" * 16, bytes(32)],
 })
 commitment = hashlib.sha256(b"spoke/commit/1\0" + salt + changeset).digest()
 payload = cbor([[commitment, len(changeset)]])
