@@ -9,6 +9,20 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ----------------------------------------------------------------------------------------------------- bundle */
+/* Not a failure: a courier was slow. */
+static enum err say_late(struct cli *c, struct why *why)
+{
+    c->attention = true; /* there is no answer to carry back */
+    if (c->json) {
+        struct json *o = json_object_new();
+        json_set_bool(o, "late", true);
+        return show_json(o, why);
+    }
+    puts("This file came late: newer ones of the same device came before it, and everything in it had been taken in "
+         "already. Nothing was changed, and no answer was written. Carry on with the device's newest file.");
+    return ERR_OK;
+}
+
 static enum err exchange(struct cli *c, struct hub *h, struct why *why)
 {
     struct buf in, out;
@@ -17,6 +31,10 @@ static enum err exchange(struct cli *c, struct hub *h, struct why *why)
     buf_init(&out, BUNDLE_MAX);
     enum err e = c->env->read_file(c->env->ctx, c->args[0], BUNDLE_MAX, &in, why);
     if (e == ERR_OK) e = hub_exchange(h, buf_bytes(&in), false, &out, &result, why);
+    if (e == ERR_EXISTS) {
+        e = say_late(c, why);
+        goto out;
+    }
     if (e == ERR_OK) e = c->env->write_file(c->env->ctx, c->args[1], buf_bytes(&out), why);
     if (e == ERR_OK && c->json) {
         struct json *o = json_object_new();
@@ -27,6 +45,7 @@ static enum err exchange(struct cli *c, struct hub *h, struct why *why)
         printf("The answer is in %s (%zu bytes). Take it to the same device: spoke bundle import FILE\n", c->args[1],
                out.len);
     }
+out:
     buf_release(&in);
     buf_release(&out);
     return e;

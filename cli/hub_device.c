@@ -75,6 +75,8 @@ static const struct show_column node_columns[] = {
     {"changes", "Changes taken", SHOW_INT},
     {"held", "Held or waiting", SHOW_INT},
     {"rounds", "Rounds", SHOW_INT},
+    {"replaces", "In the place of", SHOW_ID},
+    {"replaced_by", "Its place is taken by", SHOW_ID},
     {"schema", NULL, SHOW_INT},
 };
 
@@ -97,7 +99,10 @@ static enum err node_show(struct cli *c, struct hub *h, struct why *why)
     static const char sql[] =
         "SELECT " NODE_COLUMNS ", n.enrolled_at, (SELECT i.user_name FROM h_invite i WHERE i.node_no = n.no), "
         "nullif(n.oldest_ms, 0), n.reason, n.last_seq, "
-        "(SELECT count(*) FROM h_held x WHERE x.node_no = n.no AND x.state = 'waiting'), n.last_request, n.schema "
+        "(SELECT count(*) FROM h_held x WHERE x.node_no = n.no AND x.state = 'waiting'), n.last_request, "
+        "(SELECT o.kid FROM h_node o WHERE o.no = n.replaces), (SELECT o.kid FROM h_node o WHERE "
+        "o.replaces = n.no ORDER BY o.no DESC LIMIT 1), "
+        "n.schema "
         "FROM h_node n JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code WHERE n.kid = $1";
     uint8_t kid[16];
     struct stmt *s = NULL;
@@ -155,7 +160,9 @@ const struct command hub_device_commands[] = {
      " unless --address says another) and its fingerprint, so that the device knows it speaks to this hub.",
      "spoke-hub invite csc-mash --expires 2d --address https://hub.example.org", invite_flags, run_invite},
     {"node list", "", 0, 0,
-     "List the devices, when each was last in contact, what it has not sent and has not confirmed to have forgotten.",
+     "List the devices, when each was last in contact, what it has not sent and has not confirmed to have forgotten. A "
+     "device that is 'forked' was put back from an old copy, or a copy of it is in use: it is not heard until it is set up "
+     "anew with a new invitation (spoke enrol --again). One that is 'replaced' was: its successor stands beside it.",
      "spoke-hub node list", NULL, run_node_list},
     {"node show", "ID", 1, 1, "Show one device.", "spoke-hub node show 3f2a90c1", NULL, run_node_show},
     {"node revoke", "ID", 1, 1,

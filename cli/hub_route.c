@@ -18,6 +18,7 @@ static int status_of(enum err e)
     case ERR_LIMIT:
     case ERR_VERSION: return 400;
     case ERR_NOTFOUND: return 404;
+    case ERR_EXISTS: return 409; /* answered before, and newer ones since: no refusal */
     case ERR_FULL:
     case ERR_IO:
     case ERR_BUSY:

@@ -94,6 +94,7 @@ enum err cin_read(struct bytes xml, struct cin_census *out, struct why *why)
     enum err e = cin_build_new(&r.build, why);
     if (e != ERR_OK) return e;
     xmlInitParser();
+    xmlSetStructuredErrorFunc(NULL, on_error); /* what goes wrong below the parser, such as in its decoders */
     r.xml = xmlCreateMemoryParserCtxt(xml.n != 0 ? (const char *)xml.p : " ", xml.n != 0 ? (int)xml.n : 1);
     if (r.xml == NULL) {
         e = why_set(why, ERR_NOMEM, "There is not enough memory to read the file.");

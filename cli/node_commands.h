@@ -8,7 +8,9 @@ extern const struct command node_home_commands[];   /* enrol, status, sync, bund
 extern const struct command node_case_commands[];   /* case … */
 extern const struct command node_person_commands[]; /* person, kin, contact, warning */
 extern const struct command node_record_commands[]; /* record, void, consent */
-extern const struct command node_judge_commands[];  /* conflict, held */
+extern const struct command node_conflict_commands[]; /* conflict */
+extern const struct command node_outbox_commands[]; /* outbox show, send-again, discard */
+extern const struct command node_judge_commands[];  /* held */
 extern const struct command node_data_commands[];   /* import, sql */
 
 enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file of its own */

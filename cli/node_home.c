@@ -32,24 +32,47 @@ static enum err read_code(struct cli *c, struct invitation *out, struct why *why
     return e;
 }
 
+static enum err stays_as_it_is(struct why *why)
+{
+    struct why said = *why;
+    (void)why_set(why, ERR_REFUSED, "%s Nothing was changed here.", said.text);
+    return why_next(why, ERR_REFUSED,
+                    "Check the code; one used in an earlier try is to be used again. If another copy of this device was set "
+                    "up anew before, ask for a code that is given after that.");
+}
+
 static enum err ask_hub(struct cli *c, const struct invitation *code, struct bytes pass, const char *user,
                         struct why *why)
 {
     struct carrier_http *http = NULL;
     struct buf request, answer;
     uint8_t keys[PUBLIC_BYTES];
+    bool again = cli_has(c, "again");
     buf_init(&request, 1u << 20);
     buf_init(&answer, 1u << 20);
     enum err e = carrier_http_new(&http, code->address, why);
     if (e == ERR_OK) e = carrier_http_hub(http, keys, why);
     if (e == ERR_OK)
-        e = node_enrol_begin(c->env, c->home, pass, code, bytes_of(keys, sizeof keys), user, &request, why);
-    if (e == ERR_OK) e = carrier_http_enrol(http, buf_bytes(&request), &answer, why);
-    if (e == ERR_OK) e = node_enrol_finish(c->env, c->home, pass, buf_bytes(&answer), why);
+        e = (again ? node_enrol_again : node_enrol_begin)(c->env, c->home, pass, code, bytes_of(keys, sizeof keys), user,
+                                                          &request, why);
+    if (e == ERR_OK && request.len > 0) { /* else this code has done its work */
+        e = carrier_http_enrol(http, buf_bytes(&request), &answer, why);
+        if (e == ERR_REFUSED && again) e = stays_as_it_is(why);
+        if (e == ERR_OK) e = node_enrol_finish(c->env, c->home, pass, buf_bytes(&answer), why);
+    }
     carrier_http_free(http);
     buf_release(&request);
     buf_release(&answer);
     return e;
+}
+
+static void say_rescued(const struct node_info *i)
+{
+    puts("It was set up anew: its records come again with the next contact.");
+    if (i->rescued != 0)
+        printf("%llu %s not sent before %s kept. They go with the next contact, and a manager decides on each.\n",
+               (unsigned long long)i->rescued, i->rescued == 1 ? "change that was" : "changes that were",
+               i->rescued == 1 ? "is" : "are");
 }
 
 static enum err run_enrol(struct cli *c, struct why *why)
@@ -57,9 +80,11 @@ static enum err run_enrol(struct cli *c, struct why *why)
     struct invitation code;
     struct secret pass = {0};
     const char *user = NULL;
-    enum err e = cli_need(c, "user", &user, why);
+    bool again = cli_has(c, "again");
+    enum err e = again ? ERR_OK : cli_need(c, "user", &user, why);
+    if (again) user = cli_flag(c, "user");
     if (e == ERR_OK) e = read_code(c, &code, why);
-    if (e == ERR_OK) e = secretin_passphrase(c, true, &pass, why);
+    if (e == ERR_OK) e = secretin_passphrase(c, !again, &pass, why);
     if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, why);
     struct node *n = NULL;
     struct node_info info;
@@ -75,7 +100,9 @@ static enum err run_enrol(struct cli *c, struct why *why)
         printf("This device now belongs to %s and serves %s.\n", info.site, info.hub_name);
     say_fingerprint(c, o, "device", "This device", &info.self);
     say_fingerprint(c, o, "hub", "The MASH server", &info.hub);
+    if (c->json) json_set_int(o, "rescued", (int64_t)info.rescued);
     if (c->json) return show_json(o, why);
+    if (again) say_rescued(&info);
     puts("Read both aloud to the hub's administrator: they must be the same there. Then type: spoke sync");
     return ERR_OK;
 }
@@ -93,6 +120,7 @@ static void status_json(const struct node_info *i, struct json *o)
     json_set_int(o, "unsent", (int64_t)i->unsent);
     show_rfc3339(i->oldest_unsent_ms, t, sizeof t);
     json_set_str(o, "oldest_unsent", i->oldest_unsent_ms != 0 ? t : NULL);
+    json_set_int(o, "rescued", (int64_t)i->rescued);
     json_set_int(o, "held", (int64_t)i->held);
     json_set_int(o, "waiting", (int64_t)i->waiting);
     json_set_int(o, "conflicts", (int64_t)i->conflicts);
@@ -112,6 +140,8 @@ static void status_text(const struct node_info *i, int64_t now)
     show_span(now - i->oldest_unsent_ms, span, sizeof span);
     printf("%-18s %llu%s%s\n", "Not sent yet", (unsigned long long)i->unsent, i->unsent != 0 ? ", the oldest for " : "",
            i->unsent != 0 ? span : "");
+    if (i->rescued != 0)
+        printf("%-18s %llu, from before this device was set up anew\n", "  of these", (unsigned long long)i->rescued);
     printf("%-18s %llu\n%-18s %llu\n", "Not accepted yet", (unsigned long long)(i->held + i->waiting), "Two versions",
            (unsigned long long)i->conflicts);
     printf("%-18s %llu\n", "Rows held here", (unsigned long long)i->rows);
@@ -317,12 +347,17 @@ static enum err run_outbox(struct cli *c, struct why *why)
 static const struct flag enrol_flags[] = {
     {"code-file", "FILE", "the invitation (default: standard input)"},
     {"user", "NAME", "who will use this device, as the hub's administrator wrote it"},
+    {"again", NULL,
+     "set up anew a device that was put back from an old copy: it gets new keys and all records again; what it has not "
+     "sent is kept and goes to a manager"},
     {0}};
 static const struct flag sync_flags[] = {{"wait", "SECONDS", "stay so long for news when there is none yet"}, {0}};
 
 const struct command node_home_commands[] = {
     {"enrol", "", 0, 0,
-     "Make this device a node of your site, from the invitation that the hub's administrator gave you.",
+     "Make this device a node of your site, from the invitation that the hub's administrator gave you. With --again: set up "
+     "anew a device that has joined, when the MASH server does not accept its requests any more because it was put back "
+     "from an old copy.",
      "spoke enrol --code-file invitation.txt --user \"Sam Okafor\"", enrol_flags, run_enrol},
     {"status", "", 0, 0, "How this device stands: last contact, what waits here, what wants a person.", "spoke status",
      NULL, run_status},

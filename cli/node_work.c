@@ -164,6 +164,7 @@ enum err work_read_value(struct work *w, const struct column_rule *c, const char
         return e;
     case COL_ID:
     case COL_INT:
+    case COL_REAL:
         return value_from_text(c, bytes_of_str(text), &w->scratch, out) == ERR_OK
                    ? ERR_OK
                    : why_set(why, ERR_USAGE, "'%s' does not take that.", c->name);

@@ -5,7 +5,9 @@ static const struct command *const groups[] = {node_home_commands,
                                                node_case_commands,
                                                node_person_commands,
                                                node_record_commands,
+                                               node_conflict_commands,
                                                node_judge_commands,
+                                               node_outbox_commands,
                                                node_data_commands,
                                                NULL};
 

@@ -230,8 +230,8 @@ static enum err put_invite(struct hub *h, const char *site, const uint8_t token[
     enum err e = must_be(h, "SELECT 1 FROM site WHERE code = $1", site, true, "There is no site of this code.", why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
-                       "INSERT INTO h_invite(token_hash, site_no, expires_at) "
-                       "SELECT $1, no, $2 FROM h_site WHERE code = $3",
+                       "INSERT INTO h_invite(token_hash, site_no, expires_at, after_act) "
+                       "SELECT $1, no, $2, coalesce((SELECT max(no) FROM h_act), 0) FROM h_site WHERE code = $3",
                        &s, why);
     if (e != ERR_OK) return e;
     hash_blake2b(hash, bytes_of(token, 16));

@@ -14,6 +14,7 @@ static void conflict_id(const struct draft *d, const struct clash *c, uint8_t ou
     struct buf in;
     buf_init(&in, 256);
     buf_put(&in, d->hash, sizeof d->hash);
+    if (c->risen) buf_put_be64(&in, (uint64_t)c->node_no); /* one change can meet several */
     buf_put(&in, c->row_id, 16);
     buf_put_be16(&in, (uint16_t)c->column);
     hash_labelled(hash, "spoke/conflict/1", buf_bytes(&in));
@@ -42,8 +43,7 @@ static enum err as_text(struct value v, struct buf *store, struct value *out, st
 
 /* The same chain's open losing value of the same column, which a later one replaces. Not the same person's: what was
  * written on another device was not before the author's eyes. */
-static enum err open_one(struct hub *h, const struct draft *d, const struct clash *c, uint8_t out[16], bool *out_found,
-                         struct why *why)
+static enum err open_one(struct hub *h, const struct clash *c, uint8_t out[16], bool *out_found, struct why *why)
 {
     struct stmt *s;
     bool row = false;
@@ -57,7 +57,7 @@ static enum err open_one(struct hub *h, const struct draft *d, const struct clas
     db_bind_str(s, 2, c->table->name);
     db_bind_id(s, 3, c->row_id);
     db_bind_str(s, 4, c->table->columns[c->column].name);
-    db_bind_int(s, 5, d->node->no);
+    db_bind_int(s, 5, c->node_no);
     db_bind_value(s, 6, author(c->lost_by));
     e = db_step(s, &row, why);
     *out_found = e == ERR_OK && row && db_id(s, 0, out);
@@ -65,7 +65,7 @@ static enum err open_one(struct hub *h, const struct draft *d, const struct clas
     return e;
 }
 
-static enum err note_chain(struct hub *h, const struct draft *d, const uint8_t id[16], struct why *why)
+static enum err note_chain(struct hub *h, const struct clash *c, const uint8_t id[16], struct why *why)
 {
     struct stmt *s;
     enum err e = db_prepare(h->db,
@@ -74,8 +74,8 @@ static enum err note_chain(struct hub *h, const struct draft *d, const uint8_t i
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, id);
-    db_bind_int(s, 2, d->node->no);
-    db_bind_int(s, 3, (int64_t)d->env.h.seq);
+    db_bind_int(s, 2, c->node_no);
+    db_bind_int(s, 3, (int64_t)c->seq);
     return db_run(s, why);
 }
 
@@ -132,17 +132,21 @@ static enum err insert(struct hub *h, const struct draft *d, const struct clash 
     for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
         r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
     e = sight_insert(h, &r, &the_hub, why);
-    return e == ERR_OK ? note_chain(h, d, id, why) : e;
+    return e == ERR_OK ? note_chain(h, c, id, why) : e;
 }
 
-static enum err replace(struct hub *h, const uint8_t id[16], struct value kept, struct value lost, struct why *why)
+/* The other value may be another person's by now. */
+static enum err replace(struct hub *h, const uint8_t id[16], const struct clash *c, struct value kept,
+                        struct value lost, struct why *why)
 {
     const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str("conflict")));
-    enum err e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("lost")), lost, &the_hub, why);
-    if (e == ERR_OK) e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("kept")), kept, &the_hub, why);
-    if (e == ERR_OK)
-        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str("found_at")), value_int(h->now_ms), &the_hub,
-                      why);
+    const struct {
+        const char *column;
+        struct value v;
+    } set[] = {{"lost", lost}, {"kept", kept}, {"kept_by", author(c->kept_by)}, {"found_at", value_int(h->now_ms)}};
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < sizeof set / sizeof set[0]; i++)
+        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str(set[i].column)), set[i].v, &the_hub, why);
     return e;
 }
 
@@ -156,9 +160,9 @@ enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *
     buf_init(&lost_text, RULES_MAX_VALUE);
     enum err e = as_text(c->kept, &kept_text, &kept, why);
     if (e == ERR_OK) e = as_text(c->lost, &lost_text, &lost, why);
-    if (e == ERR_OK && c->open) e = open_one(h, d, c, id, &found, why);
-    if (e == ERR_OK) e = found ? replace(h, id, kept, lost, why) : insert(h, d, c, kept, lost, why);
-    if (e == ERR_OK && found) e = note_chain(h, d, id, why);
+    if (e == ERR_OK && c->open) e = open_one(h, c, id, &found, why);
+    if (e == ERR_OK) e = found ? replace(h, id, c, kept, lost, why) : insert(h, d, c, kept, lost, why);
+    if (e == ERR_OK && found) e = note_chain(h, c, id, why);
     buf_release(&kept_text);
     buf_release(&lost_text);
     return e;

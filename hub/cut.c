@@ -12,7 +12,9 @@ enum err cut_get(struct hub *h, int64_t node_no, const uint8_t name[16], struct 
         return ERR_OK;
     }
     enum err e =
-        db_prepare(h->db, "SELECT lo, hi, pos, pos_from, at FROM h_cut WHERE name = $1 AND node_no = $2", &s, why);
+        db_prepare(h->db,
+                   "SELECT lo, hi, pos, pos_from, at, schema, schema_lo FROM h_cut WHERE name = $1 AND node_no = $2",
+                   &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, name);
     db_bind_int(s, 2, node_no);
@@ -21,7 +23,8 @@ enum err cut_get(struct hub *h, int64_t node_no, const uint8_t name[16], struct 
         e = why_set(why, ERR_REFUSED, "This device stands at a point that the hub never gave it.");
     if (e == ERR_OK) {
         *out = (struct cut){
-            .lo = db_int(s, 0), .hi = db_int(s, 1), .pos = db_int(s, 2), .pos_from = db_int(s, 3), .at = db_int(s, 4)};
+            .lo = db_int(s, 0), .hi = db_int(s, 1), .pos = db_int(s, 2), .pos_from = db_int(s, 3), .at = db_int(s, 4),
+            .schema = (uint64_t)db_int(s, 5), .schema_lo = (uint64_t)db_int(s, 6)};
         memcpy(out->name, name, sizeof out->name);
     }
     db_done(s);

@@ -39,6 +39,8 @@ void draft_release(struct draft *d)
     free(d->parts);
     free(d->decoded);
     free(d->made);
+    free(d->line.no);
+    free(d->kin.no);
     *d = (struct draft){0};
 }
 
@@ -153,7 +155,7 @@ static enum err decode_part(struct hub *h, struct draft *d, size_t i, struct jud
     struct changeset_reader r;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     for (;;) {
         enum err e = changeset_next(&r, &op, &end, why);
         if (e != ERR_OK || end) return e;
@@ -164,13 +166,13 @@ static enum err decode_part(struct hub *h, struct draft *d, size_t i, struct jud
     }
 }
 
-static enum err count_ops(struct bytes content, size_t *n, struct why *why)
+static enum err count_ops(struct bytes content, uint64_t schema, size_t *n, struct why *why)
 {
     struct changeset_reader r;
     struct op op;
     bool end = false;
     enum err e;
-    changeset_reader_init(&r, content);
+    changeset_reader_init(&r, content, schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) ++*n;
     return e;
 }
@@ -178,7 +180,7 @@ static enum err count_ops(struct bytes content, size_t *n, struct why *why)
 /* Commitments and bytes. Content that does not fit is nobody's work: it is kept, and never applied. */
 static enum err check_content(struct draft *d, struct judgement *j, struct why *why)
 {
-    static const struct changeset_limits lim = {.patchset = false, .allow_delete = false, .max_ops = CHANGESET_MAX_OPS};
+    const struct changeset_limits lim = {.schema = d->env.h.schema, .max_ops = CHANGESET_MAX_OPS};
     size_t n = 0;
     if (d->n_parts != d->env.n_parts) {
         judgement_note(j, VERDICT_FAULT, true, "Some of this change's content is missing.");
@@ -188,7 +190,7 @@ static enum err check_content(struct draft *d, struct judgement *j, struct why *
         struct why detail = {0};
         enum err e = envelope_check_part(&d->env, i, &d->parts[i], &detail);
         if (e == ERR_OK) e = changeset_check(d->parts[i].content, &lim, &detail);
-        if (e == ERR_OK) e = count_ops(d->parts[i].content, &n, &detail);
+        if (e == ERR_OK) e = count_ops(d->parts[i].content, lim.schema, &n, &detail);
         if (e == ERR_NOMEM) return why_set(why, e, "%s", detail.text);
         if (e == ERR_OK && n > CHANGESET_MAX_OPS)
             judgement_note(j, VERDICT_FAULT, true, "This change holds more rows than one change may.");
@@ -202,7 +204,9 @@ enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struc
     struct why detail = {0};
     enum err e = check_content(d, j, why);
     if (e != ERR_OK || j->verdict == VERDICT_FAULT) return e;
-    e = cut_get(h, d->node->no, d->env.h.base_cut, &d->cut, &detail);
+    e = rescue_load(h, d, j, why);
+    if (e != ERR_OK || j->verdict == VERDICT_FAULT) return e;
+    e = rescue_cut(h, d, &detail);
     if (e == ERR_REFUSED) {
         judgement_note(j, VERDICT_FAULT, true, "This change says it was made upon something this device never had.");
         return ERR_OK;
@@ -213,6 +217,7 @@ enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struc
     e = clamp_clock(h, d, why);
     for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
         d->decoded[i].content = d->parts[i].content;
+        d->decoded[i].schema = d->env.h.schema;
         e = decode_part(h, d, i, j, why);
         if (e == ERR_OK && d->decoded[i].has_case)
             e = standing_of(h, d, d->decoded[i].case_id, &d->decoded[i].who, why);

@@ -8,6 +8,8 @@
 #include "sync/changeset.h"
 #include "sync/envelope.h"
 
+#include <string.h>
+
 /* How an envelope's author stands towards one case. Access numbers: see site_access. */
 struct standing {
     bool known;                /* the hub has the case */
@@ -22,6 +24,7 @@ struct standing {
 };
 struct draft_part {
     struct bytes content; /* a changeset that changeset_check accepted; borrowed */
+    uint64_t schema;      /* of it: the envelope's */
     bool has_case;        /* the part says which case it is about */
     uint8_t case_id[16];
     bool makes_case; /* a case_file for a case that the hub does not know */
@@ -33,6 +36,10 @@ struct draft_row {
     uint8_t id[16];
     int table_index;
     size_t part;
+};
+struct chains {
+    int64_t *no; /* owned: devices */
+    size_t n;
 };
 struct draft {
     struct hub_node *node;      /* author's device, borrowed */
@@ -50,6 +57,11 @@ struct draft {
     bool user_known; /* the person is of the device's site */
     bool granted;    /* a manager accepted it: refusals for want of authority do not count */
     bool late;       /* judged out of its order in the chain: later envelopes of it may have been applied */
+    uint64_t withdraws[8]; /* envelopes of the same device that it takes back itself: it does not wait for them */
+    size_t n_withdraws;
+    /* Of a rescued change: the device whose place the author's took, then whose place that one took, …; and all others
+     * that took such a place too, copies of the same disk. */
+    struct chains line, kin;
 };
 
 /* What became of it. A refusal is hard when no manager's word could change it. */
@@ -71,6 +83,28 @@ void draft_init(struct draft *d, struct hub_node *node, const struct envelope *e
 void draft_release(struct draft *d);
 MUST_CHECK enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
 bool draft_makes(const struct draft *d, int table_index, const uint8_t id[16], size_t part);
+
+/* hub/rescue.c: what was rescued from a device that was put back or copied ------------------------------------------- */
+static inline bool draft_rescued(const struct draft *d)
+{
+    static const uint8_t none[HASH_BYTES];
+    return memcmp(d->env.h.rescued, none, sizeof none) != 0;
+}
+/* d->line and d->kin (which has all of line), for a rescued change; FAULT when its device takes nobody's place. */
+MUST_CHECK enum err rescue_load(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
+/* Is this the author's device, in this life or another? */
+bool draft_own(const struct draft *d, int64_t node_no);
+/* The base cut: of the author's device, or of one whose place it took. ERR_REFUSED as cut_get. */
+MUST_CHECK enum err rescue_cut(struct hub *h, struct draft *d, struct why *why);
+/* Was the content here before, in the chain that it was rescued from or rescued from there already, by whichever copy? Then it is merged
+ * without effect: rescue_skip. */
+MUST_CHECK enum err rescue_known(struct hub *h, const struct draft *d, bool *out, struct why *why);
+MUST_CHECK enum err rescue_skip(struct hub *h, struct judgement *j, struct why *why);
+/* Whatever could be applied is held for a manager. */
+void rescue_hold(const struct draft *d, struct judgement *j);
+MUST_CHECK enum err rescue_note(struct hub *h, const struct draft *d, struct why *why);
+/* Devices that are one in several lives, or copies: the next one by number, other than this; 0: none. */
+MUST_CHECK enum err rescue_next_kin(struct hub *h, int64_t node_no, int64_t after, int64_t *out, struct why *why);
 
 /* hub/standing.c ------------------------------------------------------------------------------------------------ */
 MUST_CHECK enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id[16], struct standing *out,
@@ -125,6 +159,9 @@ struct clash {
     struct value kept, lost;
     uint8_t kept_by[16], lost_by[16]; /* zeros: the hub */
     const char *lost_agency;
+    int64_t node_no; /* whose word met another, and which envelope of the chain it was */
+    uint64_t seq;
+    bool risen; /* it was there before: what it had met stands no longer */
 };
 MUST_CHECK enum err conflict_put(struct hub *h, const struct draft *d, const struct clash *c, struct why *why);
 /* Did a later change of the same chain meet another's value in this column? */
@@ -133,6 +170,8 @@ MUST_CHECK enum err conflict_later(struct hub *h, const struct draft *d, const s
 
 /* hub/journal.c: h_envelope --------------------------------------------------------------------------------------- */
 MUST_CHECK enum err journal_put(struct hub *h, const struct draft *d, const struct judgement *j, struct why *why);
+/* The running step stands as the draft's device sent it: it gets nothing of it back. */
+MUST_CHECK enum err journal_as_sent(struct hub *h, const struct draft *d, struct why *why);
 MUST_CHECK enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j,
                                   struct why *why);
 /* A stored envelope as a draft again, decoded; `store` keeps its bytes and must outlive it. *node is filled. */
@@ -141,6 +180,8 @@ MUST_CHECK enum err journal_draft(struct hub *h, int64_t node_no, uint64_t seq, 
 
 /* hub/held.c ------------------------------------------------------------------------------------------------------ */
 MUST_CHECK enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, struct why *why);
+/* Note which held work of its own device the draft withdraws. */
+MUST_CHECK enum err held_withdrawn(struct hub *h, struct draft *d, struct why *why);
 /* Would held or waiting work of this device make the row? */
 MUST_CHECK enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
                                struct why *why);

@@ -1,4 +1,5 @@
-/* Enrolment: a sealed request with a one-time token in, a sealed welcome out. */
+/* Enrolment: a sealed request with a one-time token in, a sealed welcome out. A device that was put back from an old image
+ * comes with new keys, and with a word of its old ones that it takes their place. */
 #include "hub/people.h"
 #include "hub/sight.h"
 
@@ -15,7 +16,10 @@ struct enrolment {
     struct enrol_request m;
     struct identity node;
     uint8_t token_hash[HASH_BYTES];
+    struct buf replaces; /* MSG_REPLACES; empty: it takes nobody's place */
+    struct hub_node old; /* the device that it replaces */
     int64_t site_no;
+    int64_t after_act; /* acts up to this one were before the invitation */
     char site[64], agency[64];
     uint8_t user[16];
 };
@@ -44,6 +48,13 @@ static enum err judge(enum err e, struct why *why)
     }
 }
 
+static enum err keep_replaces(struct enrolment *x, struct bytes item, struct why *why)
+{
+    if (message_type(item) != MSG_REPLACES) return refused(why);
+    buf_put_bytes(&x->replaces, item);
+    return x->replaces.err == ERR_OK ? ERR_OK : why_set(why, x->replaces.err, "There is not enough memory to answer.");
+}
+
 static enum err open_request(struct enrolment *x, struct why *why)
 {
     struct bundle_reader *in = NULL;
@@ -56,6 +67,10 @@ static enum err open_request(struct enrolment *x, struct why *why)
     if (e == ERR_OK && (end || head.kind != KIND_ENROL)) e = refused(why);
     if (e == ERR_OK) e = message_get_enrol(item, &x->m, &x->node, why);
     if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    if (e == ERR_OK && !end) {
+        e = keep_replaces(x, item, why);
+        if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    }
     bundle_reader_free(in);
     if (e != ERR_OK || !end) return e == ERR_OK ? refused(why) : e;
     identity_fingerprint(&x->h->id.pub, fingerprint);
@@ -65,13 +80,15 @@ static enum err open_request(struct enrolment *x, struct why *why)
     return ERR_OK;
 }
 
-/* *out_again: the code was used by this very request, whose answer is appended once more. */
+/* *out_again: the code was used by this very request, or by this very device with one that it made anew when its program
+ * was updated; the answer is appended once more. */
 static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_again, struct why *why)
 {
     struct stmt *s;
     bool row = false;
     enum err e = db_prepare(x->h->db,
-                            "SELECT i.site_no, i.expires_at, i.used_at, i.request_hash, i.answer, t.code, t.agency "
+                            "SELECT i.site_no, i.expires_at, i.used_at, i.request_hash, i.answer, t.code, t.agency, "
+                            "i.after_act, (SELECT n.kid FROM h_node n WHERE n.no = i.node_no) "
                             "FROM h_invite i JOIN h_site k ON k.no = i.site_no JOIN site t ON t.code = k.code "
                             "WHERE i.token_hash = $1",
                             &s, why);
@@ -80,7 +97,9 @@ static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_aga
     e = db_step(s, &row, why);
     if (e != ERR_OK) goto out;
     struct bytes site = row ? db_bytes(s, 5) : (struct bytes){0}, agency = row ? db_bytes(s, 6) : (struct bytes){0};
-    *out_again = row && !db_is_null(s, 2) && bytes_equal(db_bytes(s, 3), bytes_of(x->request_hash, HASH_BYTES));
+    *out_again = row && !db_is_null(s, 2) &&
+                 (bytes_equal(db_bytes(s, 3), bytes_of(x->request_hash, HASH_BYTES)) ||
+                  bytes_equal(db_bytes(s, 8), bytes_of(x->node.kid, KID_BYTES)));
     if (*out_again) {
         buf_put_bytes(out, db_bytes(s, 4));
     } else if (!row || !db_is_null(s, 2) || db_int(s, 1) <= x->h->now_ms || site.n >= sizeof x->site ||
@@ -88,12 +107,81 @@ static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_aga
         e = refused(why);
     } else {
         x->site_no = db_int(s, 0);
+        x->after_act = db_int(s, 7);
         memcpy(x->site, site.p, site.n);
         memcpy(x->agency, agency.p, agency.n);
     }
 out:
     db_done(s);
     return e;
+}
+
+/* Only who has a good code is told so. It stays good. */
+static enum err check_schema(struct enrolment *x, struct why *why)
+{
+    if (x->m.schema + RULES_SCHEMA_BEHIND >= db_schema(x->h->db)) return ERR_OK;
+    (void)why_set(why, ERR_REFUSED, "The Spoke on this device is too old for this MASH server. The code stays good.");
+    return why_next(why, ERR_REFUSED, "Update Spoke on this device, and use the same code again.");
+}
+
+/* Whoever was revoked after the invitation was given is not meant by it, nor a copy of a device whose place was taken
+ * since: for that an administrator has to give one anew. */
+static enum err ended_since(struct enrolment *x, const uint8_t kid[KID_BYTES], bool *out, struct why *why)
+{
+    char about[2 * KID_BYTES + 1];
+    struct stmt *s;
+    hex_encode(about, kid, KID_BYTES);
+    enum err e = db_prepare(x->h->db, "SELECT 1 FROM h_act WHERE act IN ('revoke', 'replace') AND about = $1 AND no > $2",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, about);
+    db_bind_int(s, 2, x->after_act);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+/* The old device's own word, for this enrolment and no other; of the site that the invitation is for. */
+static enum err check_replaced(struct enrolment *x, struct why *why)
+{
+    uint8_t kid[KID_BYTES], keys[PUBLIC_BYTES];
+    struct bytes item = buf_bytes(&x->replaces);
+    struct replaces m;
+    bool ended = false;
+    if (x->replaces.len == 0) return ERR_OK;
+    enum err e = message_replaces_kid(item, kid, why);
+    if (e == ERR_OK) e = nodes_by_kid(x->h, kid, &x->old, why);
+    if (e == ERR_OK) e = message_get_replaces(item, &x->old.id, &m, why);
+    if (e == ERR_OK) e = ended_since(x, kid, &ended, why);
+    identity_to_bytes(&x->node, keys);
+    if (e == ERR_OK && (x->old.site_no != x->site_no || ended || memcmp(m.token, x->m.token, sizeof m.token) != 0 ||
+                        memcmp(m.node, keys, sizeof keys) != 0 ||
+                        memcmp(m.hub_fingerprint, x->m.hub_fingerprint, sizeof m.hub_fingerprint) != 0))
+        e = refused(why);
+    return e;
+}
+
+/* It is not heard any more, and its last answer is for nobody any more. What it has to forget stays listed: a copy of its
+ * disk may be somewhere. */
+static enum err retire(struct enrolment *x, struct why *why)
+{
+    char about[2 * KID_BYTES + 1];
+    const int64_t no = x->old.no;
+    struct stmt *s;
+    if (x->replaces.len == 0) return ERR_OK;
+    enum err e = db_prepare(x->h->db,
+                            "UPDATE h_node SET state = CASE state WHEN 'revoked' THEN state ELSE 'replaced' END, "
+                            "unsent = 0, oldest_ms = 0 WHERE no = $1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, no);
+    e = db_run(s, why);
+    if (e == ERR_OK) e = db_prepare(x->h->db, "DELETE FROM h_answer WHERE node_no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, no);
+    e = db_run(s, why);
+    hex_encode(about, x->old.id.kid, KID_BYTES);
+    return e == ERR_OK ? people_act(x->h, "replace", about, NULL, why) : e;
 }
 
 static enum err put_node(struct enrolment *x, struct why *why)
@@ -105,8 +193,8 @@ static enum err put_node(struct enrolment *x, struct why *why)
     enum err e = nodes_by_kid(x->h, x->node.kid, &known, NULL);
     if (e != ERR_NOTFOUND) return e == ERR_OK ? refused(why) : why_set(why, e, "The hub could not look a device up.");
     e = db_prepare(x->h->db,
-                   "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software) "
-                   "VALUES($1, $2, $3, 'enrolled', $4, $5, $6)",
+                   "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software, replaces) "
+                   "VALUES($1, $2, $3, 'enrolled', $4, $5, $6, nullif($7, 0))",
                    &s, why);
     if (e != ERR_OK) return e;
     identity_to_bytes(&x->node, public);
@@ -116,6 +204,7 @@ static enum err put_node(struct enrolment *x, struct why *why)
     db_bind_int(s, 4, x->h->now_ms);
     db_bind_blob(s, 5, bytes_of(nothing, sizeof nothing));
     db_bind_str(s, 6, x->m.software);
+    db_bind_int(s, 7, x->old.no);
     return db_run(s, why);
 }
 
@@ -123,7 +212,7 @@ static enum err write_answer(struct enrolment *x, struct buf *out, struct why *w
 {
     struct seal_header head = {.version = 1, .kind = KIND_ENROLLED};
     struct enrol_answer a = {
-        .epoch = x->h->epoch, .clock_ms = (uint64_t)x->h->now_ms, .schema = RULES_SCHEMA_VERSION};
+        .epoch = x->h->epoch, .clock_ms = (uint64_t)x->h->now_ms, .schema = db_schema(x->h->db)};
     struct bundle_writer *w = NULL;
     struct buf item;
     memcpy(head.recipient, x->node.kid, KID_BYTES);
@@ -164,10 +253,12 @@ static enum err use_invite(struct enrolment *x, const struct buf *answer, struct
 
 static enum err welcome(struct enrolment *x, struct buf *answer, struct why *why)
 {
-    enum err e = people_find_or_add(x->h, x->site, x->m.user, x->user, why);
+    enum err e = check_replaced(x, why);
+    if (e == ERR_OK) e = people_find_or_add(x->h, x->site, x->m.user, x->user, why);
     if (e == ERR_OK) e = put_node(x, why);
     if (e == ERR_OK) e = write_answer(x, answer, why);
     if (e == ERR_OK) e = use_invite(x, answer, why);
+    if (e == ERR_OK) e = retire(x, why);
     return e == ERR_OK ? people_act(x->h, "enrol", x->site, NULL, why) : e;
 }
 
@@ -177,11 +268,13 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
     struct buf answer;
     bool again = false;
     buf_init(&answer, 1u << 20);
+    buf_init(&x.replaces, 1u << 16);
     hash_blake2b(x.request_hash, request);
     enum err e = judge(open_request(&x, why), why);
     if (e == ERR_OK) e = hub_begin(h, why);
     if (e == ERR_OK) {
         e = check_invite(&x, &answer, &again, why);
+        if (e == ERR_OK && !again) e = check_schema(&x, why);
         if (e == ERR_OK && !again) e = judge(welcome(&x, &answer, why), why);
         if (e == ERR_OK && !again)
             e = hub_commit(h, why);
@@ -196,5 +289,6 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
     }
     secret_wipe(&x.m.token, sizeof x.m.token);
     buf_release(&answer);
+    buf_release(&x.replaces);
     return e;
 }

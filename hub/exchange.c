@@ -1,4 +1,5 @@
 /* One round: sealed request in, sealed answer out, everything between in one transaction. Read hub_exchange first. */
+#include "hub/cover.h"
 #include "hub/intake.h"
 
 #include "sync/bundle.h"
@@ -21,7 +22,9 @@ struct round {
     size_t n_work;          /* receipts and envelopes in the request */
     uint64_t n_envelopes;   /* envelopes among them, judged */
     bool revoked;
+    bool too_old;        /* its schema version: it is told so, and the rest waits until it is updated */
     const char *refusal; /* for administrators: why a device that proved itself was refused; NULL otherwise */
+    bool put_back;       /* its hello says that it was put back from an old image, or copied */
     struct cut cut;      /* where the node stands */
     struct buf drops;    /* framed items */
     uint64_t n_drops;
@@ -49,7 +52,28 @@ static enum err refuse_known(struct round *r, const char *reason, struct why *wh
     return refused(why);
 }
 
+static enum err refuse_put_back(struct round *r, const char *reason, struct why *why)
+{
+    r->put_back = true;
+    return refuse_known(r, reason, why);
+}
+
 /* ----------------------------------------------------------------------------------------------- the request */
+
+/* FORMAT.md §6. One that is too old is not refused: the version of its store rises only by an answer of ours, so that a
+ * refusal would bar it for good, also once its program is updated. */
+static enum err check_schema(struct round *r, struct why *why)
+{
+    uint64_t ours = db_schema(r->h->db);
+    r->node.schema = r->hello.schema;
+    r->too_old = r->hello.schema + RULES_SCHEMA_BEHIND < ours;
+    if (r->hello.schema <= ours) return ERR_OK;
+    r->refusal = "the device's records are of a newer Spoke than this hub: update the hub";
+    (void)why_set(why, ERR_REFUSED,
+                  "The Spoke on this device is newer than the MASH server's. Nothing is lost: what waits here goes once "
+                  "the server is updated.");
+    return why_next(why, ERR_REFUSED, "Ask the hub's administrators to update it.");
+}
 
 static enum err check_hello(struct round *r, const uint8_t binding[32], struct why *why)
 {
@@ -57,16 +81,19 @@ static enum err check_hello(struct round *r, const uint8_t binding[32], struct w
     /* A hello from another stream of the same node would let its content be exchanged for older content. */
     if (memcmp(m->binding, binding, sizeof m->binding) != 0 || memcmp(m->hub, r->h->id.pub.kid, KID_BYTES) != 0)
         return why_set(why, ERR_TAMPERED, "The request was not sealed by the device that signed it.");
+    if (r->node.replaced) return refuse_known(r, "another device took the place of this one", why);
     if (strcmp(r->node.state, "forked") == 0) return refuse_known(r, "a copy of this device was in use", why);
-    if (m->epoch > r->h->epoch) return refuse_known(r, "the device knows a later state of the hub than this", why);
+    /* No device comes to a number but by the answers of a hub: it is the hub that was put back. */
+    if (m->epoch > r->h->epoch || m->request > r->node.last_request + 1)
+        return refuse_known(r, "the device knows a later state of the hub than this", why);
     if (m->request != r->node.last_request + 1)
-        return refuse_known(r, "the device's request has the wrong number: it was restored from a copy", why);
+        return refuse_put_back(r, "the device's request has the wrong number: it was restored from a copy", why);
     if (memcmp(m->last_answer, r->node.answer_hash, HASH_BYTES) != 0)
-        return refuse_known(r, "the device did not take the hub's last answer", why);
+        return refuse_put_back(r, "the device did not take the hub's last answer", why);
     /* An answer is taken whole, so that the last answer proves the cursor. */
     if (memcmp(m->cursor, r->node.cursor, CUT_BYTES) != 0)
-        return refuse_known(r, "the device stands elsewhere than the hub's last answer left it", why);
-    return ERR_OK;
+        return refuse_put_back(r, "the device stands elsewhere than the hub's last answer left it", why);
+    return check_schema(r, why);
 }
 
 static enum err take_receipt(struct round *r, struct bytes item, struct why *why)
@@ -86,16 +113,31 @@ static enum err take_item(struct round *r, struct bytes item, struct why *why)
     switch (message_type(item)) {
     case MSG_RECEIPT: return take_receipt(r, item, why);
     case MSG_ENVELOPE:
-        e = intake_envelope(r->h, &r->node, item, why);
-        r->n_envelopes += e == ERR_OK;
+    case MSG_GAP: {
+        if (r->too_old) return ERR_OK; /* it keeps it, having no verdict */
+        bool gap = message_type(item) == MSG_GAP; /* its device counts it as sent */
+        e = gap ? intake_gap(r->h, &r->node, item, why) : intake_envelope(r->h, &r->node, item, why);
+        r->n_envelopes += e == ERR_OK && !gap;
         if (e == ERR_REFUSED)
             return refuse_known(r,
                                 strcmp(r->node.state, "forked") == 0 ? "a copy of this device was in use"
                                                                      : "a change is missing from the device's history",
                                 why);
         return e;
+    }
     default: return why_set(why, ERR_FORMAT, "The request holds something that the hub does not know.");
     }
+}
+
+/* To the end without acting on it: a known request that was damaged on its way has other bytes and a right beginning, and
+ * says nothing against its device. */
+static enum err read_rest(struct bundle_reader *in, struct why *why)
+{
+    struct bytes item;
+    bool end = false;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && !end) e = bundle_next(in, &item, &end, why);
+    return e;
 }
 
 /* Everything in it takes effect inside the transaction, which ends in a rollback unless the last frame proves that the
@@ -112,6 +154,15 @@ static enum err take_request(struct round *r, struct why *why)
     if (e == ERR_OK && end) e = why_set(why, ERR_FORMAT, "The request is empty.");
     if (e == ERR_OK) e = message_get_node_hello(item, &r->node.id, &r->hello, why);
     if (e == ERR_OK) e = check_hello(r, binding, why);
+    if (r->put_back) {
+        struct why damage = {0};
+        enum err rest = read_rest(in, &damage);
+        r->put_back = rest == ERR_OK;
+        if (rest != ERR_OK) {
+            r->refusal = NULL;
+            e = why_set(why, rest, "%s", damage.text);
+        }
+    }
     while (e == ERR_OK) {
         e = bundle_next(in, &item, &end, why);
         if (e != ERR_OK || end) break;
@@ -221,7 +272,7 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
         .more = r->served.more,
         .revoked = r->revoked,
         .drops = r->n_drops,
-        .schema = RULES_SCHEMA_VERSION,
+        .schema = db_schema(r->h->db),
     };
     struct buf item;
     memcpy(m.binding, binding, sizeof m.binding);
@@ -229,7 +280,8 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
     memcpy(m.request_hash, r->request_hash, HASH_BYTES);
     memcpy(m.cut, r->served.cut.name, CUT_BYTES);
     buf_init(&item, 1u << 16);
-    enum err e = message_put_hub_hello(&item, &r->h->id, &m, why);
+    enum err e = cover_of(r->h, r->node.no, &m.covered, why);
+    if (e == ERR_OK) e = message_put_hub_hello(&item, &r->h->id, &m, why);
     if (e == ERR_OK) e = put_item(w, &item, why);
     buf_release(&item);
     return e;
@@ -241,7 +293,7 @@ static enum err gather(struct round *r, struct why *why)
     uint64_t budget = r->hello.budget == 0 ? DEFAULT_BUDGET : r->hello.budget;
     enum err e = drops_take(r->h, &r->node, r->hello.request, &r->drops, &r->n_drops, why);
     if (e != ERR_OK) return e;
-    if (r->revoked) {
+    if (r->revoked || r->too_old) {
         r->served.cut = r->cut;
         return ERR_OK;
     }
@@ -268,28 +320,6 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
 
 /* ------------------------------------------------------------------------------------------- what is remembered */
 
-static enum err note_report(struct round *r, struct why *why)
-{
-    const struct node_hello *m = &r->hello;
-    /* The node counts what this very request brings; administrators ask what is still to come. */
-    uint64_t unsent = m->unsent > r->n_envelopes ? m->unsent - r->n_envelopes : 0;
-    struct stmt *s;
-    enum err e =
-        db_prepare(r->h->db,
-                   "UPDATE h_node SET last_seen = $1, software = $2, schema = $3, unsent = $4, oldest_ms = $5, "
-                   "skew_ms = $6 WHERE no = $7",
-                   &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, r->h->now_ms);
-    db_bind_str(s, 2, m->software);
-    db_bind_int(s, 3, (int64_t)m->schema);
-    db_bind_int(s, 4, (int64_t)unsent);
-    db_bind_int(s, 5, unsent > 0 ? (int64_t)m->oldest_ms : 0);
-    db_bind_int(s, 6, (int64_t)m->clock_ms - r->h->now_ms);
-    db_bind_int(s, 7, r->node.no);
-    return db_run(s, why);
-}
-
 static enum err keep_answer(struct round *r, const struct buf *answer, struct why *why)
 {
     struct stmt *s;
@@ -298,7 +328,8 @@ static enum err keep_answer(struct round *r, const struct buf *answer, struct wh
     hash_blake2b(r->node.answer_hash, buf_bytes(answer));
     memcpy(r->node.cursor, r->served.cut.name, CUT_BYTES);
     enum err e = nodes_save(r->h, &r->node, why);
-    if (e == ERR_OK) e = note_report(r, why);
+    if (e == ERR_OK) e = nodes_note_request(r->h, &r->node, why);
+    if (e == ERR_OK) e = nodes_report(r->h, &r->node, &r->hello, r->n_envelopes, why);
     if (e == ERR_OK)
         e = db_prepare(r->h->db,
                        "INSERT INTO h_answer(node_no, request, request_hash, answer) VALUES($1, $2, $3, $4) "
@@ -313,32 +344,14 @@ static enum err keep_answer(struct round *r, const struct buf *answer, struct wh
     return db_run(s, why);
 }
 
-/* A refusal that a device of ours earned, in a transaction of its own. The same one is noted once: a broken device asks
- * again and again. */
+/* A refusal that a device of ours earned, in a transaction of its own. */
 static enum err record_refusal(struct hub *h, const struct round *r)
 {
-    char kid[2 * KID_BYTES + 1];
-    struct stmt *s;
-    hex_encode(kid, r->node.id.kid, KID_BYTES);
     enum err e = db_begin(h->db, NULL);
     if (e != ERR_OK) return e;
-    e = db_prepare(h->db,
-                   "INSERT INTO h_act(at, act, about, reason) SELECT $1, 'refused', $2, $3 WHERE NOT EXISTS "
-                   "(SELECT 1 FROM h_act WHERE act = 'refused' AND about = $2 AND reason = $3)",
-                   &s, NULL);
-    if (e == ERR_OK) {
-        db_bind_int(s, 1, env_now(h->env));
-        db_bind_str(s, 2, kid);
-        db_bind_str(s, 3, r->refusal);
-        e = db_run(s, NULL);
-    }
-    if (e == ERR_OK && strcmp(r->node.state, "forked") == 0)
-        e = db_prepare(h->db, "UPDATE h_node SET state = 'forked', reason = $1 WHERE no = $2", &s, NULL);
-    if (e == ERR_OK && strcmp(r->node.state, "forked") == 0) {
-        db_bind_str(s, 1, r->refusal);
-        db_bind_int(s, 2, r->node.no);
-        e = db_run(s, NULL);
-    }
+    e = nodes_note_refusal(h, &r->node, r->refusal, NULL);
+    if (e == ERR_OK && (r->put_back || strcmp(r->node.state, "forked") == 0))
+        e = nodes_forked(h, r->node.no, r->refusal, NULL);
     if (e == ERR_OK) return db_commit(h->db, NULL);
     db_rollback(h->db);
     return e;
@@ -371,11 +384,23 @@ enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct 
     return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "The hub has no answer to this request.") : e;
 }
 
+/* Bytes that were answered before, and not by the last answer: a courier brings them after newer ones. */
+static enum err refuse_late(struct hub *h, const struct round *r, struct why *why)
+{
+    bool had = false;
+    enum err e = nodes_had_request(h, r->node.no, r->request_hash, &had, why);
+    if (e != ERR_OK || !had) return e;
+    (void)why_set(why, ERR_EXISTS,
+                  "This came late: everything in it had been taken in already, and newer requests of the same device since. "
+                  "Nothing was changed, and no answer is needed.");
+    return why_next(why, ERR_EXISTS, "Carry on with the newest file of that device.");
+}
+
 static enum err should_park(struct round *r, bool may_park, bool *out, struct why *why)
 {
     bool pending = true;
     *out = false;
-    if (!may_park || r->hello.wait_ms == 0 || r->n_work > 0 || r->revoked) return ERR_OK;
+    if (!may_park || r->hello.wait_ms == 0 || r->n_work > 0 || r->revoked || r->too_old) return ERR_OK;
     enum err e = serve_pending(r->h, &r->node, &r->cut, &pending, why);
     *out = !pending;
     return e;
@@ -389,6 +414,8 @@ static enum err run(struct round *r, bool may_park, bool *park, struct buf *answ
     if (e == ERR_OK) e = cut_get(r->h, r->node.no, r->hello.cursor, &r->cut, why);
     if (e == ERR_OK) e = should_park(r, may_park, park, why);
     if (e != ERR_OK || *park) return e;
+    if (r->too_old) e = nodes_note_refusal(r->h, &r->node, "the device's Spoke is too old for this hub: update the device", why);
+    if (e != ERR_OK) return e;
     e = gather(r, why);
     if (e == ERR_OK) e = write_answer(r, answer, why);
     if (e == ERR_OK) e = keep_answer(r, answer, why);
@@ -420,6 +447,7 @@ enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct
     /* Given again also to a device revoked since: it may have had these very bytes already, and nothing newer. */
     if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0)
         e = answer_of(h, r.request_hash, &answer, &again, why);
+    if (e == ERR_OK && !again) e = refuse_late(h, &r, why);
     if (e == ERR_OK && !again) {
         e = hub_begin(h, why);
         if (e == ERR_OK) {

@@ -135,19 +135,82 @@ enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, str
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
 
+/* A withdrawal among an envelope's operations. */
+static bool withdraws(const struct op *op)
+{
+    int c = rules_column_index(op->table, bytes_of_str("state"));
+    return op->kind == OP_UPDATE && strcmp(op->table->name, "held") == 0 && op->new_[c].kind == VALUE_TEXT &&
+           bytes_equal(op->new_[c].s, bytes_of_str("withdrawn"));
+}
+
+static enum err note_withdrawn(struct hub *h, struct draft *d, const struct op *op, struct why *why)
+{
+    int64_t node_no = 0;
+    uint64_t seq = 0;
+    bool found = false;
+    if (!withdraws(op) || d->n_withdraws == sizeof d->withdraws / sizeof d->withdraws[0]) return ERR_OK;
+    enum err e = held_envelope(h, op_row_id(op), &node_no, &seq, &found, why);
+    if (e == ERR_OK && found && node_no == d->node->no) d->withdraws[d->n_withdraws++] = seq;
+    return e;
+}
+
+enum err held_withdrawn(struct hub *h, struct draft *d, struct why *why)
+{
+    d->n_withdraws = 0;
+    for (size_t i = 0; i < d->n_parts; i++) {
+        struct changeset_reader r;
+        struct op op;
+        bool end = false;
+        enum err e;
+        changeset_reader_init(&r, d->decoded[i].content, d->decoded[i].schema);
+        while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
+            e = note_withdrawn(h, d, &op, why);
+            if (e != ERR_OK) return e;
+        }
+        if (e != ERR_OK) return e;
+    }
+    return ERR_OK;
+}
+
+static bool is_withdrawn(const struct draft *d, uint64_t seq)
+{
+    for (size_t i = 0; i < d->n_withdraws; i++)
+        if (d->withdraws[i] == seq) return true;
+    return false;
+}
+
+struct awaited {
+    int table_index;
+    const uint8_t *id;
+};
+
+/* Work that the draft takes back itself is not awaited. */
+static enum err chain_makes(struct hub *h, const struct draft *d, int64_t node_no, int64_t before,
+                            const struct awaited *a, bool *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = true;
+    enum err e = db_prepare(
+        h->db, "SELECT seq FROM h_held_row WHERE id = $1 AND tbl = $2 AND node_no = $3 AND seq < $4", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, a->id);
+    db_bind_int(s, 2, a->table_index);
+    db_bind_int(s, 3, node_no);
+    db_bind_int(s, 4, before);
+    while (!*out && (e = db_step(s, &row, why)) == ERR_OK && row)
+        *out = node_no != d->node->no || !is_withdrawn(d, (uint64_t)db_int(s, 0));
+    db_done(s);
+    return e;
+}
+
 enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
                     struct why *why)
 {
-    struct stmt *s;
-    enum err e =
-        db_prepare(h->db, "SELECT 1 FROM h_held_row WHERE id = $1 AND tbl = $2 AND node_no = $3 AND seq < $4", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
-    db_bind_int(s, 2, table_index);
-    db_bind_int(s, 3, d->node->no);
-    db_bind_int(s, 4, (int64_t)d->env.h.seq);
-    e = db_step(s, out, why);
-    db_done(s);
+    const struct awaited a = {.table_index = table_index, .id = id};
+    *out = false;
+    enum err e = chain_makes(h, d, d->node->no, (int64_t)d->env.h.seq, &a, out, why);
+    for (size_t i = 0; e == ERR_OK && !*out && i < d->kin.n; i++)
+        e = chain_makes(h, d, d->kin.no[i], INT64_MAX, &a, out, why);
     return e;
 }
 

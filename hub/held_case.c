@@ -26,7 +26,7 @@ static enum err read_claim(const struct draft_part *p, struct claim *out, struct
     struct op op;
     bool end = false;
     enum err e;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         if (op.kind != OP_INSERT || strcmp(op.table->name, "case_file") != 0) continue;
         struct value restricted = column(&op, "restricted");

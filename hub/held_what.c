@@ -94,7 +94,7 @@ static enum err show_op(struct showing *s, const struct op *op, struct why *why)
     json_set_str(o, "id", id);
     json_set_bool(o, "new", op->kind == OP_INSERT);
     if (hide) json_set_bool(o, "withheld", true);
-    for (size_t c = 1; c < op->table->n_columns; c++) {
+    for (size_t c = 1; c < rules_columns_at(op->table, s->d->env.h.schema); c++) {
         const char *name = op->table->columns[c].name;
         if (op->new_[c].kind == VALUE_NONE) continue;
         if (hide || strcmp(name, "request_id") == 0) /* the room need not know of the request */
@@ -116,7 +116,7 @@ enum err held_what(struct hub *h, const struct draft *d, const struct draft_part
     bool end = false;
     enum err e = held_case_restricted(p, &s.hide_all, why);
     if (e != ERR_OK) goto out;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         e = show_op(&s, &op, why);
         if (e != ERR_OK) break;

@@ -27,7 +27,8 @@ struct hub_exchange_result {
     bool moved;      /* something was written that another site may be waiting for */
 };
 /* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before
- * this returns. A request hash that is known gets the same answer again. may_park: the caller can hold the request.
+ * this returns. The last request, byte for byte, gets the same answer again; an older one that was answered is ERR_EXISTS,
+ * with words for whoever carried it: it came late, and nothing was changed. may_park: the caller can hold the request.
  * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback,
  * old request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL,
  * ERR_IO, …: nothing changed. */
@@ -58,6 +59,10 @@ MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *addr
 MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
+
+/* Call when a backup of this store has been verified, before anything more is taken in: all envelopes taken in so far are
+ * covered, and devices may delete the sealed copies that they keep for a hub that is built anew. */
+MUST_CHECK enum err hub_covered(struct hub *h, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- for tests and checks */
 /* May this site see this row now, as the masks say; and as the views say, recomputed. They must always agree. */

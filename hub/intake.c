@@ -48,7 +48,7 @@ static enum err note_decisions(struct hub *h, const struct draft_part *p, struct
     struct op op;
     bool end = false, found = false;
     enum err e;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         struct decision d = {.state = decided_state(&op)};
         if (d.state == NULL) continue;
@@ -87,6 +87,7 @@ static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct dec
     buf_init(&store, 160u << 20);
     enum err e = journal_draft(h, node_no, seq, &node, &d, &store, &j, why);
     if (e == ERR_OK && j.verdict != VERDICT_FAULT) e = intake_authorise(h, &d, &j, why);
+    if (e == ERR_OK) rescue_hold(&d, &j);
     if (e == ERR_OK && j.verdict != VERDICT_WAITS) {
         e = held_forget(h, node_no, seq, why);
         if (e == ERR_OK) e = conclude(h, &d, &j, l, why);
@@ -118,6 +119,18 @@ static enum err rejudge_waiting(struct hub *h, int64_t node_no, uint64_t after, 
         if (e != ERR_OK) break;
     }
     db_done(s);
+    return e;
+}
+
+/* Work that was rescued from this device may wait for it too, in the chains of those that took its place. */
+static enum err rejudge_rescued(struct hub *h, int64_t node_no, struct decisions *l, struct why *why)
+{
+    int64_t kin = 0;
+    enum err e = rescue_next_kin(h, node_no, 0, &kin, why);
+    while (e == ERR_OK && kin != 0) {
+        e = rejudge_waiting(h, kin, 0, l, why);
+        if (e == ERR_OK) e = rescue_next_kin(h, node_no, kin, &kin, why);
+    }
     return e;
 }
 
@@ -208,7 +221,8 @@ static enum err decide(struct hub *h, struct decision what, struct decisions *l,
     if (e == ERR_OK) e = close_held(h, &what, &j, why);
     if (e != ERR_OK || strcmp(what.state, "waiting") == 0) return e;
     e = held_forget(h, what.node_no, what.seq, why);
-    return e == ERR_OK ? rejudge_waiting(h, what.node_no, what.seq, l, why) : e;
+    if (e == ERR_OK) e = rejudge_waiting(h, what.node_no, what.seq, l, why);
+    return e == ERR_OK ? rejudge_rescued(h, what.node_no, l, why) : e;
 }
 
 static enum err decide_all(struct hub *h, struct decisions *l, struct why *why)
@@ -233,7 +247,7 @@ enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accept
 
 /* ------------------------------------------------------------------------------------------------- one envelope */
 
-static enum err forked(struct hub_node *node, struct why *why)
+enum err intake_forked(struct hub_node *node, struct why *why)
 {
     static const char state[] = "forked";
     memcpy(node->state, state, sizeof state);
@@ -242,7 +256,7 @@ static enum err forked(struct hub_node *node, struct why *why)
 
 /* An envelope that the hub has: its verdict is told again. With the same number and other bytes, a copy of the device
  * was in use. */
-static enum err known_again(struct hub *h, struct hub_node *node, uint64_t seq, const uint8_t hash[HASH_BYTES],
+enum err intake_known_again(struct hub *h, struct hub_node *node, uint64_t seq, const uint8_t hash[HASH_BYTES],
                             struct why *why)
 {
     struct stmt *s;
@@ -255,7 +269,7 @@ static enum err known_again(struct hub *h, struct hub_node *node, uint64_t seq, 
     db_bind_blob(s, 3, bytes_of(hash, HASH_BYTES));
     e = db_step(s, &row, why);
     db_done(s);
-    return e == ERR_OK && !row ? forked(node, why) : e;
+    return e == ERR_OK && !row ? intake_forked(node, why) : e;
 }
 
 static enum err check_place(const struct hub *h, struct hub_node *node, const struct envelope *env, struct why *why)
@@ -265,8 +279,24 @@ static enum err check_place(const struct hub *h, struct hub_node *node, const st
     if (env->h.epoch > h->epoch || env->h.seq > node->last_seq + 1)
         return why_set(why, ERR_REFUSED, "A change is missing before this one.");
     if (env->h.seq == node->last_seq + 1 && memcmp(env->h.prev, node->last_hash, HASH_BYTES) != 0)
-        return forked(node, why);
+        return intake_forked(node, why);
     return ERR_OK;
+}
+
+/* The first time that it is judged, and what follows from it. */
+static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, struct decisions *l, struct why *why)
+{
+    bool known = false;
+    enum err e = draft_decode(h, d, j, why);
+    if (e == ERR_OK && j->verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
+    if (e != ERR_OK) return e;
+    if (known) return rescue_skip(h, j, why);
+    if (strcmp(d->node->state, "revoked") == 0)
+        judgement_note(j, VERDICT_HELD, true, "This device was revoked before the change arrived.");
+    else if (j->verdict != VERDICT_FAULT)
+        e = intake_authorise(h, d, j, why);
+    rescue_hold(d, j);
+    return e == ERR_OK ? conclude(h, d, j, l, why) : e;
 }
 
 static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, struct why *why)
@@ -274,13 +304,11 @@ static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, s
     struct judgement j = {0};
     struct decisions l = {0};
     d->received_at = h->now_ms;
-    enum err e = draft_decode(h, d, &j, why);
-    if (e == ERR_OK && strcmp(node->state, "revoked") == 0)
-        judgement_note(&j, VERDICT_HELD, true, "This device was revoked before the change arrived.");
-    else if (e == ERR_OK && j.verdict != VERDICT_FAULT)
-        e = intake_authorise(h, d, &j, why);
-    if (e == ERR_OK) e = conclude(h, d, &j, &l, why);
+    enum err e = settle_new(h, d, &j, &l, why);
+    /* Here only: what is accepted later, its device has taken back from its screen by then and must be sent. */
+    if (e == ERR_OK && j.verdict == VERDICT_APPLIED) e = journal_as_sent(h, d, why);
     if (e == ERR_OK) e = journal_put(h, d, &j, why);
+    if (e == ERR_OK) e = rescue_note(h, d, why);
     if (e == ERR_OK) {
         node->last_seq = d->env.h.seq;
         memcpy(node->last_hash, d->hash, HASH_BYTES);
@@ -304,7 +332,7 @@ enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item
     if (e == ERR_OK) e = check_place(h, node, &env, why);
     if (e == ERR_OK && env.h.seq <= node->last_seq) {
         envelope_hash(cose, hash);
-        e = known_again(h, node, env.h.seq, hash, why);
+        e = intake_known_again(h, node, env.h.seq, hash, why);
     } else if (e == ERR_OK) {
         draft_init(&d, node, &env, cose, parts, n);
         parts = NULL;

@@ -10,9 +10,17 @@
  * known with another hash (fork: node->state becomes "forked"); ERR_TAMPERED: bad signature. Everything else ends as a
  * verdict, recorded in h_envelope. A known envelope (same seq and hash) keeps its verdict and is told again. */
 MUST_CHECK enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item, struct why *why);
+/* One MSG_GAP item in the place of an envelope: the chain goes on with the hash that it names; nothing is applied. Same
+ * results as for an envelope. */
+MUST_CHECK enum err intake_gap(struct hub *h, struct hub_node *node, struct bytes item, struct why *why);
 /* Held work decided: called when a held row's state is settled by a manager's edit. accept applies the envelope
  * (authority granted by the manager), then judges what waited for it, in order; dismiss lets the waiting ones be judged
  * without it. */
 MUST_CHECK enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accept, struct why *why);
+/* Between hub/intake.c and hub/gap.c. What the hub has under this number is told again; ERR_REFUSED with the device
+ * forked when that has another hash. */
+MUST_CHECK enum err intake_known_again(struct hub *h, struct hub_node *node, uint64_t seq,
+                                       const uint8_t hash[HASH_BYTES], struct why *why);
+MUST_CHECK enum err intake_forked(struct hub_node *node, struct why *why);
 
 #endif

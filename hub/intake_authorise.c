@@ -69,7 +69,7 @@ static enum err part_has(const struct draft_part *p, bool (*want)(const struct o
     struct op op;
     bool end = false;
     enum err e;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     *out = false;
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end && !*out) *out = want(&op, ctx);
     return e;
@@ -209,7 +209,8 @@ static enum err judge_meeting(struct hub *h, struct draft *d, size_t part, const
     judge_insert_rule(d, p, op->table->insert, j);
     buf_init(&store, 64u << 20);
     e = db_row_get(h->db, op->table, op_row_id(op), &store, &stored, &found, why);
-    for (size_t c = 3; e == ERR_OK && found && c < op->table->n_columns; c++) {
+    size_t n = rules_columns_at(op->table, p->schema);
+    for (size_t c = 3; e == ERR_OK && found && c < n; c++) {
         struct column_write w = {.part = p,
                                  .table = op->table,
                                  .stored = &stored,
@@ -309,7 +310,7 @@ static enum err new_case_standing(struct hub *h, struct draft *d, struct draft_p
     struct op op;
     bool end = false;
     enum err e;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, p->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         struct value area = strcmp(op.table->name, "case_file") == 0 ? column_of(&op, "area") : value_none();
         if (area.kind == VALUE_TEXT && area.s.n > 0 && area.s.n < sizeof p->who.area) {
@@ -322,7 +323,7 @@ static enum err new_case_standing(struct hub *h, struct draft *d, struct draft_p
 
 enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why)
 {
-    enum err e = ERR_OK;
+    enum err e = held_withdrawn(h, d, why);
     if (!d->user_known) soft(d, j, "The person who made this change is not known at this device's site.");
     for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
         struct draft_part *p = &d->decoded[i];
@@ -330,7 +331,7 @@ enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, s
         struct op op;
         bool end = false;
         if (p->makes_case) e = new_case_standing(h, d, p, why);
-        changeset_reader_init(&r, p->content);
+        changeset_reader_init(&r, p->content, p->schema);
         while (e == ERR_OK) {
             e = changeset_next(&r, &op, &end, why);
             if (e != ERR_OK || end) break;

@@ -73,7 +73,7 @@ static enum err read_part(struct hub *h, const struct draft_part *p, struct rest
     struct op op;
     bool end = false;
     enum err e;
-    changeset_reader_init(&reader, p->content);
+    changeset_reader_init(&reader, p->content, p->schema);
     while ((e = changeset_next(&reader, &op, &end, why)) == ERR_OK && !end) {
         e = note_op(h, &op, r, why);
         if (e != ERR_OK) return e;

@@ -63,7 +63,8 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
     struct value by = new_column(w, "decided_by");
     if (by.kind == VALUE_BLOB && !value_equal(by, value_id(d->env.h.user)))
         hard(j, "A decision stands under the name of the person who makes it.");
-    if (d->granted) {
+    /* Sent again, and held again: whoever accepts it settles what it takes the place of. */
+    if (d->granted && !text_is(state, "withdrawn")) {
         hard(j, "A decision on held work cannot itself be accepted by somebody else."); /* nor recurse without end */
         return ERR_OK;
     }

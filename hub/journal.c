@@ -75,6 +75,17 @@ enum err journal_put(struct hub *h, const struct draft *d, const struct judgemen
     return e;
 }
 
+enum err journal_as_sent(struct hub *h, const struct draft *d, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_as_sent(version, node_no, base) VALUES($1, $2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->version);
+    db_bind_int(s, 2, d->node->no);
+    db_bind_int(s, 3, d->cut.lo);
+    return db_run(s, why);
+}
+
 enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j, struct why *why)
 {
     struct stmt *s;

@@ -5,14 +5,13 @@
 
 #include <string.h>
 
-static const char by_kid[] =
-    "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "
-    "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, '') FROM h_node n JOIN h_site s ON s.no = n.site_no "
-    "LEFT JOIN site t ON t.code = s.code WHERE n.kid = $1";
-static const char by_no[] =
-    "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "
-    "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, '') FROM h_node n JOIN h_site s ON s.no = n.site_no "
-    "LEFT JOIN site t ON t.code = s.code WHERE n.no = $1";
+#define NODE                                                                                                           \
+    "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "             \
+    "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, ''), coalesce(n.replaces, 0), "         \
+    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1) FROM h_node n "                     \
+    "JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code "
+static const char by_kid[] = NODE "WHERE n.kid = $1";
+static const char by_no[] = NODE "WHERE n.no = $1";
 
 static bool copy_text(char *out, size_t n, struct bytes v)
 {
@@ -35,6 +34,9 @@ static enum err read_node(struct stmt *s, struct hub_node *out, struct why *why)
     if (e != ERR_OK) return e;
     n.last_seq = (uint64_t)db_int(s, 4);
     n.last_request = (uint64_t)db_int(s, 6);
+    n.schema = (uint64_t)db_int(s, 15);
+    n.replaces = db_int(s, 13);
+    n.replaced = db_int(s, 14) != 0;
     bool whole = copy_text(n.state, sizeof n.state, db_bytes(s, 3)) &&
                  copy_fixed(n.last_hash, sizeof n.last_hash, db_bytes(s, 5)) &&
                  copy_fixed(n.request_hash, sizeof n.request_hash, db_bytes(s, 7)) &&
@@ -91,5 +93,78 @@ enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
     db_bind_blob(s, 6, bytes_of(n->answer_hash, sizeof n->answer_hash));
     db_bind_blob(s, 7, bytes_of(n->cursor, sizeof n->cursor));
     db_bind_int(s, 8, n->no);
+    return db_run(s, why);
+}
+
+enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_request(node_no, hash, request) VALUES($1, $2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_blob(s, 2, bytes_of(n->request_hash, sizeof n->request_hash));
+    db_bind_int(s, 3, (int64_t)n->last_request);
+    return db_run(s, why);
+}
+
+enum err nodes_had_request(struct hub *h, int64_t no, const uint8_t hash[32], bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_request WHERE node_no = $1 AND hash = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, no);
+    db_bind_blob(s, 2, bytes_of(hash, 32));
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+enum err nodes_forked(struct hub *h, int64_t no, const char *reason, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(
+        h->db, "UPDATE h_node SET state = 'forked', reason = $1 WHERE no = $2 AND state = 'enrolled'", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, reason);
+    db_bind_int(s, 2, no);
+    return db_run(s, why);
+}
+
+enum err nodes_report(struct hub *h, const struct hub_node *n, const struct node_hello *m, uint64_t judged,
+                      struct why *why)
+{
+    /* The node counts what this very request brings; administrators ask what is still to come. */
+    uint64_t unsent = m->unsent > judged ? m->unsent - judged : 0;
+    struct stmt *s;
+    enum err e =
+        db_prepare(h->db,
+                   "UPDATE h_node SET last_seen = $1, software = $2, schema = $3, unsent = $4, oldest_ms = $5, "
+                   "skew_ms = $6 WHERE no = $7",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->now_ms);
+    db_bind_str(s, 2, m->software);
+    db_bind_int(s, 3, (int64_t)m->schema);
+    db_bind_int(s, 4, (int64_t)unsent);
+    db_bind_int(s, 5, unsent > 0 ? (int64_t)m->oldest_ms : 0);
+    db_bind_int(s, 6, (int64_t)m->clock_ms - h->now_ms);
+    db_bind_int(s, 7, n->no);
+    return db_run(s, why);
+}
+
+/* The same one is noted once: a broken device asks again and again. */
+enum err nodes_note_refusal(struct hub *h, const struct hub_node *n, const char *reason, struct why *why)
+{
+    char kid[2 * KID_BYTES + 1];
+    struct stmt *s;
+    hex_encode(kid, n->id.kid, KID_BYTES);
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_act(at, act, about, reason) SELECT $1, 'refused', $2, $3 WHERE NOT EXISTS "
+                            "(SELECT 1 FROM h_act WHERE act = 'refused' AND about = $2 AND reason = $3)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, env_now(h->env));
+    db_bind_str(s, 2, kid);
+    db_bind_str(s, 3, reason);
     return db_run(s, why);
 }

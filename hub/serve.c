@@ -7,12 +7,13 @@
 #include <string.h>
 
 #define SERVE_MAX_BATCH 50000u /* rows looked for at once */
+#define SERVE_FIRST_BATCH 2048u /* of a first copy: rows come in their order, to ask again costs nothing */
 #define SERVE_MIN_ROW   48u    /* bytes that hardly any operation comes below */
 #define SERVE_MAX_ITEMS ((size_t)256 << 20)
 
 /* Rows above `start` of which something moved since `base`. */
 struct span {
-    int64_t base;
+    struct serve_since since;
     int64_t start;
     int64_t last;   /* out: rows up to here are dealt with */
     bool exhausted; /* out: and there are no others */
@@ -24,11 +25,12 @@ static enum err fill(struct page *p, struct span *span, struct why *why)
     bool full = false;
     enum err e;
     if (list.limit > SERVE_MAX_BATCH) list.limit = SERVE_MAX_BATCH;
+    if (span->since.base == 0 && list.limit > SERVE_FIRST_BATCH) list.limit = SERVE_FIRST_BATCH;
     span->last = span->start;
     do {
-        e = serve_collect(p->h, p->site_no, span->base, span->last, &list, why);
+        e = serve_collect(p->h, p->n, &span->since, span->last, &list, why);
         for (size_t i = 0; e == ERR_OK && i < list.n; i++) {
-            e = page_add(p, &list.rows[i], span->base, &full, why);
+            e = page_add(p, &list.rows[i], &span->since, &full, why);
             if (e != ERR_OK || full) break;
             span->last = list.rows[i].no;
         }
@@ -38,22 +40,32 @@ static enum err fill(struct page *p, struct span *span, struct why *why)
     return e;
 }
 
-/* Would `fill` put anything into a page? */
-static enum err has_rows(struct hub *h, int64_t site_no, int64_t base, int64_t start, bool *out, struct why *why)
+/* What `fill` would find. */
+struct news {
+    bool rows; /* something for a page; it was not looked further */
+    bool own;  /* something that the node wrote itself */
+};
+
+static enum err has_rows(struct hub *h, const struct hub_node *n, int64_t base, int64_t start, struct news *out,
+                         struct why *why)
 {
+    const struct serve_since since = {.base = base, .schema = n->schema};
     struct serve_list list = {.limit = SERVE_MAX_BATCH};
+    struct news news = {0};
     bool columns[RULES_MAX_COLUMNS];
     enum serve_how how = SERVE_NOTHING;
     enum err e;
     do {
-        e = serve_collect(h, site_no, base, start, &list, why);
-        for (size_t i = 0; e == ERR_OK && how == SERVE_NOTHING && i < list.n; i++) {
-            e = serve_how(h, site_no, &list.rows[i], base, &how, columns, why);
+        e = serve_collect(h, n, &since, start, &list, why);
+        for (size_t i = 0; e == ERR_OK && !news.rows && i < list.n; i++) {
+            e = serve_how(h, n, &list.rows[i], base, &how, columns, why);
+            news.own |= how == SERVE_OWN;
+            news.rows = how == SERVE_ROW || how == SERVE_COLUMNS;
             start = list.rows[i].no;
         }
-    } while (e == ERR_OK && how == SERVE_NOTHING && list.cut_short);
+    } while (e == ERR_OK && !news.rows && list.cut_short);
     serve_list_release(&list);
-    if (e == ERR_OK) *out = how != SERVE_NOTHING;
+    if (e == ERR_OK) *out = news;
     return e;
 }
 
@@ -61,8 +73,8 @@ static enum err store_cut(struct hub *h, const struct hub_node *n, const struct 
 {
     struct stmt *s;
     enum err e = db_prepare(h->db,
-                            "INSERT INTO h_cut(name, node_no, lo, hi, pos, pos_from, at, served_at)"
-                            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                            "INSERT INTO h_cut(name, node_no, lo, hi, pos, pos_from, at, served_at, schema, schema_lo)"
+                            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, c->name);
@@ -73,6 +85,8 @@ static enum err store_cut(struct hub *h, const struct hub_node *n, const struct 
     db_bind_int(s, 6, c->pos_from);
     db_bind_int(s, 7, c->at);
     db_bind_int(s, 8, h->now_ms);
+    db_bind_int(s, 9, (int64_t)c->schema);
+    db_bind_int(s, 10, (int64_t)c->schema_lo);
     return db_run(s, why);
 }
 
@@ -89,7 +103,7 @@ static void put_framed(struct buf *items, struct bytes origin, struct buf *item)
 static enum err sign_page(struct hub *h, const struct hub_node *n, const struct cut *from, const struct cut *to,
                           const struct page_part *parts, size_t n_parts, struct buf *cose, struct why *why)
 {
-    struct page_header header = {.epoch = h->epoch, .schema = RULES_SCHEMA_VERSION};
+    struct page_header header = {.epoch = h->epoch, .schema = n->schema};
     struct part *plain = calloc(n_parts + 1, sizeof *plain);
     if (plain == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
     memcpy(header.node, n->id.kid, sizeof header.node);
@@ -129,21 +143,38 @@ out:
     return e;
 }
 
+/* Was any row of the cut told in an earlier schema version than its node has now? */
+static bool told_less(const struct cut *c, const struct hub_node *n)
+{
+    return c->hi > 0 && (c->schema < n->schema || (c->pos != INT64_MAX && c->schema_lo < n->schema));
+}
+
 /* Go on with the series that `from` stands in; where nothing is left of it, or there is none, begin a new one up to
- * now. */
+ * now. A node that came to a later schema version begins one over all rows, from where the series that it may be in the
+ * middle of began: what is told twice does no harm. */
 static enum err fill_series(struct page *p, const struct cut *from, int64_t version, struct cut *to, struct why *why)
 {
-    struct span span = {.base = from->lo, .start = from->pos, .exhausted = true};
+    uint64_t schema = p->n->schema;
+    bool anew = from->hi > 0 && from->schema < schema;
+    struct span span = {.since = {from->lo, from->schema_lo}, .start = from->pos, .exhausted = true};
     enum err e = ERR_OK;
-    *to = (struct cut){.lo = from->lo, .hi = from->hi, .pos_from = from->pos, .at = version};
-    if (from->pos != INT64_MAX) e = fill(p, &span, why);
+    *to = (struct cut){.lo = from->lo, .hi = from->hi, .pos_from = from->pos, .schema_lo = from->schema_lo};
+    if (from->pos != INT64_MAX && !anew) e = fill(p, &span, why);
     if (e == ERR_OK && p->n_ops == 0) {
-        span = (struct span){.base = from->hi};
-        *to = (struct cut){.lo = from->hi, .hi = version, .pos_from = 0, .at = version};
+        *to = anew ? (struct cut){.lo = from->lo, .schema_lo = from->schema_lo}
+                   : (struct cut){.lo = from->hi, .schema_lo = schema};
+        to->hi = version;
+        span = (struct span){.since = {to->lo, to->schema_lo}};
         e = fill(p, &span, why);
     }
+    to->at = version;
+    to->schema = schema;
+    if (to->schema_lo > schema) to->schema_lo = schema;
     to->pos = span.exhausted ? INT64_MAX : span.last;
-    if (span.exhausted) to->lo = to->hi;
+    if (span.exhausted) {
+        to->lo = to->hi;
+        to->schema_lo = schema;
+    }
     return e;
 }
 
@@ -152,12 +183,17 @@ static enum err finish(struct hub *h, const struct hub_node *n, const struct cut
 {
     struct cut *to = &out->cut;
     env_random(h->env, to->name, sizeof to->name);
+    struct news later = {0};
     out->any = true;
     out->more = to->pos != INT64_MAX;
     enum err e = store_cut(h, n, to, why);
     if (e == ERR_OK) e = put_items(h, n, from, to, p, out, why);
-    /* The series is told to its end, but it began a while ago. */
-    if (e == ERR_OK && !out->more && to->hi < to->at) e = has_rows(h, n->site_no, to->hi, 0, &out->more, why);
+    /* The series is told to its end, but it began a while ago. What the node wrote meanwhile is to be under its cut too:
+     * what it may do next is judged by what it knew. */
+    if (e == ERR_OK && !out->more && to->hi < to->at) {
+        e = has_rows(h, n, to->hi, 0, &later, why);
+        out->more = later.rows || later.own;
+    }
     return e;
 }
 
@@ -168,11 +204,13 @@ enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *f
     struct page page;
     int64_t version = 0;
     buf_init(&s.items, SERVE_MAX_ITEMS);
-    enum err e = page_init(&page, h, n->site_no, budget, why);
+    enum err e = page_init(&page, h, n, budget, why);
     if (e == ERR_OK) e = sight_version(h, &version, why);
     if (e == ERR_OK) e = fill_series(&page, from, version, &s.cut, why);
-    /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. */
-    if (e == ERR_OK && page.n_ops == 0)
+    /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. Its
+     * own work moves it, with an empty page: that is no news to it. So does a later schema version with no value for it,
+     * or every round would look all rows through again. */
+    if (e == ERR_OK && page.n_ops == 0 && !page.own && !told_less(from, n))
         s.cut = *from;
     else if (e == ERR_OK)
         e = finish(h, n, from, &page, &s, why);
@@ -207,12 +245,13 @@ static enum err any_of(struct hub *h, const char *sql, int64_t node_no, bool *ou
 
 enum err serve_pending(struct hub *h, const struct hub_node *n, const struct cut *from, bool *out, struct why *why)
 {
-    bool any = false;
-    enum err e = any_of(h, "SELECT 1 FROM h_drop WHERE node_no = $1 AND request IS NULL LIMIT 1", n->no, &any, why);
+    struct news news = {0};
+    bool any = told_less(from, n);
+    enum err e = any ? ERR_OK : any_of(h, "SELECT 1 FROM h_drop WHERE node_no = $1 AND request IS NULL LIMIT 1", n->no, &any, why);
     if (e == ERR_OK && !any)
         e = any_of(h, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1", n->no, &any, why);
-    if (e == ERR_OK && !any && from->pos != INT64_MAX) e = has_rows(h, n->site_no, from->lo, from->pos, &any, why);
-    if (e == ERR_OK && !any) e = has_rows(h, n->site_no, from->hi, 0, &any, why);
-    if (e == ERR_OK) *out = any;
+    if (e == ERR_OK && !any && from->pos != INT64_MAX) e = has_rows(h, n, from->lo, from->pos, &news, why);
+    if (e == ERR_OK && !any && !news.rows) e = has_rows(h, n, from->hi, 0, &news, why);
+    if (e == ERR_OK) *out = any || news.rows; /* its own work wakes nobody */
     return e;
 }

@@ -10,7 +10,7 @@ struct serve_row {
     int64_t case_no;
     int tbl;
     uint8_t id[16];
-    int64_t born, mask_version, seat_version;
+    int64_t born, born_node, mask_version, seat_version;
 };
 
 struct serve_list {
@@ -20,14 +20,21 @@ struct serve_list {
     bool cut_short; /* there may be more, beyond the last */
 };
 void serve_list_release(struct serve_list *l);
+/* Since when: rows of which something moved after `base`, told in schema version `schema`. Where that is not the node's,
+ * all rows count: the values of the columns that were added since are told too. */
+struct serve_since {
+    int64_t base;
+    uint64_t schema;
+};
 /* Rows numbered above pos, by number. `list->limit` is set by the caller; the list is emptied first. */
-MUST_CHECK enum err serve_collect(struct hub *h, int64_t site_no, int64_t base, int64_t pos, struct serve_list *list,
-                                  struct why *why);
+MUST_CHECK enum err serve_collect(struct hub *h, const struct hub_node *n, const struct serve_since *since, int64_t pos,
+                                  struct serve_list *list, struct why *why);
 
-enum serve_how { SERVE_NOTHING, SERVE_ROW, SERVE_COLUMNS };
-/* The whole row, unless the site has seen it without a break since the base; then the columns that changed since, if
- * any: out_columns[i] says whether column i goes. */
-MUST_CHECK enum err serve_how(struct hub *h, int64_t site_no, const struct serve_row *r, int64_t base,
+/* SERVE_OWN: nothing goes, because all that changed the node wrote itself, and its verdicts tell it so. */
+enum serve_how { SERVE_NOTHING, SERVE_OWN, SERVE_ROW, SERVE_COLUMNS };
+/* The whole row, unless the site has seen it without a break since the base, or the node made it; then the columns that
+ * changed since, but for those that stand as the node sent them: out_columns[i] says whether column i goes. */
+MUST_CHECK enum err serve_how(struct hub *h, const struct hub_node *n, const struct serve_row *r, int64_t base,
                               enum serve_how *out, bool out_columns[RULES_MAX_COLUMNS], struct why *why);
 
 /* serve_page.c: a page being filled. */
@@ -35,7 +42,8 @@ struct page_op;
 struct page_agency;
 struct page {
     struct hub *h;
-    int64_t site_no;
+    const struct hub_node *n; /* borrowed */
+    bool own;                 /* something was left out because the node wrote it */
     size_t budget;      /* bytes of content */
     struct buf scratch; /* values of one row */
     struct buf arena;   /* operations as they will stand, each with a table header before it */
@@ -46,10 +54,12 @@ struct page {
     int64_t *parts; /* set of (agency, case), open addressing; -1 free */
     size_t n_parts;
 };
-MUST_CHECK enum err page_init(struct page *p, struct hub *h, int64_t site_no, uint64_t budget, struct why *why);
+MUST_CHECK enum err page_init(struct page *p, struct hub *h, const struct hub_node *n, uint64_t budget,
+                              struct why *why);
 void page_release(struct page *p);
 /* *out_full: it did not fit; the page is as it was. The first row always fits. */
-MUST_CHECK enum err page_add(struct page *p, const struct serve_row *r, int64_t base, bool *out_full, struct why *why);
+MUST_CHECK enum err page_add(struct page *p, const struct serve_row *r, const struct serve_since *since, bool *out_full,
+                             struct why *why);
 /* The parts, grouped: content appended to *content; origin and length of each in *out_parts, with
  * fresh salts. */
 struct page_part {

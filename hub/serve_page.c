@@ -28,9 +28,9 @@ struct page_agency {
     size_t n;
 };
 
-enum err page_init(struct page *p, struct hub *h, int64_t site_no, uint64_t budget, struct why *why)
+enum err page_init(struct page *p, struct hub *h, const struct hub_node *n, uint64_t budget, struct why *why)
 {
-    *p = (struct page){.h = h, .site_no = site_no};
+    *p = (struct page){.h = h, .n = n};
     p->budget = budget > PAGE_MAX_BUDGET ? PAGE_MAX_BUDGET : (size_t)budget;
     buf_init(&p->scratch, PAGE_MAX_ROW);
     buf_init(&p->arena, 2 * (PAGE_MAX_BUDGET + PAGE_MAX_ROW));
@@ -89,13 +89,14 @@ static void encode(struct page *p, const struct row *row, enum serve_how how, co
     struct changeset_writer w;
     struct op op = {.kind = how == SERVE_ROW ? OP_INSERT : OP_UPDATE, .table = row->table, .table_index = out->tbl};
     op.old[0] = row->v[0];
-    for (size_t i = 0; i < row->table->n_columns; i++)
+    size_t n_columns = rules_columns_at(row->table, p->n->schema);
+    for (size_t i = 0; i < n_columns; i++)
         if (how == SERVE_ROW || (i > 0 && columns[i])) op.new_[i] = row->v[i];
     out->at = p->arena.len;
-    changeset_writer_init(&w, &p->arena, true);
+    changeset_writer_init(&w, &p->arena, true, p->n->schema);
     changeset_put(&w, &op);
     /* 'P', number of columns, one key flag a column, name and NUL (FORMAT.md §1); columns are fewer than 128 */
-    out->header = 2 + row->table->n_columns + strlen(row->table->name) + 1;
+    out->header = 2 + n_columns + strlen(row->table->name) + 1;
     out->len = p->arena.len - out->at - out->header;
 }
 
@@ -126,18 +127,37 @@ static enum err add_fetched(struct page *p, const struct row *row, const struct 
     return ERR_OK;
 }
 
-enum err page_add(struct page *p, const struct serve_row *r, int64_t base, bool *out_full, struct why *why)
+/* The columns that were added since the row was told: those with a value. Those without are NULL at the node. */
+static void add_later(const struct page *p, const struct row *row, const struct serve_since *since, enum serve_how *how,
+                      bool columns[RULES_MAX_COLUMNS])
 {
+    size_t n = rules_columns_at(row->table, p->n->schema);
+    if (*how == SERVE_ROW) return;
+    for (size_t i = rules_columns_at(row->table, since->schema); i < n; i++) {
+        if (row->v[i].kind == VALUE_NULL) continue;
+        columns[i] = true;
+        *how = SERVE_COLUMNS;
+    }
+}
+
+enum err page_add(struct page *p, const struct serve_row *r, const struct serve_since *since, bool *out_full,
+                  struct why *why)
+{
+    const struct table_rule *t = rules_table((size_t)r->tbl);
+    bool later = since->base > 0 && rules_columns_at(t, since->schema) < rules_columns_at(t, p->n->schema);
     bool columns[RULES_MAX_COLUMNS] = {0}, found = false;
     enum serve_how how = SERVE_NOTHING;
     struct row row;
     *out_full = false;
-    enum err e = serve_how(p->h, p->site_no, r, base, &how, columns, why);
-    if (e != ERR_OK || how == SERVE_NOTHING) return e;
+    enum err e = serve_how(p->h, p->n, r, since->base, &how, columns, why);
+    if (e == ERR_OK && how == SERVE_OWN) p->own = true;
+    if (e != ERR_OK || ((how == SERVE_NOTHING || how == SERVE_OWN) && !later)) return e;
     p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
-    e = db_row_get(p->h->db, rules_table((size_t)r->tbl), r->id, &p->scratch, &row, &found, why);
+    e = db_row_get(p->h->db, t, r->id, &p->scratch, &row, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
-    return e == ERR_OK ? add_fetched(p, &row, r, how, columns, out_full, why) : e;
+    if (e == ERR_OK && later) add_later(p, &row, since, &how, columns);
+    if (e != ERR_OK || how == SERVE_NOTHING || how == SERVE_OWN) return e;
+    return add_fetched(p, &row, r, how, columns, out_full, why);
 }
 
 static int op_order(const void *a, const void *b)

@@ -26,7 +26,7 @@ static void shorten(struct serve_list *l)
     }
 }
 
-/* Columns: no, case_no, tbl, id, born, mask_version[, seat version]. */
+/* Columns: no, case_no, tbl, id, born, born_node, mask_version[, seat version]. */
 static enum err take_row(struct stmt *q, int64_t seat_version, struct serve_list *l, struct why *why)
 {
     if (l->n >= 2 * l->limit) shorten(l);
@@ -37,21 +37,23 @@ static enum err take_row(struct stmt *q, int64_t seat_version, struct serve_list
                             .case_no = db_int(q, 1),
                             .tbl = (int)db_int(q, 2),
                             .born = db_int(q, 4),
-                            .mask_version = db_int(q, 5),
+                            .born_node = db_int(q, 5),
+                            .mask_version = db_int(q, 6),
                             .seat_version = seat_version};
     if (!db_id(q, 3, r->id)) return why_set(why, ERR_TAMPERED, "The hub's list of rows is damaged.");
     l->n++;
     return ERR_OK;
 }
 
-/* A node that has nothing yet: rows in their order, so that a large first copy does not look at every row for each
+/* A node that has nothing yet, or nothing of some columns: rows in their order, so that a large first copy does not look at every row for each
  * page. */
 static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
 {
     struct stmt *q;
     bool row = false;
     enum err e = db_prepare(h->db,
-                            "SELECT r.no, r.case_no, r.tbl, r.id, r.born, r.mask_version, s.version FROM h_row r"
+                            "SELECT r.no, r.case_no, r.tbl, r.id, r.born, r.born_node, r.mask_version, s.version"
+                            " FROM h_row r"
                             " CROSS JOIN h_seat s ON s.site_no = $1 AND s.case_no = r.case_no"
                             " WHERE r.no > $2 AND (r.mask & s.mask) <> 0 ORDER BY r.no LIMIT $3",
                             &q, why);
@@ -60,7 +62,7 @@ static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struc
     db_bind_int(q, 2, pos);
     db_bind_int(q, 3, (int64_t)l->limit);
     while ((e = db_step(q, &row, why)) == ERR_OK && row)
-        if ((e = take_row(q, db_int(q, 6), l, why)) != ERR_OK) break;
+        if ((e = take_row(q, db_int(q, 7), l, why)) != ERR_OK) break;
     db_done(q);
     l->cut_short = l->n >= l->limit;
     return e;
@@ -74,7 +76,7 @@ static enum err collect_case(struct hub *h, struct stmt *seat, int64_t base, int
     int64_t seat_version = db_int(seat, 2);
     bool row = false;
     enum err e = db_prepare(h->db,
-                            "SELECT no, case_no, tbl, id, born, mask_version FROM h_row"
+                            "SELECT no, case_no, tbl, id, born, born_node, mask_version FROM h_row"
                             " WHERE case_no = $1 AND version > $2 AND no > $3 AND (mask & $4) <> 0",
                             &q, why);
     if (e != ERR_OK) return e;
@@ -88,63 +90,116 @@ static enum err collect_case(struct hub *h, struct stmt *seat, int64_t base, int
     return e;
 }
 
-enum err serve_collect(struct hub *h, int64_t site_no, int64_t base, int64_t pos, struct serve_list *l, struct why *why)
+enum err serve_collect(struct hub *h, const struct hub_node *n, const struct serve_since *since, int64_t pos,
+                       struct serve_list *l, struct why *why)
 {
     struct stmt *q;
     bool row = false;
     l->n = 0;
     l->cut_short = false;
-    if (base == 0) return collect_first(h, site_no, pos, l, why);
+    if (since->base == 0 || since->schema < n->schema) return collect_first(h, n->site_no, pos, l, why);
     enum err e = db_prepare(
         h->db, "SELECT case_no, mask, version FROM h_seat WHERE site_no = $1 AND news > $2 AND mask <> 0", &q, why);
     if (e != ERR_OK) return e;
-    db_bind_int(q, 1, site_no);
-    db_bind_int(q, 2, base);
+    db_bind_int(q, 1, n->site_no);
+    db_bind_int(q, 2, since->base);
     while ((e = db_step(q, &row, why)) == ERR_OK && row)
-        if ((e = collect_case(h, q, base, pos, l, why)) != ERR_OK) break;
+        if ((e = collect_case(h, q, since->base, pos, l, why)) != ERR_OK) break;
     db_done(q);
     shorten(l);
     return e;
 }
 
-static enum err changed_columns(struct hub *h, int64_t row_no, int64_t base, bool out[RULES_MAX_COLUMNS], bool *out_any,
-                                struct why *why)
+/* A row that is looked at for one node. */
+struct look {
+    struct hub *h;
+    const struct hub_node *n;
+    const struct serve_row *r;
+    int64_t base;
+    int64_t since; /* when the site began to see the row without a break; 0: not asked yet */
+};
+
+/* Has the site seen the row without a break since that version? Where neither row nor seat moved since, they met then as
+ * now; otherwise the histories tell. */
+static enum err unbroken(struct look *l, int64_t version, bool *out, struct why *why)
+{
+    const struct serve_row *r = l->r;
+    enum err e = ERR_OK;
+    *out = true;
+    if (r->mask_version <= version && r->seat_version <= version) return ERR_OK;
+    if (l->since == 0) e = sight_unbroken(l->h, l->n->site_no, r->case_no, r->no, &l->since, why);
+    *out = l->since <= version;
+    return e;
+}
+
+/* Did the node make the row, in a step that stands as it was sent, and has its site seen it ever since? */
+static enum err made_here(struct look *l, bool *out, struct why *why)
+{
+    struct stmt *q;
+    *out = false;
+    if (l->r->born_node != l->n->no) return ERR_OK;
+    enum err e = db_prepare(l->h->db, "SELECT 1 FROM h_as_sent WHERE version = $1 AND node_no = $2", &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, l->r->born);
+    db_bind_int(q, 2, l->n->no);
+    e = db_step(q, out, why);
+    db_done(q);
+    return e == ERR_OK && *out ? unbroken(l, l->r->born, out, why) : e;
+}
+
+struct columns {
+    bool *go; /* one for each column */
+    bool any; /* of them */
+    bool own; /* some stay behind: they stand as the node sent them */
+};
+
+/* A column stays behind when its newest value came from the node, in a step that stands as it was sent, and the site has
+ * seen the row since before the node wrote it. A row that was taken away in between took what was written upon it along,
+ * and came back without it. */
+static enum err changed_columns(struct look *l, bool made, struct columns *out, struct why *why)
 {
     struct stmt *q;
     bool row = false;
-    memset(out, 0, RULES_MAX_COLUMNS * sizeof *out);
-    *out_any = false;
-    enum err e = db_prepare(h->db, "SELECT col FROM h_col WHERE row_no = $1 AND version > $2", &q, why);
+    int64_t n_columns = (int64_t)rules_columns_at(rules_table((size_t)l->r->tbl), l->n->schema);
+    enum err e = db_prepare(l->h->db,
+                            "SELECT c.col, a.base FROM h_col c LEFT JOIN h_as_sent a ON a.version = c.version"
+                            " AND a.node_no = c.node_no AND c.node_no = $3 WHERE c.row_no = $1 AND c.version > $2",
+                            &q, why);
     if (e != ERR_OK) return e;
-    db_bind_int(q, 1, row_no);
-    db_bind_int(q, 2, base);
+    db_bind_int(q, 1, l->r->no);
+    db_bind_int(q, 2, l->base);
+    db_bind_int(q, 3, l->n->no);
     while ((e = db_step(q, &row, why)) == ERR_OK && row) {
         int64_t col = db_int(q, 0);
-        if (col > 0 && col < (int64_t)RULES_MAX_COLUMNS) out[col] = *out_any = true;
+        bool own = !db_is_null(q, 1);
+        if (col <= 0 || col >= n_columns) continue; /* a later one is told when the node has it */
+        if (own && !made) e = unbroken(l, db_int(q, 1), &own, why);
+        if (e != ERR_OK) break;
+        out->own |= own;
+        if (!own) out->go[col] = out->any = true;
     }
     db_done(q);
     return e;
 }
 
-enum err serve_how(struct hub *h, int64_t site_no, const struct serve_row *r, int64_t base, enum serve_how *out,
-                   bool out_columns[RULES_MAX_COLUMNS], struct why *why)
+enum err serve_how(struct hub *h, const struct hub_node *n, const struct serve_row *r, int64_t base,
+                   enum serve_how *out, bool out_columns[RULES_MAX_COLUMNS], struct why *why)
 {
-    int64_t since = 0;
-    bool any = false;
+    struct look l = {.h = h, .n = n, .r = r, .base = base};
+    struct columns columns = {.go = out_columns};
+    bool made = false, has = false;
     enum err e = ERR_OK;
-    if (r->born > base) {
+    memset(out_columns, 0, RULES_MAX_COLUMNS * sizeof *out_columns);
+    /* Losing a row and getting it back between two contacts must send it whole, because the drop goes first. */
+    if (r->born <= base)
+        e = unbroken(&l, base, &has, why);
+    else
+        e = made_here(&l, &made, why);
+    if (e == ERR_OK && !has && !made) {
         *out = SERVE_ROW;
         return ERR_OK;
     }
-    /* Neither row nor seat moved since the base: they met then as now. Otherwise the histories tell; losing a row and
-     * getting it back between two contacts must send it whole, because the drop goes first. */
-    if (r->mask_version > base || r->seat_version > base)
-        e = sight_unbroken(h, site_no, r->case_no, r->no, &since, why);
-    if (e == ERR_OK && since > base) {
-        *out = SERVE_ROW;
-        return ERR_OK;
-    }
-    if (e == ERR_OK) e = changed_columns(h, r->no, base, out_columns, &any, why);
-    if (e == ERR_OK) *out = any ? SERVE_COLUMNS : SERVE_NOTHING;
+    if (e == ERR_OK) e = changed_columns(&l, made, &columns, why);
+    if (e == ERR_OK) *out = columns.any ? SERVE_COLUMNS : made || columns.own ? SERVE_OWN : SERVE_NOTHING;
     return e;
 }

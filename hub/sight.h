@@ -80,8 +80,9 @@ MUST_CHECK enum err sight_since(struct hub *h, int64_t site_no, const struct hub
 struct cut {
     uint8_t name[16];
     int64_t lo, hi, pos, pos_from, at; /* see h_cut */
+    uint64_t schema, schema_lo;
 };
-/* zeros name gives the empty cut (lo = hi = 0, pos = INT64_MAX). ERR_REFUSED: not a cut of this node. */
+/* zeros name gives the empty cut (lo = hi = 0, pos = INT64_MAX, no schema version). ERR_REFUSED: not a cut of this node. */
 MUST_CHECK enum err cut_get(struct hub *h, int64_t node_no, const uint8_t name[16], struct cut *out, struct why *why);
 /* Version up to which a node at this cut has seen the row numbered row_no. */
 static inline int64_t cut_seen(const struct cut *c, int64_t row_no)
@@ -99,7 +100,8 @@ struct served {
 };
 /* Rows that the node's site sees and that changed since `from`, or came into its sight, up to `budget` bytes of
  * content. Whole rows (INSERT) where the site did not see the row without a break since the cut, else the columns that
- * changed. Signs the page and stores the new cut. */
+ * changed; in the schema version of the node. Where that is later than the one it was told in, the values of the added
+ * columns of all rows that its site sees. Signs the page and stores the new cut. */
 MUST_CHECK enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *from, uint64_t budget,
                                struct served *out, struct why *why);
 void served_release(struct served *s);

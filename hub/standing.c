@@ -72,7 +72,7 @@ static int64_t later(int64_t a, int64_t b)
 /* Version at which "when it was written" is judged: the base cut, or the birth of what this device made since. */
 static int64_t written_at(const struct draft *d, int64_t seen, int64_t born, int64_t born_node)
 {
-    return born_node == d->node->no ? later(seen, born) : seen;
+    return draft_own(d, born_node) ? later(seen, born) : seen;
 }
 
 enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id[16], struct standing *out,
@@ -92,7 +92,7 @@ enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id
     e = sight_row(h, case_file_index(), case_id, &file, &found, why);
     if (e != ERR_OK) return e;
     int64_t seen = found ? cut_seen(&d->cut, file.no) : d->cut.lo;
-    st.fresh = c.born_node == d->node->no && c.born > seen;
+    st.fresh = draft_own(d, c.born_node) && c.born > seen;
     st.base = written_at(d, seen, c.born, c.born_node);
     e = sight_seat(h, d->node->site_no, c.no, INT64_MAX, &mask, &st.now, why);
     st.sees_now = mask != 0;

@@ -103,6 +103,13 @@ static enum err put_identity(struct hub *h, const struct secret *recovery, struc
     return e;
 }
 
+/* Up to the version of this program, within the running transaction. */
+static enum err bring_up(struct db *db, struct why *why)
+{
+    enum err e = db_migrate(db, rules_schema_newest(), why);
+    return e == ERR_OK ? put_counter(db, "schema", (int64_t)rules_schema_newest(), why) : e;
+}
+
 /* Everything in one transaction: the row `name` in h_state is the sign of a home that was finished. */
 static enum err fill(struct db *db, const struct env *env, const char *name, const struct secret *recovery,
                      struct why *why)
@@ -111,7 +118,8 @@ static enum err fill(struct db *db, const struct env *env, const char *name, con
     enum err e = identity_generate(&h.id, why);
     if (e == ERR_OK) e = hub_begin(&h, why);
     if (e != ERR_OK) goto out;
-    e = put_identity(&h, recovery, why);
+    e = bring_up(db, why);
+    if (e == ERR_OK) e = put_identity(&h, recovery, why);
     if (e == ERR_OK) e = defaults_put(&h, why);
     if (e == ERR_OK) e = put_state(db, false, "name", bytes_of_str(name), why);
     if (e == ERR_OK)
@@ -249,6 +257,20 @@ static enum err load_counters(struct hub *h, struct why *why)
     return e;
 }
 
+/* The hub leads: its store has the version of its program from the moment that the program opens it. */
+static enum err lead(struct hub *h, struct why *why)
+{
+    int64_t schema = 0;
+    enum err e = get_counter(h->db, "schema", &schema, why);
+    if (e == ERR_OK) e = db_set_schema(h->db, schema <= 0 ? 1 : (uint64_t)schema, why);
+    if (e != ERR_OK || db_schema(h->db) == rules_schema_newest()) return e;
+    e = db_begin(h->db, why);
+    if (e == ERR_OK) e = bring_up(h->db, why);
+    if (e == ERR_OK) return db_commit(h->db, why);
+    db_rollback(h->db);
+    return e;
+}
+
 enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
 {
     struct home p;
@@ -260,6 +282,7 @@ enum err hub_open(struct hub **out, const struct env *env, const char *home, str
     if (e == ERR_OK) e = keyslot_open(env, p.key, passphrase, &key, why);
     if (e == ERR_OK) e = db_open(&h->db, env, p.db, &key, why);
     if (e == ERR_OK) e = load_state(h, why);
+    if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     secret_release(&key);

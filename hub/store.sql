@@ -2,7 +2,7 @@
 
 CREATE TABLE secret_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;  -- identity keys
 CREATE TABLE h_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;       -- name, recovery_pk
-CREATE TABLE h_counter(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT; -- version, epoch
+CREATE TABLE h_counter(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT; -- version, epoch, schema
 
 CREATE TABLE h_site(no INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE) STRICT; -- integer key of a site
 CREATE TABLE h_channel(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT; -- bit 0..62 in masks
@@ -10,19 +10,25 @@ CREATE TABLE h_channel(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRIC
 INSERT INTO h_channel(bit, name) VALUES (0, 'reference'), (1, 'face'), (2, 'shared'), (3, 'room'),
     (4, 'scheme:nhs'), (5, 'scheme:pnc'), (6, 'scheme:crn'), (7, 'scheme:upn');
 
--- A device and its chain. state: enrolled, revoked, forked.
+-- A device and its chain. state: enrolled, revoked, forked (put back from an old image, or copied), replaced.
 CREATE TABLE h_node(
     no INTEGER PRIMARY KEY, kid BLOB NOT NULL UNIQUE, public BLOB NOT NULL, site_no INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT, enrolled_at INTEGER NOT NULL, last_seen INTEGER,
     last_seq INTEGER NOT NULL DEFAULT 0, last_hash BLOB NOT NULL,              -- head of its envelope chain
     last_request INTEGER NOT NULL DEFAULT 0, request_hash BLOB, answer_hash BLOB,
-    cursor BLOB, software TEXT, schema INTEGER, unsent INTEGER, oldest_ms INTEGER, skew_ms INTEGER
+    cursor BLOB, software TEXT, schema INTEGER, unsent INTEGER, oldest_ms INTEGER, skew_ms INTEGER,
+    covered INTEGER NOT NULL DEFAULT 0, -- envelopes up to this one are in a verified backup
+    replaces INTEGER -- the device whose place it took; of a copied one, more than one copy may have taken it
 ) STRICT;
 CREATE INDEX h_node_site ON h_node(site_no);
+CREATE INDEX h_node_replaces ON h_node(replaces) WHERE replaces IS NOT NULL;
+-- Every request that was answered: what a courier brings late is told apart from a device that was put back.
+CREATE TABLE h_request(node_no INTEGER NOT NULL, hash BLOB NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(node_no, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE h_answer(node_no INTEGER PRIMARY KEY, request INTEGER NOT NULL, request_hash BLOB NOT NULL, answer BLOB NOT NULL) STRICT;
 CREATE INDEX h_answer_hash ON h_answer(request_hash);
+-- after_act: number of the last act before it was given; whoever was revoked by a later one is not meant by it.
 CREATE TABLE h_invite(token_hash BLOB NOT NULL PRIMARY KEY, site_no INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-    used_at INTEGER, node_no INTEGER, user_name TEXT, request_hash BLOB, answer BLOB) STRICT;
+    used_at INTEGER, node_no INTEGER, user_name TEXT, request_hash BLOB, answer BLOB, after_act INTEGER NOT NULL DEFAULT 0) STRICT;
 
 -- Cases and rows. Case 0 is the reference data. `version` is the hub's order: one number a transaction's step.
 CREATE TABLE h_case(no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, born INTEGER NOT NULL, born_node INTEGER NOT NULL) STRICT;
@@ -54,9 +60,11 @@ CREATE TABLE h_seat_log(site_no INTEGER NOT NULL, case_no INTEGER NOT NULL, vers
 CREATE TABLE h_due(at INTEGER NOT NULL, case_no INTEGER NOT NULL, PRIMARY KEY(at, case_no)) STRICT, WITHOUT ROWID;
 
 -- Cuts. A node at this cut has seen every change up to `hi` of rows numbered up to `pos`, and up to `lo` of the others.
--- The answer that made it carried rows numbered (pos_from, pos] as they stood at version `at`.
+-- The answer that made it carried rows numbered (pos_from, pos] as they stood at version `at`. Rows up to `pos` were told
+-- in schema version `schema`, the others in `schema_lo`: what later versions added of those is still to come.
 CREATE TABLE h_cut(name BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, lo INTEGER NOT NULL, hi INTEGER NOT NULL,
-    pos INTEGER NOT NULL, pos_from INTEGER NOT NULL, at INTEGER NOT NULL, served_at INTEGER NOT NULL) STRICT;
+    pos INTEGER NOT NULL, pos_from INTEGER NOT NULL, at INTEGER NOT NULL, served_at INTEGER NOT NULL,
+    schema INTEGER NOT NULL, schema_lo INTEGER NOT NULL) STRICT;
 CREATE INDEX h_cut_node ON h_cut(node_no, at);
 -- Rows that a node's accepted envelopes named: it holds them whether or not they were ever served to it, until a drop
 -- ordered at or after that version. `version` is of the last such envelope.
@@ -77,15 +85,27 @@ CREATE TABLE h_envelope(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLO
     base_cut BLOB NOT NULL, hlc INTEGER NOT NULL, user BLOB NOT NULL, received_at INTEGER NOT NULL, version INTEGER NOT NULL,
     verdict INTEGER NOT NULL, reason TEXT, told INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(node_no, seq)) STRICT;
 CREATE INDEX h_envelope_told ON h_envelope(told, node_no);
+-- Steps of the order that stand exactly as a device sent them: its envelope was applied at once, and nothing of it met
+-- another's value. The device learns that from its verdict and gets nothing of it back. `base`: what it had surely seen
+-- when it wrote, `lo` of its base cut.
+CREATE TABLE h_as_sent(version INTEGER PRIMARY KEY, node_no INTEGER NOT NULL, base INTEGER NOT NULL) STRICT;
 -- Held and waiting work: which rows its envelopes would make, so that what builds on them waits.
 CREATE TABLE h_held(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, found_at INTEGER NOT NULL, fault INTEGER NOT NULL,
     PRIMARY KEY(node_no, seq)) STRICT; -- state: waiting, accepted, dismissed
 CREATE TABLE h_held_row(tbl INTEGER NOT NULL, id BLOB NOT NULL, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY(id, tbl, node_no, seq)) STRICT;
 
+-- Envelopes that a device rescued from the one whose place it took: the hash of the one whose content each has again.
+CREATE TABLE h_rescued(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, former BLOB NOT NULL, PRIMARY KEY(node_no, seq)) STRICT, WITHOUT ROWID;
+
 -- Whose edit met another's value in a conflict, and which of its chain: a later one replaces its open losing value, an
 -- earlier one, accepted late, does not; nor does one of the same person elsewhere.
 CREATE TABLE h_conflict(conflict_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL) STRICT;
+
+-- What devices said last of a column that another's word stands in, until somebody who saw it says otherwise (hub/rival.c).
+-- seq 0: it stood, and its envelope made the step `version`. A row of the chain whose word stands counts for nothing.
+CREATE TABLE h_rival(row_no INTEGER NOT NULL, col INTEGER NOT NULL, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,
+    version INTEGER NOT NULL, hlc INTEGER NOT NULL, user BLOB, value ANY, PRIMARY KEY(row_no, col, node_no)) STRICT, WITHOUT ROWID;
 
 -- Which envelope a `held` row of a case stands for. own: the hub opened the case for it (hub/held_case.c).
 CREATE TABLE h_held_case(held_id BLOB NOT NULL PRIMARY KEY, node_no INTEGER NOT NULL, seq INTEGER NOT NULL,

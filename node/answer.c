@@ -1,5 +1,5 @@
 /* An answer, verified whole. Nothing of it may be acted upon before its end was authenticated: so this pass reads
- * everything and changes nothing, and take.c reads it a second time. */
+ * everything and changes nothing, and take.c goes through what was read a second time. */
 #include "node/internal.h"
 
 #include "sync/bundle.h"
@@ -57,6 +57,13 @@ static enum err check_hello(struct check *c, struct bytes item, const uint8_t bi
                       "Nothing was changed here.");
         return why_next(why, ERR_REFUSED, "Ask the MASH's administrator how this device is to join again.");
     }
+    if (h.schema < db_schema(n->db)) {
+        (void)why_set(why, ERR_VERSION,
+                      "The records on this device are of a newer Spoke than the MASH server's. "
+                      "Nothing was changed here.");
+        return why_next(why, ERR_VERSION,
+                        "Ask the MASH's administrator to update the server; nothing is lost until then.");
+    }
     e = check_number(n, &h, why);
     if (e == ERR_OK) c->a->hello = h;
     return e;
@@ -107,6 +114,7 @@ static enum err check_page(struct check *c, struct bytes item, struct why *why)
         return why_set(why, ERR_REFUSED,
                        "This answer holds entries meant for another device. Nothing was changed here.");
     if (h->epoch != c->n->epoch) return broken(why, "its entries are of another time than its beginning");
+    if (h->schema != db_schema(c->n->db)) return broken(why, "its entries are not of the version that was asked for");
     /* Columns that changed since another cut would leave out what changed before it. */
     if (memcmp(h->from_cut, c->cut, CUT_BYTES) != 0)
         return broken(why, "its entries build on a state that this device is not in");
@@ -119,7 +127,7 @@ static enum err check_page(struct check *c, struct bytes item, struct why *why)
 
 static enum err check_part(struct check *c, struct bytes item, struct why *why)
 {
-    const struct changeset_limits lim = {.patchset = true, .allow_delete = false, .max_ops = CHANGESET_MAX_OPS};
+    const struct changeset_limits lim = {.schema = c->page.h.schema, .patchset = true, .max_ops = CHANGESET_MAX_OPS};
     struct part part;
     if (c->parts_left == 0) return broken(why, "it holds entries that nobody signed for");
     enum err e = message_get_part(item, &part, why);
@@ -163,6 +171,8 @@ static enum err check_items(struct check *c, struct bundle_reader *r, const uint
         e = bundle_next(r, &item, &end, why);
         if (e != ERR_OK || end) break;
         e = check_item(c, item, why);
+        unsigned type = message_type(item);
+        if (e == ERR_OK && (type == MSG_VERDICTS || type == MSG_PART)) stash_put(&c->a->stash, item);
     }
     return e == ERR_OK ? check_end(c, why) : e;
 }
@@ -190,8 +200,20 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
     return e;
 }
 
+enum err answer_next(struct answer *a, struct bytes *out_item, bool *out_end, struct why *why)
+{
+    if (!a->stash.overflown) {
+        *out_end = !stash_next(&a->stash, out_item);
+        return ERR_OK;
+    }
+    if (!a->rewound) bundle_rewind(a->reader);
+    a->rewound = true;
+    return bundle_next(a->reader, out_item, out_end, why);
+}
+
 void answer_release(struct answer *a)
 {
+    stash_release(&a->stash);
     bundle_reader_free(a->reader);
     buf_release(&a->drops);
 }

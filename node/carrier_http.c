@@ -149,6 +149,7 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
                       status);
         return why_next(why, ERR_UNREACHABLE, "Sign in to this network, or use another one, and try again.");
     }
+    if (status == 409) return why_set(why, ERR_EXISTS, "The MASH server says: %s", words);
     (void)why_set(why, ERR_REFUSED, "The MASH server refused: %s", words);
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
 }

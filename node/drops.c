@@ -27,14 +27,9 @@ static enum err note_order(struct node *n, const struct answer *a, struct why *w
     return db_run(s, why);
 }
 
-enum err drops_carry_out(struct node *n, const struct answer *a, struct round_result *out, struct why *why)
+static enum err carry_out(struct node *n, const struct answer *a, struct why *why)
 {
-    bool before = false;
-    if (a->n_drops == 0) return ERR_OK;
-    /* Carried out before a crash: what was written since under such an id is the person's and stays. */
-    enum err e = is_carried_out(n, a->hello.request, &before, why);
-    if (e != ERR_OK || before) return e;
-    e = db_begin(n->db, why);
+    enum err e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
     e = parked_note(n, a, why);
     for (size_t i = 0; e == ERR_OK && i < a->n_drops; i++) {
@@ -43,10 +38,23 @@ enum err drops_carry_out(struct node *n, const struct answer *a, struct round_re
         e = overlay_forget(n, d.table_index, d.id, why);
     }
     if (e == ERR_OK) e = note_order(n, a, why);
-    if (e == ERR_OK)
-        e = db_commit(n->db, why);
-    else
-        db_rollback(n->db);
+    if (e == ERR_OK) return db_commit(n->db, why);
+    db_rollback(n->db);
+    return e;
+}
+
+enum err drops_carry_out(struct node *n, const struct answer *a, struct round_result *out, struct why *why)
+{
+    bool before = false;
+    if (a->n_drops == 0) return ERR_OK;
+    /* Carried out before a crash: what was written since under such an id is the person's and stays. */
+    enum err e = is_carried_out(n, a->hello.request, &before, why);
+    if (e != ERR_OK || before) return e;
+    e = carry_out(n, a, why);
+    if (e == ERR_TAMPERED) { /* own words that rotted must not keep others' from being taken away */
+        e = aside_run(n, why);
+        if (e == ERR_OK) e = carry_out(n, a, why);
+    }
     if (e == ERR_OK) out->rows_dropped += a->n_drops;
     return e;
 }
@@ -142,7 +150,7 @@ enum err drops_confirm(struct node *n, struct why *why)
     e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK && pending == 0) /* else the spool is that of a later request, which was made in a cleared one */
         e = spool_drop_answer(n, why);
-    if (e == ERR_OK) e = db_vacuum(n->db, why);
-    if (e == ERR_OK) e = db_truncate_log(n->db, why);
+    if (e == ERR_OK) e = content_purge_due(n, PURGE_STORE, why); /* with what was sealed, and what cannot be read */
+    if (e == ERR_OK) e = purge_run(n, why);
     return e == ERR_OK ? sign_all(n, why) : e;
 }

@@ -38,9 +38,9 @@ static enum err deny(struct why *why, const char *what)
 }
 
 /* What the decoder of every hub would refuse is refused here, while the person can still mend it. */
-static enum err check_shape(struct bytes changes, struct why *why)
+static enum err check_shape(struct bytes changes, uint64_t schema, struct why *why)
 {
-    const struct changeset_limits lim = {.patchset = false, .allow_delete = true, .max_ops = CHANGESET_MAX_OPS};
+    const struct changeset_limits lim = {.schema = schema, .allow_delete = true, .max_ops = CHANGESET_MAX_OPS};
     struct why detail = {0};
     enum err e = changeset_check(changes, &lim, &detail);
     if (e == ERR_LIMIT) {
@@ -122,7 +122,7 @@ static enum err take_ops(struct edit *ed, struct why *why)
     struct changeset_reader r, at;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, buf_bytes(&ed->changes));
+    changeset_reader_init(&r, buf_bytes(&ed->changes), db_schema(ed->n->db));
     for (;;) {
         at = r;
         enum err e = changeset_next(&r, &op, &end, why);
@@ -171,7 +171,7 @@ static enum err write_parts(struct edit *ed, struct why *why)
     for (size_t i = 0; i < ed->n_ops; i++) {
         if (begins_part(ed, i)) {
             from = ed->content.len;
-            changeset_writer_init(&w, &ed->content, false);
+            changeset_writer_init(&w, &ed->content, false, db_schema(ed->n->db));
             env_random(ed->n->env, ed->parts[ed->n_parts++].salt, SALT_BYTES);
         }
         enum err e = changeset_next(&ed->ops[i].at, &op, &end, why);
@@ -202,24 +202,53 @@ static enum err audit(struct node *n, const char *what, uint64_t seq, struct why
     return db_run(s, why);
 }
 
-/* Everything of a commit but the commit. */
-static enum err make_envelope(struct edit *ed, const char *what, struct why *why)
+/* What stands in ed->changes, as the next envelope. `origin` NULL: written here and now. */
+static enum err make_envelope(struct edit *ed, const struct outbox_origin *origin, const char *what, struct why *why)
 {
-    enum err e = capture_take(ed->n->capture, &ed->changes, why);
-    if (e != ERR_OK || ed->changes.len == 0) return e;
-    e = outbox_next_seq(ed->n, &ed->seq, why);
-    if (e == ERR_OK) e = check_shape(buf_bytes(&ed->changes), why);
+    enum err e = outbox_next_seq(ed->n, &ed->seq, why);
+    if (e == ERR_OK) e = check_shape(buf_bytes(&ed->changes), db_schema(ed->n->db), why);
     if (e == ERR_OK) e = take_ops(ed, why);
     if (e == ERR_OK) e = count_parts(ed, why);
     if (e == ERR_OK) e = write_parts(ed, why);
-    if (e == ERR_OK) e = outbox_append(ed->n, ed->parts, ed->n_parts, ed->seq, what, why);
+    if (e == ERR_OK && origin == NULL) e = outbox_append(ed->n, ed->parts, ed->n_parts, ed->seq, what, why);
+    if (e == ERR_OK && origin != NULL) e = outbox_append_as(ed->n, origin, ed->parts, ed->n_parts, ed->seq, what, why);
     return e == ERR_OK ? audit(ed->n, what, ed->seq, why) : e;
+}
+
+static void edit_init(struct edit *ed, struct node *n)
+{
+    *ed = (struct edit){.n = n};
+    buf_init(&ed->changes, CHANGESET_MAX_BYTES);
+    buf_init(&ed->row, (size_t)RULES_MAX_COLUMNS * (RULES_MAX_VALUE + 64) * 4);
+    buf_init(&ed->content, EDIT_MAX_BYTES);
+}
+
+static void edit_release(struct edit *ed)
+{
+    free(ed->ops);
+    free(ed->parts);
+    buf_release(&ed->changes);
+    buf_release(&ed->row);
+    buf_release(&ed->content);
+}
+
+enum err edit_again(struct node *n, struct bytes changes, const struct outbox_origin *origin, const char *what,
+                    uint64_t *out_seq, struct why *why)
+{
+    struct edit ed;
+    edit_init(&ed, n);
+    buf_put_bytes(&ed.changes, changes);
+    enum err e = ed.changes.err == ERR_OK ? make_envelope(&ed, origin, what, why) : no_memory(why);
+    if (e == ERR_OK) *out_seq = ed.seq;
+    edit_release(&ed);
+    return e;
 }
 
 enum err node_edit_begin(struct node *n, struct why *why)
 {
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made already.");
-    enum err e = db_begin(n->db, why);
+    enum err e = aside_end(n, why); /* nobody's new words may be lost for want of a good page */
+    if (e == ERR_OK) e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
     e = capture_new(&n->capture, n->db, why);
     if (e != ERR_OK) db_rollback(n->db);
@@ -228,12 +257,11 @@ enum err node_edit_begin(struct node *n, struct why *why)
 
 enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, struct why *why)
 {
-    struct edit ed = {.n = n};
+    struct edit ed;
     if (n->capture == NULL) return why_set(why, ERR_FAILED, "No change is being made.");
-    buf_init(&ed.changes, CHANGESET_MAX_BYTES);
-    buf_init(&ed.row, (size_t)RULES_MAX_COLUMNS * (RULES_MAX_VALUE + 64) * 4);
-    buf_init(&ed.content, EDIT_MAX_BYTES);
-    enum err e = make_envelope(&ed, what, why);
+    edit_init(&ed, n);
+    enum err e = capture_take(n->capture, &ed.changes, why);
+    if (e == ERR_OK && ed.changes.len > 0) e = make_envelope(&ed, NULL, what, why);
     capture_free(n->capture);
     n->capture = NULL;
     if (e == ERR_OK)
@@ -241,11 +269,7 @@ enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, s
     else
         db_rollback(n->db);
     if (e == ERR_OK) *out_seq = ed.n_ops > 0 ? ed.seq : 0;
-    free(ed.ops);
-    free(ed.parts);
-    buf_release(&ed.changes);
-    buf_release(&ed.row);
-    buf_release(&ed.content);
+    edit_release(&ed);
     return e;
 }
 

@@ -21,6 +21,15 @@ static enum err check_hub(const struct invitation *code, struct bytes hub_public
     return why_next(why, ERR_REFUSED, "Tell the person who sent you the invitation. Do not go on.");
 }
 
+enum err enrol_check(const struct invitation *code, struct bytes hub_public, const char *user_name,
+                     struct identity *out_hub, struct why *why)
+{
+    enum err e = check_hub(code, hub_public, out_hub, why);
+    if (e == ERR_OK && (user_name[0] == '\0' || strlen(user_name) >= 128 || !utf8_valid(bytes_of_str(user_name))))
+        e = why_set(why, ERR_USAGE, "Your name is missing, or longer than 127 letters.");
+    return e;
+}
+
 static enum err refuse_enrolled(struct db *db, struct why *why)
 {
     uint64_t enrolled = 0;
@@ -29,47 +38,63 @@ static enum err refuse_enrolled(struct db *db, struct why *why)
     return e;
 }
 
-/* Is the stored request the one for this code, hub and person? */
+/* Is the stored request the one for this code, hub and person? One of an older program is made anew: the hub may have
+ * found it too old. */
 static enum err is_same(struct db *db, const struct invitation *code, struct bytes hub_public, const char *user_name,
                         bool *out, struct why *why)
 {
     uint8_t token[16], hub[PUBLIC_BYTES];
+    uint64_t schema = 0;
     char name[128];
     enum err e = state_fixed(db, "token", token, sizeof token, why);
     if (e == ERR_OK) e = state_fixed(db, "hub", hub, sizeof hub, why);
     if (e == ERR_OK) e = state_text(db, "user_name", name, sizeof name, why);
+    if (e == ERR_OK) e = state_number(db, "enrol_schema", &schema, why);
     if (e == ERR_OK)
-        *out = memcmp(token, code->token, sizeof token) == 0 && memcmp(hub, hub_public.p, sizeof hub) == 0 &&
-               strcmp(name, user_name) == 0;
+        *out = schema == rules_schema_newest() && memcmp(token, code->token, sizeof token) == 0 &&
+               memcmp(hub, hub_public.p, sizeof hub) == 0 && strcmp(name, user_name) == 0;
     return e;
 }
 
 static enum err own_identity(struct db *db, struct identity_secret *self, struct why *why)
 {
     bool found = false;
-    enum err e = state_load_identity(db, self, &found, why);
+    enum err e = state_load_identity(db, "identity", self, &found, why);
     if (e != ERR_OK || found) return e;
     e = identity_generate(self, why);
-    return e == ERR_OK ? state_save_identity(db, self, why) : e;
+    return e == ERR_OK ? state_save_identity(db, "identity", self, why) : e;
 }
 
-static enum err seal_request(const struct identity_secret *self, const struct identity *hub,
-                             const struct invitation *code, const char *user_name, struct buf *out, struct why *why)
+/* The old device's own word that the new one takes its place. */
+static enum err put_replaces(struct bundle_writer *w, const struct enrol_ask *a, const struct enrol_request *m,
+                             struct buf *item, struct why *why)
+{
+    struct replaces r;
+    memcpy(r.token, m->token, sizeof r.token);
+    memcpy(r.node, m->node, sizeof r.node);
+    memcpy(r.hub_fingerprint, m->hub_fingerprint, sizeof r.hub_fingerprint);
+    buf_reset(item);
+    enum err e = message_put_replaces(item, a->old, &r, why);
+    return e == ERR_OK ? bundle_put(w, "", buf_bytes(item), why) : e;
+}
+
+enum err enrol_seal(const struct enrol_ask *a, struct buf *out, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 3};
-    struct enrol_request m = {.schema = RULES_SCHEMA_VERSION};
+    struct enrol_request m = {.schema = rules_schema_newest()};
     struct bundle_writer *w = NULL;
     struct buf item;
     buf_init(&item, 1u << 16);
-    memcpy(h.recipient, hub->kid, KID_BYTES);
-    memcpy(m.token, code->token, sizeof m.token);
-    memcpy(m.hub_fingerprint, code->fingerprint, sizeof m.hub_fingerprint);
-    identity_to_bytes(&self->pub, m.node);
-    (void)snprintf(m.user, sizeof m.user, "%s", user_name);
+    memcpy(h.recipient, a->hub->kid, KID_BYTES);
+    memcpy(m.token, a->code->token, sizeof m.token);
+    memcpy(m.hub_fingerprint, a->code->fingerprint, sizeof m.hub_fingerprint);
+    identity_to_bytes(&a->self->pub, m.node);
+    (void)snprintf(m.user, sizeof m.user, "%s", a->user_name);
     (void)snprintf(m.software, sizeof m.software, "%s", NODE_SOFTWARE);
-    enum err e = bundle_writer_new(&w, &h, hub, out, m.binding, why);
-    if (e == ERR_OK) e = message_put_enrol(&item, self, &m, why);
+    enum err e = bundle_writer_new(&w, &h, a->hub, out, m.binding, why);
+    if (e == ERR_OK) e = message_put_enrol(&item, a->self, &m, why);
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
+    if (e == ERR_OK && a->old != NULL) e = put_replaces(w, a, &m, &item, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     buf_release(&item);
@@ -83,6 +108,7 @@ static enum err store_request(struct db *db, const struct invitation *code, stru
     if (e == ERR_OK) e = state_put(db, "hub", hub_public, why);
     if (e == ERR_OK) e = state_put(db, "hub_address", bytes_of_str(code->address), why);
     if (e == ERR_OK) e = state_put(db, "user_name", bytes_of_str(user_name), why);
+    if (e == ERR_OK) e = state_set_number(db, "enrol_schema", rules_schema_newest(), why);
     if (e == ERR_OK) e = state_put(db, "enrol_request", request, why);
     return e;
 }
@@ -100,7 +126,8 @@ static enum err ready(struct db *db, const struct invitation *code, struct bytes
     if (e == ERR_OK && same) e = state_bytes(db, "enrol_request", request, why);
     if (e == ERR_OK && request->len == 0) {
         e = own_identity(db, &self, why);
-        if (e == ERR_OK) e = seal_request(&self, hub, code, user_name, request, why);
+        const struct enrol_ask ask = {.self = &self, .hub = hub, .code = code, .user_name = user_name};
+        if (e == ERR_OK) e = enrol_seal(&ask, request, why);
         if (e == ERR_OK) e = store_request(db, code, hub_public, user_name, buf_bytes(request), why);
     }
     if (e == ERR_OK)
@@ -119,9 +146,7 @@ enum err node_enrol_begin(const struct env *env, const char *home, struct bytes 
     struct db *db = NULL;
     struct buf request;
     buf_init(&request, 1u << 20);
-    enum err e = check_hub(code, hub_public, &hub, why);
-    if (e == ERR_OK && (user_name[0] == '\0' || strlen(user_name) >= 128 || !utf8_valid(bytes_of_str(user_name))))
-        e = why_set(why, ERR_USAGE, "Your name is missing, or longer than 127 letters.");
+    enum err e = enrol_check(code, hub_public, user_name, &hub, why);
     if (e == ERR_OK) e = replica_make(&db, env, home, passphrase, why);
     if (e == ERR_OK) e = ready(db, code, hub_public, &hub, user_name, &request, why);
     if (e == ERR_OK) {
@@ -139,25 +164,20 @@ static enum err wrong_answer(struct why *why)
     return why_next(why, ERR_REFUSED, "Run spoke enrol again with the same code.");
 }
 
-/* Open the answer, check every claim in it. */
-static enum err read_answer(struct db *db, const struct identity_secret *self, struct bytes in,
-                            struct enrol_answer *out, struct why *why)
+enum err enrol_read(const struct identity *hub, const uint8_t token[16], const struct identity_secret *self,
+                    struct bytes in, struct enrol_answer *out, struct why *why)
 {
     struct bundle_reader *r = NULL;
     struct seal_header h;
-    struct identity hub;
     struct bytes item;
-    uint8_t binding[32], keys[PUBLIC_BYTES], token[16], token_hash[HASH_BYTES];
+    uint8_t binding[32], token_hash[HASH_BYTES];
     bool end = false;
-    enum err e = state_fixed(db, "hub", keys, sizeof keys, why);
-    if (e == ERR_OK) e = identity_from_bytes(&hub, bytes_of(keys, sizeof keys), why);
-    if (e == ERR_OK) e = state_fixed(db, "token", token, sizeof token, why);
-    if (e == ERR_OK) e = bundle_reader_new(&r, in, self, &h, binding, why);
+    enum err e = bundle_reader_new(&r, in, self, &h, binding, why);
     if (e != ERR_OK) return e;
-    hash_blake2b(token_hash, bytes_of(token, sizeof token));
+    hash_blake2b(token_hash, bytes_of(token, 16));
     e = bundle_next(r, &item, &end, why);
-    if (e == ERR_OK && (end || h.kind != 4 || memcmp(h.sender, hub.kid, KID_BYTES) != 0)) e = wrong_answer(why);
-    if (e == ERR_OK) e = message_get_enrolled(item, &hub, out, why);
+    if (e == ERR_OK && (end || h.kind != 4 || memcmp(h.sender, hub->kid, KID_BYTES) != 0)) e = wrong_answer(why);
+    if (e == ERR_OK) e = message_get_enrolled(item, hub, out, why);
     if (e == ERR_OK &&
         (memcmp(out->binding, binding, sizeof binding) != 0 || memcmp(out->node, self->pub.kid, KID_BYTES) != 0 ||
          memcmp(out->token_hash, token_hash, HASH_BYTES) != 0))
@@ -169,7 +189,18 @@ static enum err read_answer(struct db *db, const struct identity_secret *self, s
     return e;
 }
 
-static enum err store_answer(struct db *db, const struct enrol_answer *a, struct why *why)
+static enum err read_answer(struct db *db, const struct identity_secret *self, struct bytes in,
+                            struct enrol_answer *out, struct why *why)
+{
+    struct identity hub;
+    uint8_t keys[PUBLIC_BYTES], token[16];
+    enum err e = state_fixed(db, "hub", keys, sizeof keys, why);
+    if (e == ERR_OK) e = identity_from_bytes(&hub, bytes_of(keys, sizeof keys), why);
+    if (e == ERR_OK) e = state_fixed(db, "token", token, sizeof token, why);
+    return e == ERR_OK ? enrol_read(&hub, token, self, in, out, why) : e;
+}
+
+enum err enrol_store(struct db *db, const struct enrol_answer *a, struct why *why)
 {
     enum err e = state_put(db, "hub_name", bytes_of_str(a->hub_name), why);
     if (e == ERR_OK) e = state_put(db, "site", bytes_of_str(a->site), why);
@@ -177,33 +208,49 @@ static enum err store_answer(struct db *db, const struct enrol_answer *a, struct
     if (e == ERR_OK) e = state_put(db, "user", bytes_of(a->user, sizeof a->user), why);
     if (e == ERR_OK) e = state_put(db, "recovery_pk", bytes_of(a->recovery_pk, sizeof a->recovery_pk), why);
     if (e == ERR_OK) e = state_set_number(db, "epoch", a->epoch, why);
+    if (e == ERR_OK) e = state_migrate(db, a->schema, NULL, why);
     if (e == ERR_OK) e = state_set_number(db, "enrolled", 1, why);
     if (e == ERR_OK) e = state_forget(db, "token", why);
     if (e == ERR_OK) e = state_forget(db, "enrol_request", why);
     return e;
 }
 
-enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase, struct bytes answer,
-                           struct why *why)
+static enum err join(struct db *db, struct bytes answer, struct why *why)
 {
     struct identity_secret self = {0};
     struct enrol_answer a;
-    struct db *db = NULL;
     bool found = false;
-    enum err e = replica_open(&db, env, home, passphrase, why);
-    if (e == ERR_OK) e = refuse_enrolled(db, why);
-    if (e == ERR_OK) e = state_load_identity(db, &self, &found, why);
+    enum err e = state_load_identity(db, "identity", &self, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_UNINIT, "This device has not asked to join a MASH yet.");
     if (e == ERR_OK) e = read_answer(db, &self, answer, &a, why);
     if (e == ERR_OK) e = db_begin(db, why);
     if (e == ERR_OK) {
-        e = store_answer(db, &a, why);
+        e = enrol_store(db, &a, why);
         if (e == ERR_OK)
             e = db_commit(db, why);
         else
             db_rollback(db);
     }
-    db_close(db);
     identity_release(&self);
+    return e;
+}
+
+enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase, struct bytes answer,
+                           struct why *why)
+{
+    struct node *n = NULL;
+    struct db *db = NULL;
+    uint64_t enrolled = 0;
+    enum err e = replica_open(&db, env, home, passphrase, why);
+    if (e != ERR_OK) return e;
+    e = state_number(db, "enrolled", &enrolled, why);
+    if (e == ERR_OK && enrolled != 0) {
+        e = replica_node(&n, env, home, db, why);
+        if (e == ERR_OK) e = rescue_finish(n, answer, why);
+        node_close(n);
+        return e;
+    }
+    if (e == ERR_OK) e = join(db, answer, why);
+    db_close(db);
     return e;
 }

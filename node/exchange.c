@@ -40,6 +40,24 @@ static enum err unreachable(struct node *n, struct why *why)
     return why_next(why, ERR_UNREACHABLE, "Try again later, or carry the changes on a USB stick (spoke bundle export).");
 }
 
+/* What the hub says over the link is nobody's word, and changes nothing here; but the person has to know what to do. */
+static enum err set_up_anew(struct node *n, enum err e, struct why *why)
+{
+    struct why said = {0};
+    if (why != NULL) said = *why;
+    if (e == ERR_EXISTS)
+        (void)why_set(why, e,
+                      "The MASH server has had newer requests from this device than this one. It was put back from an "
+                      "older copy, or a copy of it is in use elsewhere.");
+    else
+        (void)why_set(why, e, "%s", said.text);
+    return why_next(why, e,
+                    "If this device was put back from an older copy: ask your administrator for a new invitation for "
+                    "%.64s, then run: spoke enrol --again --code-file FILE. What you have not sent is kept and goes to a "
+                    "manager.",
+                    n->site);
+}
+
 /* Fetch from where the last try broke off. Only a broken link leaves the pieces in the spool. */
 static enum err fetch(struct node *n, const struct carrier *via, const struct request *req, uint64_t wait_ms,
                       struct round_result *out, bool *out_resumed, struct why *why)
@@ -53,7 +71,7 @@ static enum err fetch(struct node *n, const struct carrier *via, const struct re
     if (e == ERR_UNREACHABLE) return unreachable(n, why);
     if (e != ERR_OK && e != ERR_INTERRUPTED && spool_drop_answer(n, NULL) != ERR_OK)
         return e; /* the carrier's error says more than that of the removal */
-    return e;
+    return e == ERR_REFUSED || e == ERR_EXISTS ? set_up_anew(n, e, why) : e;
 }
 
 /* Take the spooled answer. One that cannot be taken is not kept: the hub gives the same one again. */
@@ -115,6 +133,14 @@ static enum err revoked(struct why *why)
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
 }
 
+/* Once a contact, when the hub waits for nothing any more; also after one that broke off, for verdicts that came before.
+ * What failed first is what a person needs to know. */
+static enum err purge_after(struct node *n, enum err e, struct why *why)
+{
+    enum err purged = purge_run(n, e == ERR_OK ? why : NULL);
+    return e == ERR_OK ? purged : e;
+}
+
 enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt, struct round_result *out,
                    struct why *why)
 {
@@ -132,6 +158,7 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
         e = round_once(n, via, o, &r, &st, why);
         if (e == ERR_OK) e = wants_more(n, &st, &more, why);
     }
+    e = purge_after(n, e, why);
     if (e == ERR_OK && r.revoked) e = revoked(why);
     *out = r;
     return e;
@@ -154,7 +181,10 @@ enum err node_bundle_import(struct node *n, struct bytes answer, struct round_re
     struct round_result r = {.bytes_in = answer.n};
     struct taken taken = {0};
     enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
-    if (e == ERR_OK) e = take_answer(n, answer, &r, &taken, why);
+    if (e == ERR_OK) {
+        e = take_answer(n, answer, &r, &taken, why);
+        e = purge_after(n, e, why);
+    }
     *out = r;
     return e;
 }

@@ -29,6 +29,7 @@ static enum err count_work(struct node *n, struct node_info *i, struct why *why)
         const char *sql;
         uint64_t *out;
     } questions[] = {
+        {"SELECT count(*) FROM n_outbox NATURAL JOIN n_rescued WHERE state = 'unsent'", &i->rescued},
         {"SELECT count(*) FROM n_outbox WHERE state = 'held'", &i->held},
         {"SELECT count(*) FROM n_outbox WHERE state = 'waits'", &i->waiting},
         {"SELECT count(*) FROM conflict WHERE state = 'open' AND voided_at IS NULL", &i->conflicts},

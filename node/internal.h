@@ -40,11 +40,43 @@ MUST_CHECK enum err state_set_number(struct db *db, const char *name, uint64_t v
 MUST_CHECK enum err state_ask(struct db *db, const char *sql, uint64_t *out, struct why *why);
 /* Run a statement whose only parameters are integers. */
 MUST_CHECK enum err state_run(struct db *db, const char *sql, const int64_t *args, int n_args, struct why *why);
-MUST_CHECK enum err state_save_identity(struct db *db, const struct identity_secret *id, struct why *why);
-MUST_CHECK enum err state_load_identity(struct db *db, struct identity_secret *out, bool *out_found, struct why *why);
+/* Bring the store up to the hub's schema version, as far as this program knows it, within the running transaction.
+ * *out_moved (may be NULL): it was not there yet. */
+MUST_CHECK enum err state_migrate(struct db *db, uint64_t hub_schema, bool *out_moved, struct why *why);
+/* Tell the connection what the store was brought up to. ERR_VERSION: by a newer program than this. */
+MUST_CHECK enum err state_load_schema(struct db *db, struct why *why);
+/* "identity": this device's keys. "next_identity": those that it will have once it is set up anew. */
+MUST_CHECK enum err state_save_identity(struct db *db, const char *name, const struct identity_secret *id,
+                                        struct why *why);
+MUST_CHECK enum err state_load_identity(struct db *db, const char *name, struct identity_secret *out, bool *out_found,
+                                        struct why *why);
+
+/* ---- enrol.c: what joining and being set up anew have in common. */
+/* The hub's keys against the invitation, and the name. */
+MUST_CHECK enum err enrol_check(const struct invitation *code, struct bytes hub_public, const char *user_name,
+                                struct identity *out_hub, struct why *why);
+struct enrol_ask {
+    const struct identity_secret *self;
+    const struct identity_secret *old; /* whose place it takes; NULL: nobody's */
+    const struct identity *hub;
+    const struct invitation *code;
+    const char *user_name;
+};
+MUST_CHECK enum err enrol_seal(const struct enrol_ask *a, struct buf *out, struct why *why);
+/* Open the answer to the request with this token, and check every claim in it. */
+MUST_CHECK enum err enrol_read(const struct identity *hub, const uint8_t token[16], const struct identity_secret *self,
+                               struct bytes in, struct enrol_answer *out, struct why *why);
+MUST_CHECK enum err enrol_store(struct db *db, const struct enrol_answer *a, struct why *why);
+
+/* ---- rescue.c: a device that is set up anew, because it was put back from an old image or copied. */
+/* Second half: new keys, an empty replica, and what was not sent in a new chain. ERR_EXISTS: it was not asked for. */
+MUST_CHECK enum err rescue_finish(struct node *n, struct bytes answer, struct why *why);
 
 /* ---- replica.c: the store of a home. ERR_UNINIT when there is none. */
 MUST_CHECK enum err replica_open(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
+                                 struct why *why);
+/* An open store as a node. Takes db, also when it fails. */
+MUST_CHECK enum err replica_node(struct node **out, const struct env *env, const char *home, struct db *db,
                                  struct why *why);
 /* Open, or make what is missing: key, file, tables. A crash between any two of them is made good here. */
 MUST_CHECK enum err replica_make(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
@@ -56,15 +88,93 @@ MUST_CHECK enum err capture_take(struct capture *c, struct buf *out,
                                  struct why *why); /* the changeset, appended; empty: nothing */
 void capture_free(struct capture *c);              /* before the transaction's end; NULL is fine */
 
+/* ---- edit.c */
+struct outbox_origin;
+/* Sign changes to rows that stand in their tables already as the next envelope; each becomes pending. Within the caller's
+ * transaction. ERR_DENIED: no hub could take them. */
+MUST_CHECK enum err edit_again(struct node *n, struct bytes changes, const struct outbox_origin *origin,
+                               const char *what, uint64_t *out_seq, struct why *why);
+
 /* ---- outbox.c */
 /* Sign parts as the next envelope and store it as unsent. Within the edit's transaction. */
 MUST_CHECK enum err outbox_append(struct node *n, const struct part *parts, size_t n_parts, uint64_t seq,
                                   const char *what, struct why *why);
+/* The same for content that was written before, by whom, when and upon what. */
+struct outbox_origin {
+    uint8_t base_cut[CUT_BYTES];
+    uint8_t user[16];
+    uint64_t hlc;
+    uint64_t schema; /* version that the content was written in: it stays so */
+    uint8_t rescued[HASH_BYTES]; /* zeros: not from another device's chain */
+};
+/* What an edit made now has. */
+MUST_CHECK enum err outbox_now(struct node *n, struct outbox_origin *out, struct why *why);
+MUST_CHECK enum err outbox_append_as(struct node *n, const struct outbox_origin *origin, const struct part *parts,
+                                     size_t n_parts, uint64_t seq, const char *what, struct why *why);
 MUST_CHECK enum err outbox_next_seq(struct node *n, uint64_t *out, struct why *why);
-/* Record a verdict: seal the content, settle the overlay. *out_first: this envelope had none yet. ERR_FORMAT: no such
- * envelope. */
+/* Record a verdict: settle the overlay, and leave content that was taken in to purge_run. *out_first: this envelope had none yet.
+ * ERR_FORMAT: no such envelope. */
 MUST_CHECK enum err outbox_judge(struct node *n, const struct verdict_item *v, bool *out_first, struct why *why);
+/* The hub says that a verified backup has all envelopes up to this one: their sealed copies go, once they are decided. */
+MUST_CHECK enum err outbox_covered(struct node *n, uint64_t up_to, struct why *why);
 MUST_CHECK enum err outbox_count(struct node *n, uint64_t *out_unsent, int64_t *out_oldest_ms, struct why *why);
+
+/* ---- content.c: the readable content of own envelopes. Within the caller's transaction. */
+#define CONTENT_MAX_ITEM (40u << 20) /* an envelope with its parts */
+MUST_CHECK enum err content_put(struct node *n, uint64_t seq, struct bytes item, struct why *why);
+/* Appended to out, unchecked. */
+MUST_CHECK enum err content_get(struct node *n, uint64_t seq, struct buf *out, bool *out_found, struct why *why);
+/* Exchange it for the same under the recovery key, and note that what is left of it on pages is to be purged. */
+/* What must be rewritten: pages of content; the whole store; the whole store, less a table with pages that cannot be read. */
+enum purge { PURGE_NOTHING, PURGE_PAGES, PURGE_STORE, PURGE_DAMAGED };
+MUST_CHECK enum err content_purge_due(struct node *n, enum purge due, struct why *why);
+MUST_CHECK enum err content_seal(struct node *n, uint64_t seq, enum purge due, struct why *why);
+
+/* Is the content of this envelope here as it was signed? Outside a transaction: a page that cannot be read ends it. */
+enum content_state { CONTENT_SOUND, CONTENT_ALTERED, CONTENT_UNREADABLE };
+MUST_CHECK enum err content_check(struct node *n, uint64_t seq, enum content_state *out, struct why *why);
+
+/* ---- aside.c: contents that cannot all be read. */
+struct seqs {
+    struct buf list; /* uint64_t after uint64_t */
+};
+size_t seqs_count(const struct seqs *q);
+uint64_t seqs_at(const struct seqs *q, size_t i);
+/* Numbers that a question without parameters answers. out is initialised here. */
+MUST_CHECK enum err seqs_ask(struct node *n, const char *sql, struct seqs *out, struct why *why);
+/* Which contents can be read, of unsent envelopes and of those that are only kept. Outside a transaction. */
+MUST_CHECK enum err aside_find(struct node *n, struct seqs *out, struct why *why);
+/* Move these into a new table and leave the old one aside. Within a transaction. */
+MUST_CHECK enum err aside_put(struct node *n, const struct seqs *sound, struct why *why);
+/* Both, after a page of contents could not be read. Outside a transaction. */
+MUST_CHECK enum err aside_run(struct node *n, struct why *why);
+/* The same, if the page that the next content goes into is the one. Outside a transaction. */
+MUST_CHECK enum err aside_end(struct node *n, struct why *why);
+
+/* ---- gap.c: unsent envelopes whose content rotted. */
+/* Look at what the next request would carry, `budget` bytes of it; what cannot be read back becomes a gap, and its work
+ * is written again as far as the overlay has it. */
+MUST_CHECK enum err gap_look(struct node *n, size_t budget, struct why *why);
+/* The signed gap in the place of an envelope, appended. */
+MUST_CHECK enum err gap_item(struct node *n, uint64_t seq, struct buf *out, struct why *why);
+
+/* ---- gap_work.c: what the overlay still has of an envelope's work. */
+struct gap_work {
+    bool whole;         /* the overlay could be read */
+    struct buf changes; /* a changeset; empty: nothing is left that later edits did not set again */
+    struct outbox_origin origin;
+    char what[256];
+};
+/* ERR_TAMPERED, ERR_IO: the overlay cannot be read either. */
+MUST_CHECK enum err gap_work_read(struct node *n, uint64_t seq, struct gap_work *out, struct why *why);
+void gap_work_release(struct gap_work *w);
+
+/* ---- purge.c */
+/* Seal what was taken in, and leave no readable copy of sealed content in pages or log. Nothing due costs one question. Outside a transaction; safe to
+ * repeat. Costs as much as the content that is still kept: once at the end of a contact, after the last answer was taken,
+ * when no hub waits. */
+#define DAMAGED_TABLES "n_damaged" /* names of tables that stand aside begin with it (node/gap.c) */
+MUST_CHECK enum err purge_run(struct node *n, struct why *why);
 
 /* ---- overlay.c */
 /* An own edit within its transaction; `op` is a changeset operation, the row stands in its table already. `now` is the
@@ -73,6 +183,8 @@ MUST_CHECK enum err overlay_edit(struct node *n, const struct op *op, const stru
                                  struct why *why);
 /* All edits of an envelope are judged; folded into the hub images when it was applied as sent. */
 MUST_CHECK enum err overlay_judged(struct node *n, uint64_t seq, bool applied, struct why *why);
+/* Once all verdicts and pages of an answer are in: rows that lost an edit are laid anew. */
+MUST_CHECK enum err overlay_settle(struct node *n, struct why *why);
 /* A page's operation: onto the image of a row with pending edits, else onto the row. */
 MUST_CHECK enum err overlay_page(struct node *n, const struct op *op, bool overlaid, struct why *why);
 /* A drop: row, image and pending edits. */
@@ -95,9 +207,23 @@ struct request {
 MUST_CHECK enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out,
                                   struct why *why);
 
+/* ---- stash.c: items of an answer between their check and their taking. Zeroed: empty. */
+#define STASH_MAX (6u << 20) /* bytes: the pages that are asked for by default, and verdicts */
+struct stash_item;
+struct stash {
+    struct stash_item *first, *last, *next; /* next: for stash_next */
+    size_t n;                               /* bytes */
+    bool overflown;                         /* there was more than fits: nothing is kept */
+};
+void stash_put(struct stash *s, struct bytes item);  /* copied */
+bool stash_next(struct stash *s, struct bytes *out); /* each once, in order; borrowed from s */
+void stash_release(struct stash *s);
+
 /* ---- answer.c: an answer verified whole, before anything of it is acted upon. */
 struct answer {
-    struct bundle_reader *reader; /* owned; bundle_rewind before reading it again */
+    struct bundle_reader *reader; /* owned */
+    bool rewound;                 /* to its first item, for answer_next */
+    struct stash stash;           /* verdicts and parts, unless they are too many */
     struct hub_hello hello;
     uint8_t hash[HASH_BYTES]; /* of the whole bundle */
     uint8_t drops_hash[HASH_BYTES];
@@ -106,6 +232,8 @@ struct answer {
 };
 MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer *out,
                                   struct why *why); /* out is initialised here, and borrows in */
+/* After answer_verify: its verdicts and parts once more, and maybe what stands between them. Once only. */
+MUST_CHECK enum err answer_next(struct answer *a, struct bytes *out_item, bool *out_end, struct why *why);
 void answer_release(struct answer *a);
 
 /* ---- take.c: act upon it. */
@@ -117,7 +245,8 @@ MUST_CHECK enum err take_answer(struct node *n, struct bytes in, struct round_re
                                 struct why *why);
 
 /* ---- parked.c */
-/* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it. */
+/* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it, and so do others whose
+ * content is kept. */
 MUST_CHECK enum err parked_note(struct node *n, const struct answer *a, struct why *why);
 
 /* ---- drops.c: carry out orders to forget, clean up, sign receipts. */

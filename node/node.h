@@ -25,6 +25,7 @@ struct node_info {
     bool revoked;             /* the hub said so */
     uint64_t unsent;          /* envelopes without a verdict */
     int64_t oldest_unsent_ms; /* 0 none */
+    uint64_t rescued;         /* of the unsent ones: from before this device was set up anew */
     uint64_t held, waiting;   /* envelopes held or waiting at the hub */
     uint64_t conflicts;       /* open conflict rows here */
     uint64_t rows;            /* rows of case tables here */
@@ -39,7 +40,14 @@ struct node_info {
 MUST_CHECK enum err node_enrol_begin(const struct env *env, const char *home, struct bytes passphrase,
                                      const struct invitation *code, struct bytes hub_public, const char *user_name,
                                      struct buf *out, struct why *why);
-/* Second half: take the hub's sealed answer. */
+/* The same for a device that has joined, and that the hub does not hear any more, because it was put back from an old image
+ * or copied: it is set up anew in place, with an invitation for the same site. Until the answer is taken it goes on as it
+ * was; then it has new keys and an empty replica, and what it had not sent goes to a manager. user_name NULL: as before.
+ * out stays empty when this very code has done its work. ERR_UNINIT: not joined; ERR_REFUSED: another hub's. */
+MUST_CHECK enum err node_enrol_again(const struct env *env, const char *home, struct bytes passphrase,
+                                     const struct invitation *code, struct bytes hub_public, const char *user_name,
+                                     struct buf *out, struct why *why);
+/* Second half of either: take the hub's sealed answer. */
 MUST_CHECK enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase,
                                       struct bytes answer, struct why *why);
 
@@ -117,6 +125,26 @@ struct outbox_item {
 MUST_CHECK enum err node_outbox(struct node *n,
                                 enum err (*each)(void *ctx, const struct outbox_item *i, struct why *why), void *ctx,
                                 struct why *why);
+/* What an own envelope says, while its text is kept here: until it is sent, and after that while it is not taken in.
+ * ERR_NOTFOUND: not kept. Operations in their order; values are borrowed. */
+struct op;
+typedef enum err (*outbox_op_fn)(void *ctx, const struct op *op, struct why *why);
+MUST_CHECK enum err node_outbox_read(struct node *n, uint64_t seq, outbox_op_fn each, void *ctx, struct why *why);
+/* Which own envelope a `held` row is about. ERR_NOTFOUND. */
+MUST_CHECK enum err node_outbox_of_held(struct node *n, const uint8_t id[16], uint64_t *out_seq, struct why *why);
+/* Do the same again as a new edit, with other values where told, and withdraw the held work in the same edit where its row
+ * stands here; the kept text goes. ERR_NOTFOUND: what it changes is not here any more; ERR_EXISTS: it was taken in;
+ * ERR_DENIED: not decided yet. *out_seq: the new envelope. */
+struct outbox_change {
+    int table_index;
+    size_t column;
+    uint8_t id[16];
+    struct value v;
+};
+MUST_CHECK enum err node_outbox_resend(struct node *n, uint64_t seq, const struct outbox_change *changes,
+                                       size_t n_changes, uint64_t *out_seq, struct why *why);
+/* Let the kept text go, and withdraw held work whose row stands here (*out_withdrawn). */
+MUST_CHECK enum err node_outbox_discard(struct node *n, uint64_t seq, bool *out_withdrawn, struct why *why);
 /* Check everything here: pages, chain and signatures of the outbox, overlay against tables. ERR_TAMPERED says what. */
 struct verify_result {
     uint64_t pages, rows, envelopes, pending_rows;

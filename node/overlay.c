@@ -66,6 +66,15 @@ static enum err has_image(struct node *n, int table_index, const uint8_t id[16],
     return e;
 }
 
+/* As CBOR, without the columns that this store does not have yet: what they will be, the row cannot say. */
+static void put_row(struct node *n, struct buf *b, const struct row *r)
+{
+    struct row row = *r;
+    for (size_t i = rules_columns_at(r->table, db_schema(n->db)); i < r->table->n_columns; i++)
+        row.v[i] = value_none();
+    row_put_cbor(b, &row);
+}
+
 /* `image` NULL: the hub has no such row. */
 static enum err save_image(struct node *n, int table_index, const uint8_t id[16], const struct row *image,
                            struct why *why)
@@ -73,10 +82,13 @@ static enum err save_image(struct node *n, int table_index, const uint8_t id[16]
     struct stmt *s = NULL;
     struct buf b;
     buf_init(&b, ROW_MAX);
-    if (image != NULL) row_put_cbor(&b, image);
+    if (image != NULL) put_row(n, &b, image);
     enum err e = b.err == ERR_OK ? ERR_OK : why_set(why, b.err, "There is not enough memory for an entry.");
     if (e == ERR_OK)
-        e = bind_row(n, "INSERT OR REPLACE INTO n_image(tbl, id, image) VALUES($1, $2, $3)", table_index, id, &s, why);
+        e = bind_row(n,
+                     "INSERT INTO n_image(tbl, id, image) VALUES($1, $2, $3)"
+                     " ON CONFLICT(id, tbl) DO UPDATE SET image = excluded.image",
+                     table_index, id, &s, why);
     if (e == ERR_OK) {
         if (image != NULL)
             db_bind_blob(s, 3, buf_bytes(&b));
@@ -95,7 +107,7 @@ static enum err save_pending(struct node *n, const struct op *op, uint64_t seq, 
     struct buf b;
     buf_init(&b, ROW_MAX);
     memcpy(row.v, op->new_, sizeof row.v);
-    row_put_cbor(&b, &row);
+    put_row(n, &b, &row);
     enum err e = b.err == ERR_OK ? ERR_OK : why_set(why, b.err, "There is not enough memory for this change.");
     if (e == ERR_OK)
         e = bind_row(n, "INSERT INTO n_pending(tbl, id, seq, op, vals) VALUES($1, $2, $3, $4, $5)", op->table_index,
@@ -154,11 +166,15 @@ static enum err read_pieces(struct node *n, int table_index, const uint8_t id[16
     return e;
 }
 
-/* Lay one edit over a row. An update of a row that is not there stays without effect until the row comes. */
+/* Lay one edit over a row. An update of a row that is not there stays without effect until the row comes. A whole row
+ * that was kept before the store had all its columns is NULL in those. */
 static void lay(struct row *row, bool *have, enum op_kind kind, const struct row *edit)
 {
     if (kind == OP_INSERT) {
         *row = *edit;
+        for (size_t i = 1; i < edit->table->n_columns; i++) {
+            if (row->v[i].kind == VALUE_NONE) row->v[i] = value_null();
+        }
         *have = true;
         return;
     }
@@ -183,6 +199,8 @@ static enum err compose(const struct pieces *p, const struct table_rule *t, stru
         enum err e = row_from_cbor(&edit, t, bytes_of(p->bytes.data + one.from, one.n), why);
         if (e != ERR_OK)
             return why_set(why, ERR_TAMPERED, "An entry with changes of your own is damaged in this device's store.");
+        /* Made here and by another as well: what never merges stays the first writer's, as at the hub. */
+        for (size_t c = 0; one.op == OP_INSERT && have && t->kind == TABLE_CASE && c < 3; c++) edit.v[c] = row.v[c];
         lay(&row, &have, one.op == 0 ? OP_INSERT : (enum op_kind)one.op, &edit);
     }
     *out = row;
@@ -201,8 +219,12 @@ static enum err settle(struct node *n, int table_index, const uint8_t id[16], st
     enum err e = read_pieces(n, table_index, id, &p, why);
     if (e == ERR_OK) e = compose(&p, t, &row, &have, why);
     if (e == ERR_OK) e = have ? db_row_put(n->db, &row, why) : db_row_delete(n->db, t, id, why);
-    if (e == ERR_OK && p.list.len <= sizeof(struct piece))
-        e = run_row(n, "DELETE FROM n_image WHERE tbl = $1 AND id = $2", table_index, id, why);
+    if (e == ERR_OK)
+        e = run_row(n,
+                    p.list.len <= sizeof(struct piece)
+                        ? "DELETE FROM n_image WHERE tbl = $1 AND id = $2"
+                        : "UPDATE n_image SET stale = 0 WHERE tbl = $1 AND id = $2 AND stale = 1",
+                    table_index, id, why);
     pieces_release(&p);
     return e;
 }
@@ -320,20 +342,51 @@ static enum err judge_row(struct node *n, int table_index, const uint8_t id[16],
 {
     struct buf vals;
     int kind = 0;
-    bool more = false, first = false;
+    bool more = false, first = false, done = false;
     buf_init(&vals, ROW_MAX);
     enum err e = take_pending(n, table_index, id, seq, &kind, &vals, &more, why);
     if (e == ERR_OK && applied && !more) {
         /* The common case, a whole import applied: the row in its table is what the hub has now. */
-        e = run_row(n, "DELETE FROM n_image WHERE tbl = $1 AND id = $2", table_index, id, why);
-    } else if (e == ERR_OK) {
+        e = run_row(n, "DELETE FROM n_image WHERE tbl = $1 AND id = $2 AND stale = 0", table_index, id, why);
+        done = e == ERR_OK && db_changes(n->db) > 0;
+    }
+    if (e == ERR_OK && !done) {
         if (applied) e = fold(n, table_index, id, kind, buf_bytes(&vals), why);
         if (e == ERR_OK && applied) e = is_first(n, table_index, id, seq, &first, why);
-        /* The first edit over the image, now part of it, leaves the row as it is. Laying all others anew each time
-         * would make a thousand edits of one row half a million. */
-        if (e == ERR_OK && !first) e = settle(n, table_index, id, why);
+        /* The first edit over the image, now part of it, leaves the row as it is. Otherwise it is laid anew, but once
+         * for the whole answer: for each of a thousand edits of one row it would be half a million. */
+        if (e == ERR_OK && !first)
+            e = run_row(n, "UPDATE n_image SET stale = 1 WHERE tbl = $1 AND id = $2", table_index, id, why);
     }
     buf_release(&vals);
+    return e;
+}
+
+static enum err next_stale(struct node *n, struct drop_item *out, bool *out_found, struct why *why)
+{
+    struct stmt *s = NULL;
+    enum err e = db_prepare(n->db, "SELECT tbl, id FROM n_image WHERE stale = 1 LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, out_found, why);
+    if (e == ERR_OK && *out_found) {
+        out->table_index = (int)db_int(s, 0);
+        if (rules_table((size_t)out->table_index) == NULL || !db_id(s, 1, out->id))
+            e = why_set(why, ERR_TAMPERED, "A change of your own is damaged in this device's store.");
+    }
+    db_done(s);
+    return e;
+}
+
+enum err overlay_settle(struct node *n, struct why *why)
+{
+    struct drop_item one;
+    bool found = true;
+    enum err e = ERR_OK;
+    while (e == ERR_OK) {
+        e = next_stale(n, &one, &found, why);
+        if (e != ERR_OK || !found) break;
+        e = settle(n, one.table_index, one.id, why);
+    }
     return e;
 }
 

@@ -1,5 +1,6 @@
-/* Envelopes with unsent work on rows that were taken away. They are still sent and judged; until then their content
- * keeps ids that this device may not know: of the rows, or of the case and the persons that new entries belong to. */
+/* Envelopes with work on rows that were taken away, or on the case and the persons of such rows: their content keeps ids
+ * that this device may not know any more. Unsent ones are still sent and judged, and keep it until then; text that was
+ * only kept for its author (held, dismissed) goes with the rows (node/purge.c). */
 #include "node/internal.h"
 
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static enum err note_those(struct node *n, const struct sought *q, uint64_t requ
 {
     struct stmt *s = NULL;
     bool row = true;
-    enum err e = db_prepare(n->db, "SELECT seq, item FROM n_outbox WHERE state = 'unsent'", &s, why);
+    enum err e = db_prepare(n->db, "SELECT seq, item FROM n_content ORDER BY seq", &s, why);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;

@@ -87,7 +87,8 @@ static enum err load(struct node *n, struct why *why)
     enum err e = state_ask(n->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'n_audit'", &there, why);
     if (e == ERR_OK && there > 0) e = state_number(n->db, "enrolled", &enrolled, why);
     if (e == ERR_OK && enrolled == 0) return not_enrolled(why);
-    if (e == ERR_OK) e = state_load_identity(n->db, &n->self, &found, why);
+    if (e == ERR_OK) e = state_load_schema(n->db, why);
+    if (e == ERR_OK) e = state_load_identity(n->db, "identity", &n->self, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The keys of this device are missing from its store.");
     if (e == ERR_OK) e = load_hub(n, why);
     if (e == ERR_OK) e = state_text(n->db, "site", n->site, sizeof n->site, why);
@@ -104,21 +105,25 @@ static void make_good(struct node *n, bool pending)
 {
     enum err e = pending ? ERR_OK : spool_drop_answer(n, NULL);
     if (e == ERR_OK) e = drops_confirm(n, NULL);
+    if (e == ERR_OK) e = purge_run(n, NULL);
     (void)e;
 }
 
-enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
+enum err replica_node(struct node **out, const struct env *env, const char *home, struct db *db, struct why *why)
 {
     uint64_t pending = 0;
     struct node *n = calloc(1, sizeof *n);
-    if (n == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open this device's records.");
+    if (n == NULL) {
+        db_close(db);
+        return why_set(why, ERR_NOMEM, "There is not enough memory to open this device's records.");
+    }
     n->env = env;
+    n->db = db;
     enum err e = ERR_OK;
     if (strlen(home) >= sizeof n->home)
         e = why_set(why, ERR_LIMIT, "The path of this home is too long.");
     else
         memcpy(n->home, home, strlen(home) + 1);
-    if (e == ERR_OK) e = replica_open(&n->db, env, home, passphrase, why);
     if (e == ERR_OK) e = load(n, why);
     if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK) make_good(n, pending != 0);
@@ -127,6 +132,13 @@ enum err node_open(struct node **out, const struct env *env, const char *home, s
     else
         node_close(n);
     return e;
+}
+
+enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
+{
+    struct db *db = NULL;
+    enum err e = replica_open(&db, env, home, passphrase, why);
+    return e == ERR_OK ? replica_node(out, env, home, db, why) : e;
 }
 
 void node_close(struct node *n)

@@ -16,7 +16,7 @@ static enum err fill_hello(struct node *n, struct node_hello *h, struct why *why
     int64_t oldest = 0, now = env_now(n->env);
     memcpy(h->hub, n->hub.kid, KID_BYTES);
     h->epoch = n->epoch;
-    h->schema = RULES_SCHEMA_VERSION;
+    h->schema = db_schema(n->db);
     h->clock_ms = now < 0 ? 0 : (uint64_t)now;
     (void)snprintf(h->software, sizeof h->software, "%s", NODE_SOFTWARE);
     enum err e = state_number(n->db, "answered", &h->request, why);
@@ -42,20 +42,40 @@ static enum err put_receipts(struct node *n, struct bundle_writer *w, struct why
     return e;
 }
 
+/* In the place of an envelope: whole, or the word that it is lost. */
+static enum err put_one(struct node *n, struct bundle_writer *w, struct stmt *s, size_t *out_bytes, struct why *why)
+{
+    struct buf gap;
+    if (db_int(s, 3) == 0 && db_is_null(s, 0)) return why_set(why, ERR_TAMPERED, "A change of yours is not there.");
+    if (db_int(s, 3) == 0) {
+        *out_bytes = db_bytes(s, 0).n;
+        return bundle_put(w, n->agency, db_bytes(s, 0), why);
+    }
+    buf_init(&gap, 1u << 16);
+    enum err e = gap_item(n, (uint64_t)db_int(s, 1), &gap, why);
+    *out_bytes = gap.len;
+    if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&gap), why);
+    buf_release(&gap);
+    return e;
+}
+
 static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t *out_last, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = true;
-    size_t total = 0;
-    enum err e = db_prepare(n->db, "SELECT item, seq FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &s, why);
+    size_t total = 0, bytes = 0;
+    enum err e = db_prepare(n->db,
+                            "SELECT c.item, o.seq, o.bytes, o.gap FROM (SELECT seq, bytes, 0 AS gap FROM n_outbox WHERE "
+                            "state = 'unsent' UNION ALL SELECT seq, 0, 1 FROM n_gap) o LEFT JOIN n_content c "
+                            "ON c.seq = o.seq ORDER BY o.seq",
+                            &s, why);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;
-        struct bytes item = db_bytes(s, 0);
-        if (total > 0 && total + item.n > REQUEST_ENVELOPES) break; /* the next round's */
-        total += item.n;
-        e = bundle_put(w, n->agency, item, why);
-        *out_last = (uint64_t)db_int(s, 1);
+        if (total > 0 && total + (size_t)db_int(s, 2) > REQUEST_ENVELOPES) break; /* the next round's */
+        e = put_one(n, w, s, &bytes, why);
+        total += bytes;
+        if ((uint64_t)db_int(s, 1) > *out_last) *out_last = (uint64_t)db_int(s, 1);
     }
     db_done(s);
     return e;
@@ -104,7 +124,8 @@ static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct b
 {
     struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
     uint64_t last = 0;
-    enum err e = fill_hello(n, &hello, why);
+    enum err e = gap_look(n, REQUEST_ENVELOPES, why);
+    if (e == ERR_OK) e = fill_hello(n, &hello, why);
     if (e == ERR_OK) e = state_number(n->db, "sent_seq", &last, why);
     if (e == ERR_OK) e = seal(n, &hello, out, &last, why);
     return e == ERR_OK ? store(n, hello.request, buf_bytes(out), last, why) : e;

@@ -130,24 +130,45 @@ enum err state_run(struct db *db, const char *sql, const int64_t *args, int n_ar
     return db_run(s, why);
 }
 
-enum err state_save_identity(struct db *db, const struct identity_secret *id, struct why *why)
+enum err state_migrate(struct db *db, uint64_t hub_schema, bool *out_moved, struct why *why)
+{
+    uint64_t newest = rules_schema_newest();
+    uint64_t to = hub_schema < newest ? hub_schema : newest;
+    bool moves = to > db_schema(db);
+    enum err e = moves ? db_migrate(db, to, why) : ERR_OK;
+    if (e == ERR_OK && moves) e = state_set_number(db, "schema", to, why);
+    if (e == ERR_OK && out_moved != NULL) *out_moved = moves;
+    return e;
+}
+
+/* No number: a store of version 1. */
+enum err state_load_schema(struct db *db, struct why *why)
+{
+    uint64_t schema = 0;
+    enum err e = state_number(db, "schema", &schema, why);
+    return e == ERR_OK ? db_set_schema(db, schema == 0 ? 1 : schema, why) : e;
+}
+
+enum err state_save_identity(struct db *db, const char *name, const struct identity_secret *id, struct why *why)
 {
     struct stmt *s = NULL;
     uint8_t keys[96];
-    enum err e = db_prepare(db, "INSERT INTO secret_state(name, value) VALUES('identity', $1)", &s, why);
+    enum err e = db_prepare(db, "INSERT INTO secret_state(name, value) VALUES($1, $2)", &s, why);
     if (e != ERR_OK) return e;
     identity_secret_to_bytes(id, keys);
-    db_bind_blob(s, 1, bytes_of(keys, sizeof keys));
+    db_bind_str(s, 1, name);
+    db_bind_blob(s, 2, bytes_of(keys, sizeof keys));
     e = db_run(s, why);
     secret_wipe(keys, sizeof keys);
     return e;
 }
 
-enum err state_load_identity(struct db *db, struct identity_secret *out, bool *out_found, struct why *why)
+enum err state_load_identity(struct db *db, const char *name, struct identity_secret *out, bool *out_found,
+                             struct why *why)
 {
     struct stmt *s = NULL;
     bool row = false;
-    enum err e = find(db, "SELECT value FROM secret_state WHERE name = $1", "identity", &s, &row, why);
+    enum err e = find(db, "SELECT value FROM secret_state WHERE name = $1", name, &s, &row, why);
     if (e != ERR_OK) return e;
     if (row) e = identity_secret_from_bytes(out, db_bytes(s, 0), why);
     if (e == ERR_OK) *out_found = row;

@@ -5,17 +5,33 @@ CREATE TABLE secret_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;  -
 CREATE TABLE n_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;       -- hub, site, cursor, hashes: node/state.c
 CREATE TABLE n_number(name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 
--- Own envelopes, oldest first. state: unsent, applied, merged, held, waits, fault, dismissed. `item` is the whole MSG_ENVELOPE until
--- the hub has judged it, then `sealed` is the same under the hub's recovery key: this device can give it back, not read it.
+-- Own envelopes, oldest first. state: unsent, applied, merged, held, waits, fault, dismissed. `hash` is envelope_hash(cose).
+-- `sealed` is the whole MSG_ENVELOPE under the hub's recovery key: this device can give it back, not read it. What may be
+-- long stands last, so that the rest is read without it.
 CREATE TABLE n_outbox(
-    seq INTEGER PRIMARY KEY, cose BLOB NOT NULL, item BLOB, sealed BLOB, bytes INTEGER NOT NULL, written_ms INTEGER NOT NULL,
-    what TEXT NOT NULL, state TEXT NOT NULL, reason TEXT
+    seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, state TEXT NOT NULL, reason TEXT, what TEXT NOT NULL, bytes INTEGER NOT NULL,
+    written_ms INTEGER NOT NULL, cose BLOB NOT NULL, sealed BLOB
 ) STRICT;
 CREATE INDEX n_outbox_state ON n_outbox(state);
+CREATE INDEX n_outbox_sealed ON n_outbox(seq) WHERE sealed IS NOT NULL;
+-- The whole MSG_ENVELOPE, readable, while it is unsent or its author may still want the text (node/purge.c). In a table of
+-- its own, so that all pages that ever held any of it can be wiped without touching the rest of the store.
+CREATE TABLE n_content(seq INTEGER PRIMARY KEY, item BLOB NOT NULL) STRICT;
+-- Unsent envelopes whose content could not be read back: a signed gap is sent in their place until the hub has judged it.
+CREATE TABLE n_gap(seq INTEGER PRIMARY KEY) STRICT;
+
+-- Rescued from the chain that this device had before it was set up anew (node/rescue.c).
+CREATE TABLE n_rescued(seq INTEGER PRIMARY KEY) STRICT;
+-- Acknowledged envelopes of chains that this device had before, under the keys that it had then.
+CREATE TABLE n_former(kid BLOB NOT NULL, seq INTEGER NOT NULL, cose BLOB NOT NULL, sealed BLOB NOT NULL,
+    PRIMARY KEY(kid, seq)) STRICT, WITHOUT ROWID;
 
 -- Overlay. A row with own edits that are not judged yet ("to be judged") has its hub image here; NULL: the hub has no such
 -- row. The row in its table is always image + pending edits in order of seq. Images and values are CBOR (sync/value.h).
-CREATE TABLE n_image(tbl INTEGER NOT NULL, id BLOB NOT NULL, image BLOB, PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;
+-- stale: while an answer is taken, the row in its table is not yet that.
+CREATE TABLE n_image(tbl INTEGER NOT NULL, id BLOB NOT NULL, image BLOB, stale INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;
+CREATE INDEX n_image_stale ON n_image(stale) WHERE stale = 1;
 CREATE TABLE n_pending(tbl INTEGER NOT NULL, id BLOB NOT NULL, seq INTEGER NOT NULL, op INTEGER NOT NULL, vals BLOB NOT NULL,
     PRIMARY KEY(id, tbl, seq)) STRICT, WITHOUT ROWID;
 CREATE INDEX n_pending_seq ON n_pending(seq);

@@ -3,15 +3,15 @@
  * fetched and taken again, and what was done stands. */
 #include "node/internal.h"
 
-#include "sync/bundle.h"
-
 #include <string.h>
 
 struct take {
     struct node *n;
-    const struct answer *a;
+    struct answer *a;
     struct round_result counts; /* of this answer */
     uint64_t judged;            /* envelopes that had no verdict before */
+    uint64_t schema;            /* version of the pages: the store's when they were asked for */
+    bool moved;                 /* the store was brought up to a later version */
     bool overlaid;              /* some row here has pending edits */
     bool asked;                 /* overlaid is known */
 };
@@ -61,7 +61,7 @@ static enum err take_part(struct take *t, struct bytes item, struct why *why)
         t->asked = true;
     }
     if (e != ERR_OK) return e;
-    changeset_reader_init(&r, part.content);
+    changeset_reader_init(&r, part.content, t->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         e = overlay_page(t->n, &op, t->overlaid, why);
         if (e != ERR_OK) return e;
@@ -76,16 +76,15 @@ static enum err take_items(struct take *t, struct why *why)
     struct bytes item;
     bool end = false;
     enum err e = ERR_OK;
-    bundle_rewind(t->a->reader);
     while (e == ERR_OK) {
-        e = bundle_next(t->a->reader, &item, &end, why);
+        e = answer_next(t->a, &item, &end, why);
         if (e != ERR_OK || end) break;
         if (message_type(item) == MSG_VERDICTS)
             e = message_get_verdicts(item, &t->n->hub, t->n->self.pub.kid, t->a->hello.request, take_verdict, t, why);
         else if (message_type(item) == MSG_PART)
             e = take_part(t, item, why);
     }
-    return e;
+    return e == ERR_OK ? overlay_settle(t->n, why) : e;
 }
 
 static enum err note_answer(struct take *t, struct why *why)
@@ -106,11 +105,25 @@ static enum err note_answer(struct take *t, struct why *why)
     return e;
 }
 
+/* What this device has not sent, no backup of the hub can have. */
+static enum err check_covered(const struct take *t, struct why *why)
+{
+    uint64_t sent = 0;
+    enum err e = state_number(t->n->db, "sent_seq", &sent, why);
+    if (e != ERR_OK || t->a->hello.covered <= sent) return e;
+    (void)why_set(why, ERR_TAMPERED,
+                  "The MASH server says that its backup holds changes which this device never sent. Nothing was "
+                  "changed here.");
+    return why_next(why, ERR_TAMPERED, "Ask your MASH's administrator: it may be a copy of the server that answers.");
+}
+
 static enum err take_rest(struct take *t, struct why *why)
 {
     enum err e = db_begin(t->n->db, why);
     if (e != ERR_OK) return e;
-    e = take_items(t, why);
+    e = state_migrate(t->n->db, t->a->hello.schema, &t->moved, why);
+    if (e == ERR_OK) e = take_items(t, why);
+    if (e == ERR_OK) e = outbox_covered(t->n, t->a->hello.covered, why);
     if (e == ERR_OK) e = note_answer(t, why);
     if (e == ERR_OK) return db_commit(t->n->db, why);
     db_rollback(t->n->db);
@@ -131,21 +144,37 @@ static void add_counts(struct round_result *out, const struct round_result *r)
     out->conflicts_new += r->conflicts_new;
 }
 
+/* The hub took nothing in and sent nothing but orders to forget; its word for that is its version. */
+static enum err too_old(struct node *n, struct why *why)
+{
+    uint64_t unsent = 0;
+    int64_t oldest;
+    enum err e = outbox_count(n, &unsent, &oldest, why);
+    if (e != ERR_OK) return e;
+    (void)why_set(why, ERR_VERSION,
+                  "The Spoke on this device is too old for the MASH server. Nothing is lost: what you wrote (%llu %s) "
+                  "is kept here and goes with the first contact after the update.",
+                  (unsigned long long)unsent, unsent == 1 ? "change" : "changes");
+    return why_next(why, ERR_VERSION, "Ask your administrator to update Spoke on this device.");
+}
+
 enum err take_answer(struct node *n, struct bytes in, struct round_result *out, struct taken *out_taken,
                      struct why *why)
 {
     struct answer a;
-    struct take t = {.n = n, .a = &a};
+    struct take t = {.n = n, .a = &a, .schema = db_schema(n->db)};
     enum err e = answer_verify(n, in, &a, why);
+    if (e == ERR_OK) e = check_covered(&t, why);
     if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
     if (e == ERR_OK) e = take_rest(&t, why);
     if (e == ERR_OK) {
         add_counts(out, &t.counts);
         out->revoked = a.hello.revoked;
-        *out_taken = (struct taken){.more = a.hello.more, .revoked = a.hello.revoked, .judged = t.judged};
+        *out_taken = (struct taken){.more = a.hello.more || t.moved, .revoked = a.hello.revoked, .judged = t.judged};
         e = spool_drop_answer(n, why); /* before any receipt: the answer named the rows */
     }
     if (e == ERR_OK) e = drops_confirm(n, why);
+    if (e == ERR_OK && !a.hello.revoked && a.hello.schema > db_schema(n->db) + RULES_SCHEMA_BEHIND) e = too_old(n, why);
     answer_release(&a);
     return e;
 }

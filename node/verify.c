@@ -45,12 +45,14 @@ static enum err check_envelope(struct chain *c, struct stmt *s, struct why *why)
         return chain_broken(why, seq, "its signature is not good");
     if (env.h.seq != seq || memcmp(env.h.prev, c->head, HASH_BYTES) != 0)
         return chain_broken(why, seq, "it does not follow the one before it");
-    bool unsent = bytes_equal(db_bytes(s, 2), bytes_of_str("unsent"));
-    if (unsent == db_is_null(s, 3) || unsent != db_is_null(s, 4))
-        return chain_broken(why, seq, "its content is not kept as it should be");
     c->seq = seq;
     envelope_hash(cose, c->head);
-    return unsent ? check_item(c, cose, &env, db_bytes(s, 3), why) : ERR_OK;
+    if (!bytes_equal(db_bytes(s, 5), bytes_of(c->head, sizeof c->head)))
+        return chain_broken(why, seq, "its number does not belong to it");
+    bool unsent = bytes_equal(db_bytes(s, 2), bytes_of_str("unsent"));
+    if ((unsent && db_is_null(s, 3)) || (!db_is_null(s, 3) && !db_is_null(s, 4)))
+        return chain_broken(why, seq, "its content is not kept as it should be");
+    return db_is_null(s, 3) ? ERR_OK : check_item(c, cose, &env, db_bytes(s, 3), why);
 }
 
 static enum err check_head(const struct chain *c, struct why *why)
@@ -70,7 +72,8 @@ static enum err check_chain(struct node *n, uint64_t *out_envelopes, struct why 
     struct stmt *s = NULL;
     bool row = true;
     if (c.parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to check your changes.");
-    enum err e = db_prepare(n->db, "SELECT seq, cose, state, item, sealed FROM n_outbox ORDER BY seq", &s, why);
+    enum err e = db_prepare(n->db, "SELECT o.seq, o.cose, o.state, c.item, o.sealed, o.hash FROM n_outbox o LEFT JOIN n_content c "
+                   "ON c.seq = o.seq ORDER BY o.seq", &s, why);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;

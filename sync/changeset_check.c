@@ -70,7 +70,7 @@ static enum err walk(struct bytes in, const struct changeset_limits *lim, bool *
     struct op op;
     int table = -1;
     bool end = false;
-    changeset_reader_init(&r, in);
+    changeset_reader_init(&r, in, lim->schema);
     for (;;) {
         /* the reader alone lets a second head of the running table pass: its index does not change */
         bool head = r.in.n > 0 && (r.in.p[0] == 'T' || r.in.p[0] == 'P');

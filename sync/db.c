@@ -103,6 +103,7 @@ enum err db_open(struct db **out, const struct env *env, const char *path, const
     if (db == NULL)
         return why_set(why, ERR_NOMEM, "There is not enough memory to open the store.");
     db->env = env;
+    db->schema = db->tx_schema = 1;
     enum err e = pagevfs_open(&db->sql, path, env->vfs, key, why);
     if (e != ERR_OK)
         goto out;
@@ -177,6 +178,7 @@ enum err db_begin(struct db *db, struct why *why)
         return why_set(why, ERR_FAILED, "A transaction is open already.");
     enum err e = run_text(db, "BEGIN IMMEDIATE", why);
     db->in_tx = e == ERR_OK;
+    db->tx_schema = db->schema;
     return e;
 }
 
@@ -188,6 +190,7 @@ enum err db_commit(struct db *db, struct why *why)
     if (e != ERR_OK)
         db_rollback(db);
     db->in_tx = false;
+    db->tx_schema = db->schema;
     return e;
 }
 
@@ -198,6 +201,7 @@ void db_rollback(struct db *db)
         (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     db->in_tx = false;
     db->tx_err = ERR_OK;
+    db_schema_rolled_back(db);
 }
 
 static enum err savepoint(struct db *db, const char *verb, const char *name, struct why *why)

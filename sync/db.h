@@ -63,18 +63,30 @@ int64_t db_changes(struct db *db);                                            /*
 MUST_CHECK enum err db_vacuum(struct db *db, struct why *why);       /* rewrite: no stale bytes in free pages */
 MUST_CHECK enum err db_truncate_log(struct db *db, struct why *why); /* checkpoint and cut the WAL to nothing */
 MUST_CHECK enum err db_check(struct db *db, struct why *why);        /* integrity_check; ERR_TAMPERED */
+/* Rewrite the store without the tables whose names begin with `prefix`; their pages may be unreadable. ERR_TAMPERED, and
+ * nothing changed, where any other table is. Safe to repeat after a failure. */
+MUST_CHECK enum err db_mend(struct db *db, const char *prefix, struct why *why);
 
 /* A person's SQL (spoke sql): only SELECT unless `write`; an authoriser refuses PRAGMA, ATTACH, schema changes, and
  * writes to tables that are not synced (write) in any case. `each` gets every row. */
 typedef enum err (*db_row_fn)(void *ctx, struct stmt *s, struct why *why);
 MUST_CHECK enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each, void *ctx, struct why *why);
 
-/* Whole rows of synced tables, by rule (one prepared statement a table, kept in the connection). */
+/* The schema version of the synced tables in this store; 1 until told otherwise. Who keeps the store remembers it. */
+uint64_t db_schema(const struct db *db);
+/* What the store was remembered to be. ERR_VERSION: later than this program knows. */
+MUST_CHECK enum err db_set_schema(struct db *db, uint64_t schema, struct why *why);
+/* Add the columns of later versions, up to `to`, within the running transaction: rolled back, the version is what it
+ * was. Nothing when the store is there already. ERR_VERSION. */
+MUST_CHECK enum err db_migrate(struct db *db, uint64_t to, struct why *why);
+
+/* Whole rows of synced tables, by rule (one prepared statement a table, kept in the connection). Columns that the
+ * store's schema version does not have yet are NULL when read; a value for one is refused: ERR_DENIED. */
 MUST_CHECK enum err db_row_get(struct db *db, const struct table_rule *t, const uint8_t id[16], struct buf *store,
                                struct row *out, bool *out_found,
                                struct why *why); /* values borrow from *store, which is appended to */
 MUST_CHECK enum err db_row_put(struct db *db, const struct row *r,
-                               struct why *why); /* INSERT OR REPLACE, all columns */
+                               struct why *why); /* INSERT OR REPLACE, all columns of the store */
 MUST_CHECK enum err db_row_set(struct db *db, const struct table_rule *t, const uint8_t id[16], size_t column,
                                struct value v, struct why *why);
 MUST_CHECK enum err db_row_delete(struct db *db, const struct table_rule *t, const uint8_t id[16], struct why *why);

@@ -32,9 +32,12 @@ struct db {
     size_t n_cached;                   /* statements in it */
     uint64_t clock;                    /* counts db_prepare */
     bool in_tx;                        /* between db_begin and db_commit or db_rollback */
+    uint64_t schema;                   /* version of the synced tables */
+    uint64_t tx_schema;                /* the same when the transaction began */
     enum err tx_err;                   /* what made SQLite give the transaction up by itself */
     struct stmt *get[DB_MAX_TABLES];   /* whole-row statements by table number; NULL until first used */
     struct stmt *put[DB_MAX_TABLES];   /* likewise */
+    struct stmt *set[DB_MAX_TABLES][RULES_MAX_COLUMNS]; /* likewise, for one column of a row */
 };
 
 /* Translate an SQLite result code of this connection. `sql` (may be NULL) gives the kind of the statement: its first
@@ -46,7 +49,10 @@ enum err db_still_in_tx(const struct db *db, struct why *why);
 /* Prepare outside the cache. *out as by db_prepare; give back with db_stmt_free. */
 enum err db_stmt_new(struct db *db, const char *sql, struct stmt **out, struct why *why);
 void db_stmt_free(struct stmt *s);
-void db_stmt_free_all(struct db *db); /* cache and row statements */
+void db_stmt_free_rows(struct db *db); /* whole-row statements: they name the columns of one schema version */
+void db_stmt_free_all(struct db *db);  /* cache and row statements */
+/* db_schema.c: the transaction was rolled back. */
+void db_schema_rolled_back(struct db *db);
 /* spoke_id, spoke_uuid, new_id, now_ms. */
 enum err db_register_functions(struct db *db, struct why *why);
 

@@ -8,25 +8,26 @@
 
 #define MAX_ROW_SQL 4096 /* bytes: RULES_MAX_COLUMNS names and the words around them */
 
-static void put_names(struct buf *sql, const struct table_rule *t)
+static void put_names(struct buf *sql, const struct table_rule *t, size_t n)
 {
-    for (size_t i = 0; i < t->n_columns; i++)
+    for (size_t i = 0; i < n; i++)
         buf_printf(sql, "%s\"%s\"", i == 0 ? "" : ",", t->columns[i].name);
 }
 
-static void put_select(struct buf *sql, const struct table_rule *t, const char *rest)
+/* Of the first n columns: those of the store. */
+static void put_select(struct buf *sql, const struct table_rule *t, size_t n, const char *rest)
 {
     buf_put_str(sql, "SELECT ");
-    put_names(sql, t);
+    put_names(sql, t, n);
     buf_printf(sql, " FROM \"%s\" %s", t->name, rest);
 }
 
-static void put_insert(struct buf *sql, const struct table_rule *t)
+static void put_insert(struct buf *sql, const struct table_rule *t, size_t n)
 {
     buf_printf(sql, "INSERT OR REPLACE INTO \"%s\"(", t->name);
-    put_names(sql, t);
+    put_names(sql, t, n);
     buf_put_str(sql, ") VALUES(");
-    for (size_t i = 0; i < t->n_columns; i++)
+    for (size_t i = 0; i < n; i++)
         buf_printf(sql, "%s$%zu", i == 0 ? "" : ",", i + 1);
     buf_put_str(sql, ")");
 }
@@ -49,9 +50,9 @@ static enum err row_stmt(struct db *db, const struct table_rule *t, bool put, st
     if (*kept == NULL) {
         buf_init(&sql, MAX_ROW_SQL);
         if (put)
-            put_insert(&sql, t);
+            put_insert(&sql, t, rules_columns_at(t, db->schema));
         else
-            put_select(&sql, t, "WHERE \"id\" = $1");
+            put_select(&sql, t, rules_columns_at(t, db->schema), "WHERE \"id\" = $1");
         const char *text = buf_cstr(&sql);
         e = text == NULL ? why_set(why, sql.err, "There is not enough memory.") : db_stmt_new(db, text, kept, why);
         buf_release(&sql);
@@ -68,8 +69,10 @@ static enum err copy_row(struct stmt *s, const struct table_rule *t, struct buf 
                          struct why *why)
 {
     struct row row = {.table = t};
-    size_t total = 0;
-    for (size_t i = 0; i < t->n_columns; i++) {
+    size_t total = 0, n = (size_t)db_columns(s);
+    for (size_t i = n; i < t->n_columns; i++)
+        row.v[i] = value_null();
+    for (size_t i = 0; i < n; i++) {
         row.v[i] = db_value(s, (int)i);
         if (row.v[i].kind == VALUE_TEXT || row.v[i].kind == VALUE_BLOB)
             total += row.v[i].s.n;
@@ -77,7 +80,7 @@ static enum err copy_row(struct stmt *s, const struct table_rule *t, struct buf 
     uint8_t *p = total == 0 ? NULL : buf_grow(store, total);
     if (store->err != ERR_OK)
         return why_set(why, store->err, "A stored row is too large to be held in memory.");
-    for (size_t i = 0; i < t->n_columns; i++) {
+    for (size_t i = 0; i < n; i++) {
         struct value *v = &row.v[i];
         if (v->kind != VALUE_TEXT && v->kind != VALUE_BLOB)
             continue;
@@ -111,13 +114,33 @@ enum err db_row_get(struct db *db, const struct table_rule *t, const uint8_t id[
     return e;
 }
 
+static bool is_value(struct value v)
+{
+    return v.kind != VALUE_NULL && v.kind != VALUE_NONE;
+}
+
+/* Left out, it would be a note that vanishes. */
+static enum err too_early(const struct table_rule *t, size_t column, struct why *why)
+{
+    (void)why_set(why, ERR_DENIED, "The MASH server does not know this yet: %s of a %s. Nothing was saved.",
+                  t->columns[column].name, t->name);
+    return why_next(why, ERR_DENIED,
+                    "Leave it out for now. It can be filled in once the MASH server has been brought up to date and "
+                    "this device has been in contact with it.");
+}
+
 enum err db_row_put(struct db *db, const struct row *r, struct why *why)
 {
     struct stmt *s;
+    size_t n = rules_columns_at(r->table, db->schema);
+    for (size_t i = n; i < r->table->n_columns; i++) {
+        if (is_value(r->v[i]))
+            return too_early(r->table, i, why);
+    }
     enum err e = row_stmt(db, r->table, true, &s, why);
     if (e != ERR_OK)
         return e;
-    for (size_t i = 0; i < r->table->n_columns; i++)
+    for (size_t i = 0; i < n; i++)
         db_bind_value(s, (int)i + 1, r->v[i]);
     return db_run(s, why);
 }
@@ -131,15 +154,34 @@ static enum err prepare_buf(struct db *db, struct buf *sql, struct stmt **out, s
     return e;
 }
 
+/* Kept like those for whole rows: a page of edits would otherwise spend as long on the text as on the rows. */
+static enum err set_stmt(struct db *db, const struct table_rule *t, size_t column, struct stmt **out, struct why *why)
+{
+    struct stmt **kept = &db->set[table_number(t)][column];
+    enum err e = ERR_OK;
+    if (*kept == NULL) {
+        struct buf sql;
+        buf_init(&sql, MAX_ROW_SQL);
+        buf_printf(&sql, "UPDATE \"%s\" SET \"%s\" = $1 WHERE \"id\" = $2", t->name, t->columns[column].name);
+        const char *text = buf_cstr(&sql);
+        e = text == NULL ? why_set(why, sql.err, "There is not enough memory.") : db_stmt_new(db, text, kept, why);
+        buf_release(&sql);
+    }
+    if (e == ERR_OK) {
+        (*kept)->busy = true;
+        *out = *kept;
+    }
+    return e;
+}
+
 enum err db_row_set(struct db *db, const struct table_rule *t, const uint8_t id[16], size_t column, struct value v,
                     struct why *why)
 {
     struct stmt *s;
-    struct buf sql;
     assert(column < t->n_columns);
-    buf_init(&sql, MAX_ROW_SQL);
-    buf_printf(&sql, "UPDATE \"%s\" SET \"%s\" = $1 WHERE \"id\" = $2", t->name, t->columns[column].name);
-    enum err e = prepare_buf(db, &sql, &s, why);
+    if (column >= rules_columns_at(t, db->schema))
+        return is_value(v) ? too_early(t, column, why) : ERR_OK; /* it is NULL */
+    enum err e = set_stmt(db, t, column, &s, why);
     if (e != ERR_OK)
         return e;
     db_bind_value(s, 1, v);
@@ -196,7 +238,7 @@ static enum err hash_table(struct db *db, const struct table_rule *t, struct buf
     struct buf sql;
     bool row = true;
     buf_init(&sql, MAX_ROW_SQL);
-    put_select(&sql, t, "ORDER BY \"id\"");
+    put_select(&sql, t, rules_columns_at(t, db->schema), "ORDER BY \"id\"");
     enum err e = prepare_buf(db, &sql, &s, why);
     if (e != ERR_OK)
         return e;
@@ -205,7 +247,7 @@ static enum err hash_table(struct db *db, const struct table_rule *t, struct buf
         buf_put(link, room, sizeof room);
         buf_put_str(link, t->name);
         buf_put_u8(link, 0);
-        put_canonical(link, s, t->n_columns);
+        put_canonical(link, s, (size_t)db_columns(s));
         if (link->err != ERR_OK) {
             e = why_set(why, link->err, "A stored row is too large to be held in memory.");
             break;

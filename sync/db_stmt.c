@@ -62,6 +62,19 @@ void db_stmt_free(struct stmt *s)
     free(s);
 }
 
+void db_stmt_free_rows(struct db *db)
+{
+    for (size_t i = 0; i < DB_MAX_TABLES; i++) {
+        db_stmt_free(db->get[i]);
+        db_stmt_free(db->put[i]);
+        db->get[i] = db->put[i] = NULL;
+        for (size_t c = 0; c < RULES_MAX_COLUMNS; c++) {
+            db_stmt_free(db->set[i][c]);
+            db->set[i][c] = NULL;
+        }
+    }
+}
+
 void db_stmt_free_all(struct db *db)
 {
     for (size_t i = 0; i < DB_BUCKETS; i++) {
@@ -72,11 +85,7 @@ void db_stmt_free_all(struct db *db)
         }
     }
     db->n_cached = 0;
-    for (size_t i = 0; i < DB_MAX_TABLES; i++) {
-        db_stmt_free(db->get[i]);
-        db_stmt_free(db->put[i]);
-        db->get[i] = db->put[i] = NULL;
-    }
+    db_stmt_free_rows(db);
 }
 
 static void evict_one(struct db *db)

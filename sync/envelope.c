@@ -108,7 +108,7 @@ static enum err verify_parts(struct bytes cose, const struct identity *by, const
 static enum err check_schema(uint64_t schema, struct why *why)
 {
     if (schema == 0) return signed_broken(why);
-    if (schema <= RULES_SCHEMA_VERSION) return ERR_OK;
+    if (schema <= rules_schema_newest()) return ERR_OK;
     (void)why_set(why, ERR_VERSION, "These changes were made by a newer version of Spoke than this one.");
     return why_next(why, ERR_VERSION, "Update Spoke on this device. Nothing is lost until then.");
 }

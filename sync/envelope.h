@@ -23,7 +23,7 @@ struct envelope_header {
     uint8_t base_cut[CUT_BYTES]; /* cut it was made upon; zeros before the first */
     uint64_t seq;                /* 1, 2, … without gaps */
     uint8_t prev[HASH_BYTES];    /* envelope_hash of seq-1; zeros for the first */
-    uint64_t schema;             /* RULES_SCHEMA_VERSION */
+    uint64_t schema;             /* of the writer's store: §6 */
     uint64_t hlc;                /* milliseconds << 16 | counter */
     uint8_t user[16];            /* practitioner id */
     uint8_t rescued[HASH_BYTES]; /* envelope_hash of the one whose content this has again, from the chain of the device

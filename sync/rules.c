@@ -15,6 +15,19 @@ const struct table_rule *rules_table(size_t index)
     return index < rules_count ? &rules_all[index] : NULL;
 }
 
+uint64_t rules_schema_newest(void)
+{
+    return rules_newest;
+}
+
+size_t rules_columns_at(const struct table_rule *t, uint64_t schema)
+{
+    size_t n = t->n_columns;
+    while (n > 0 && t->columns[n - 1].since > schema)
+        n--;
+    return n;
+}
+
 static bool named(const char *name, struct bytes want)
 {
     size_t n = strlen(name);

@@ -1,17 +1,19 @@
 /* What is synced, as data: tables, columns, their types, who may write them and how two values are settled.
  *
- * This is the one place that says which bytes a changeset of this schema version may hold: decoder, capture, intake,
- * merge and pages all read it. schema.sql creates the same tables (a test holds the two together). Table and column
- * numbers are positions in these arrays: they stand in stores and must never be reordered, only appended to with a new
- * RULES_SCHEMA_VERSION. */
+ * This is the one place that says which bytes a changeset may hold: decoder, capture, intake, merge and pages all read
+ * it. Table and column numbers are positions in these arrays: they stand in stores and must never be reordered.
+ *
+ * The tables have a schema version (FORMAT.md §6). A later version only adds columns at the end of tables: a table of
+ * an earlier one is a prefix, as long as rules_columns_at says. schema.sql creates version 1 for ever (a test holds the
+ * two together); db_migrate adds the columns of the later versions, made from these rules. */
 #ifndef SPOKE_SYNC_RULES_H
 #define SPOKE_SYNC_RULES_H
 
 #include "base/buf.h"
 
-#define RULES_SCHEMA_VERSION 1u
-#define RULES_MAX_COLUMNS    24u        /* of any table */
-#define RULES_MAX_VALUE      (1u << 20) /* bytes of one text or blob */
+#define RULES_SCHEMA_BEHIND 2u         /* a hub serves nodes up to so many versions behind its own */
+#define RULES_MAX_COLUMNS   24u        /* of any table */
+#define RULES_MAX_VALUE     (1u << 20) /* bytes of one text or blob */
 
 enum column_type {
     COL_ID,   /* BLOB, exactly 16 bytes */
@@ -21,6 +23,7 @@ enum column_type {
     COL_TIME, /* INTEGER, Unix milliseconds UTC */
     COL_BOOL, /* INTEGER 0 or 1 */
     COL_INT,  /* INTEGER */
+    COL_REAL, /* REAL, any but NaN, which SQLite takes for NULL; no table has one yet */
 };
 
 enum table_kind { TABLE_REFERENCE, TABLE_CASE };
@@ -59,6 +62,7 @@ struct column_rule {
     const char *arg;          /* MAX, STRICTEST: "weak<strong" words; AUTHORITY: "social_care" or "lead"; else NULL */
     const char *words;        /* COL_WORD: "open|sensitive|restricted"; else NULL */
     const char *parent;       /* COL_ID that points at a row of this table within the same case; else NULL */
+    uint32_t since;           /* schema version that added it; after 1 it is not `required` */
 };
 
 struct table_rule {
@@ -72,6 +76,10 @@ struct table_rule {
 /* All synced tables; parents come before children, but for record.request_id. */
 const struct table_rule *rules_tables(size_t *out_n);
 const struct table_rule *rules_table(size_t index);                    /* NULL past the end */
+/* The version of these tables. */
+uint64_t rules_schema_newest(void);
+/* How many columns the table has in a schema version: none in version 0. */
+size_t rules_columns_at(const struct table_rule *t, uint64_t schema);
 int rules_table_index(struct bytes name);                              /* -1: not synced */
 int rules_column_index(const struct table_rule *t, struct bytes name); /* -1: none */
 /* Does the value's content fit the column (words, dates, 0/1, UTF-8, size)? Type and NULL are the changeset

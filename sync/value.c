@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct value value_str(const char *s)
@@ -56,6 +58,8 @@ static const char *misfit(const struct column_rule *c, struct value v)
     case COL_TIME:
     case COL_INT:
         return v.kind == VALUE_INT ? NULL : "must be a whole number";
+    case COL_REAL:
+        return v.kind == VALUE_REAL && v.r == v.r ? NULL : "must be a number";
     }
     return "has no known type";
 }
@@ -80,6 +84,9 @@ enum err value_to_text(struct value v, struct buf *out)
     switch (v.kind) {
     case VALUE_NULL:
         return out->err;
+    case VALUE_REAL:
+        buf_printf(out, "%.17g", v.r);
+        return out->err;
     case VALUE_INT:
         buf_printf(out, "%" PRId64, v.i);
         return out->err;
@@ -93,10 +100,23 @@ enum err value_to_text(struct value v, struct buf *out)
         buf_put_str(out, uuid);
         return out->err;
     case VALUE_NONE:
-    case VALUE_REAL:
         break;
     }
     return ERR_FORMAT;
+}
+
+/* Exactly the text that value_to_text writes, as below. */
+static bool real_parse(struct bytes text, double *out)
+{
+    char have[32], again[32];
+    char *end;
+    if (text.n == 0 || text.n >= sizeof have)
+        return false;
+    memcpy(have, text.p, text.n);
+    have[text.n] = '\0';
+    *out = strtod(have, &end);
+    (void)snprintf(again, sizeof again, "%.17g", *out);
+    return *end == '\0' && strcmp(have, again) == 0;
 }
 
 /* Exactly the text that value_to_text writes: no plus sign, no leading zeros, no "-0". Two texts of one value would
@@ -149,10 +169,15 @@ enum err value_from_text(const struct column_rule *c, struct bytes text, struct 
         if (!int_parse(text, &v.i))
             return ERR_FORMAT;
         break;
+    case COL_REAL:
+        v.kind = VALUE_REAL;
+        if (!real_parse(text, &v.r))
+            return ERR_FORMAT;
+        break;
     }
     if (misfit(c, v) != NULL)
         return ERR_FORMAT;
-    if (v.kind != VALUE_INT) {
+    if (v.kind != VALUE_INT && v.kind != VALUE_REAL) {
         uint8_t *copy = buf_grow(scratch, v.s.n);
         if (scratch->err != ERR_OK)
             return scratch->err;
@@ -162,6 +187,18 @@ enum err value_from_text(const struct column_rule *c, struct bytes text, struct 
     }
     *out = v;
     return ERR_OK;
+}
+
+/* The bits, most significant byte first: CBOR's floats are not in our subset, and would not keep every NaN apart. */
+static void put_real(struct buf *b, double r)
+{
+    uint8_t be[8];
+    uint64_t bits;
+    memcpy(&bits, &r, sizeof bits);
+    for (size_t i = 0; i < sizeof be; i++)
+        be[i] = (uint8_t)(bits >> (56 - 8 * i));
+    cbor_put_array(b, 1);
+    cbor_put_bytes(b, bytes_of(be, sizeof be));
 }
 
 void value_put_cbor(struct buf *b, struct value v)
@@ -183,7 +220,8 @@ void value_put_cbor(struct buf *b, struct value v)
         cbor_put_null(b);
         return;
     case VALUE_REAL:
-        break;
+        put_real(b, v.r);
+        return;
     }
     if (b->err == ERR_OK)
         b->err = ERR_FORMAT;
@@ -191,9 +229,33 @@ void value_put_cbor(struct buf *b, struct value v)
 
 void row_put_cbor(struct buf *b, const struct row *r)
 {
-    cbor_put_array(b, r->table->n_columns);
-    for (size_t i = 0; i < r->table->n_columns; i++)
+    size_t n = r->table->n_columns;
+    while (n > 0 && r->table->columns[n - 1].since > 1 && r->v[n - 1].kind == VALUE_NONE)
+        n--;
+    /* To the end of a version: a row that ends elsewhere is a damaged one. */
+    while (n < r->table->n_columns && n > 0 && r->table->columns[n].since == r->table->columns[n - 1].since)
+        n++;
+    cbor_put_array(b, n);
+    for (size_t i = 0; i < n; i++)
         value_put_cbor(b, r->v[i]);
+}
+
+/* Does a version of the table end after n columns? */
+static bool ends_version(const struct table_rule *t, size_t n)
+{
+    return n == t->n_columns || (n > 0 && n < t->n_columns && t->columns[n].since > t->columns[n - 1].since);
+}
+
+static struct value value_get_real(struct cbor_reader *r)
+{
+    struct value v = {.kind = VALUE_REAL};
+    uint8_t be[8] = {0};
+    uint64_t bits = 0;
+    cbor_get_fixed(r, be, sizeof be);
+    for (size_t i = 0; i < sizeof be; i++)
+        bits = bits << 8 | be[i];
+    memcpy(&v.r, &bits, sizeof v.r);
+    return v;
 }
 
 static struct value value_get_cbor(struct cbor_reader *r)
@@ -210,8 +272,7 @@ static struct value value_get_cbor(struct cbor_reader *r)
         cbor_get_null(r);
         return value_null();
     case CBOR_ARRAY:
-        (void)cbor_get_array(r, 0);
-        return value_none();
+        return cbor_get_array(r, 1) == 0 ? value_none() : value_get_real(r);
     default:
         r->err = ERR_FORMAT;
         return value_none();
@@ -224,7 +285,7 @@ enum err row_from_cbor(struct row *out, const struct table_rule *t, struct bytes
     struct row row = {.table = t};
     cbor_reader_init(&r, in);
     size_t n = cbor_get_array(&r, t->n_columns);
-    if (r.err == ERR_OK && n != t->n_columns)
+    if (r.err == ERR_OK && !ends_version(t, n))
         r.err = ERR_FORMAT;
     for (size_t i = 0; i < n && r.err == ERR_OK; i++)
         row.v[i] = value_get_cbor(&r);

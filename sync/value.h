@@ -54,7 +54,7 @@ MUST_CHECK enum err value_check(const struct table_rule *t, size_t column, struc
 enum err value_to_text(struct value v, struct buf *out) MUST_CHECK;
 MUST_CHECK enum err value_from_text(const struct column_rule *c, struct bytes text, struct buf *scratch,
                                     struct value *out);
-/* As a CBOR item (null, int, text, bytes; reals are refused: no synced column is one). For images and journals. */
+/* As a CBOR item (null, int, text, bytes; a real as an array of its 8 bytes). For images and journals. */
 void value_put_cbor(struct buf *b, struct value v); /* VALUE_NONE as the simple array [] */
 
 /* A row of a table: values[i] belongs to columns[i] of the rule; VALUE_NONE where absent. */
@@ -62,7 +62,9 @@ struct row {
     const struct table_rule *table;
     struct value v[RULES_MAX_COLUMNS];
 };
-/* One CBOR array of all columns, VALUE_NONE as []; and back (borrows from `in`). ERR_FORMAT. */
+/* One CBOR array of all columns, VALUE_NONE as []; and back (borrows from `in`). Columns of later schema versions that
+ * are VALUE_NONE are left out at the end, as they are in what an earlier version wrote; read, they are VALUE_NONE.
+ * ERR_FORMAT. */
 void row_put_cbor(struct buf *b, const struct row *r);
 MUST_CHECK enum err row_from_cbor(struct row *out, const struct table_rule *t, struct bytes in, struct why *why);
 

@@ -109,7 +109,7 @@ static void fill_hello(struct node *n, struct node_hello *h)
     struct why why = {0};
     memcpy(h->hub, n->hub.kid, KID_BYTES);
     h->epoch = n->epoch;
-    h->schema = RULES_SCHEMA_VERSION;
+    h->schema = rules_schema_newest();
     h->clock_ms = (uint64_t)env_now(n->env);
     (void)snprintf(h->software, sizeof h->software, "%s", NODE_SOFTWARE);
     home_must(state_number(n->db, "answered", &h->request, &why), &why);
@@ -125,8 +125,8 @@ static void put_outbox(struct node *n, struct bundle_writer *w, const char *kind
     bool row = true, first = true, skip = strcmp(kind, "skipped") == 0;
     int times = strcmp(kind, "twice") == 0 ? 2 : 1;
     const char *sql = strcmp(kind, "reversed") == 0
-                          ? "SELECT item FROM n_outbox WHERE state = 'unsent' ORDER BY seq DESC"
-                          : "SELECT item FROM n_outbox WHERE state = 'unsent' ORDER BY seq";
+                          ? "SELECT item FROM n_content NATURAL JOIN n_outbox WHERE state = 'unsent' ORDER BY seq DESC"
+                          : "SELECT item FROM n_content NATURAL JOIN n_outbox WHERE state = 'unsent' ORDER BY seq";
     home_must(db_prepare(n->db, sql, &s, &why), &why);
     for (;;) {
         home_must(db_step(s, &row, &why), &why);

@@ -66,18 +66,21 @@ must() { # a step of setting up: the script ends when it fails. Exit 3 is a succ
     fi
 }
 
-hub() { "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"; }
+# Programs of a later schema version: hub_program=spoke-hub-v2, program[NODE]=spoke-v2 (tests/schema).
+hub_program=spoke-hub
+declare -A program=()
+hub() { "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"; }
 node() { # node NAME ARGUMENT...
     local name=$1
     shift
-    "$bin/spoke" --home "$work/$name" --passphrase-file "$work/pass" --no-input "$@"
+    "$bin/${program[$name]:-spoke}" --home "$work/$name" --passphrase-file "$work/pass" --no-input "$@"
 }
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
 count() { node "$1" sql "select count(*) v from $2" --json | field v; }
 
 start_hub() {
     mkfifo "$work/line"
-    "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve \
+    "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve \
         --listen "127.0.0.1:$port" >"$work/line" 2>"$work/hub.log" </dev/null &
     hub_pid=$!
     exec 7<"$work/line"

@@ -113,6 +113,16 @@ shapes() {
     prints "{" "status is an object" node a status --json
     prints "{" "case show is an object" node a case show "$case_ref" --json
     prints "{" "verify is an object" node a verify --json
+    prints "{" "outbox show is an object" node a outbox show 1 --json
+    node a outbox show 1 >"$work/shown" 2>&1
+    claim "it says in words what was written" grep -q "^New case file" "$work/shown"
+    clean "a hostile summary does not steer the terminal from there either" "$work/shown"
+    error_is 1 denied "what is not decided yet is not sent again" node a outbox send-again 1 --json
+    error_is 1 denied "nor let go" node a outbox discard 1 --json
+    error_is 1 not_found "a change that nobody wrote" node a outbox discard 4711 --json
+    error_is 1 not_found "held work that is not here" node a outbox show 0192f3d5 --json
+    error_is 64 usage "send-again of nothing" node a outbox send-again --json
+    exits 0 "help of outbox send-again is no error" "$bin/spoke" outbox send-again --help
     prints "[" "sql is an array" node a sql "select 1 x" --json
     short=$(echo "$id" | tr -d -)
     claim "a prefix of 8 is enough" node a case show "${short:0:8}"
@@ -165,6 +175,7 @@ interrupted() {
 }
 
 wants_a_person() {
+    local seq
     start_hub
     must node b sync >/dev/null
     must node a sync >/dev/null
@@ -176,6 +187,19 @@ wants_a_person() {
     exits 3 "work that is held wants a person" node b sync --json
     exits 3 "status says so too" node b status
     stop_hub
+    seq=$(node b outbox list --json | tr '{' '\n' | grep '"state":"held"' | sed -n 's/.*"seq":\([0-9]*\).*/\1/p' | head -n 1)
+    node b outbox show "$seq" >"$work/shown" 2>&1
+    claim "its author still reads what was held" grep -q "status *closed" "$work/shown"
+    prints "[" "administrators see that something is held" hub held list --json
+    if grep -q '"age_ms":' "$work/out" && grep -q '"fault":' "$work/out" && ! grep -q closed "$work/out"; then
+        ok "its age, and never what it says"
+    else
+        not_ok "its age, and never what it says" "$(head -c 300 "$work/out")"
+    fi
+    error_is 64 usage "a column that it says nothing of" node b outbox send-again "$seq" rag=red --json
+    prints "{" "it is sent again with another value" node b outbox send-again "$seq" status=ready --json
+    error_is 1 not_found "and the old text is gone" node b outbox show "$seq" --json
+    claim "the new one stands here" node b case list
     must hub node list --json >"$work/nodes"
     id=$(tr '{' '\n' <"$work/nodes" | grep b-site | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | head -n 1)
     must hub node revoke "$id" --reason "lost" >/dev/null

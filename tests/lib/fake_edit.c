@@ -25,7 +25,7 @@ void fake_edit_next_part(struct fake_edit *e)
 {
     assert_true(e->n_parts < 4);
     buf_init(&e->content[e->n_parts], 16u << 20);
-    changeset_writer_init(&e->w, &e->content[e->n_parts], false);
+    changeset_writer_init(&e->w, &e->content[e->n_parts], false, rules_schema_newest());
     e->n_parts++;
 }
 
@@ -85,7 +85,7 @@ static uint64_t commit(struct fake_node *n, const struct part *parts, size_t n_p
     struct why why = {0};
     struct envelope_header h = {.epoch = 1,
                                 .seq = n->seq + 1,
-                                .schema = RULES_SCHEMA_VERSION,
+                                .schema = rules_schema_newest(),
                                 .hlc = n->hlc == 0 ? (uint64_t)n->f->now << 16 : n->hlc};
     struct buf cose, item;
     memcpy(h.hub, hub_identity(n->f->hub)->kid, KID_BYTES);

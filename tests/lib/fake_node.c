@@ -184,7 +184,7 @@ void fake_node_pack(struct fake_node *n)
     struct seal_header head = {.version = 1, .kind = 1};
     struct node_hello m = {.epoch = 1,
                            .request = n->request + 1,
-                           .schema = RULES_SCHEMA_VERSION,
+                           .schema = n->schema != 0 ? n->schema : rules_schema_newest(),
                            .software = "fake",
                            .clock_ms = (uint64_t)n->f->now,
                            .wait_ms = n->wait_ms,
@@ -240,7 +240,7 @@ static void take_part(struct fake_node *n, struct bytes content)
     struct changeset_reader r;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, content);
+    changeset_reader_init(&r, content, rules_schema_newest());
     for (;;) {
         MUST(changeset_next(&r, &op, &end, &why));
         if (end) return;

@@ -49,6 +49,7 @@ struct fake_node {
     struct buf sent, got; /* bytes of the last request and answer */
     uint64_t wait_ms;
     uint64_t budget;
+    uint64_t schema; /* of the next hello; 0: the newest */
     struct hub_exchange_result result;
     /* of the last answer */
     struct hub_hello hello;

@@ -13,6 +13,7 @@ struct reading {
     const uint8_t *at, *end;
     bool bad;
     const struct table_rule *table;
+    size_t columns;  /* that it has in this version */
     uint64_t tables; /* read so far, a bit each */
     uint8_t (*ids)[16];
     size_t n_ids, room; /* of this table */
@@ -89,7 +90,7 @@ static bool is_date(const uint8_t *p, size_t n)
         if (!dash) v[field] = v[field] * 10 + (p[i] - '0');
     }
     bool leap = (v[0] % 4 == 0 && v[0] % 100 != 0) || v[0] % 400 == 0;
-    if (v[1] < 1 || v[1] > 12 || v[2] < 1) return false;
+    if (v[0] < 1 || v[1] < 1 || v[1] > 12 || v[2] < 1) return false;
     return v[2] <= days[v[1] - 1] + (v[1] == 2 && leap);
 }
 
@@ -108,12 +109,18 @@ static enum told value(struct reading *r, const struct column_rule *c)
     uint8_t kind = octet(r);
     const uint8_t *p;
     uint64_t number = 0;
+    double real;
     size_t n;
     switch (kind) {
     case 0: return TOLD_NOT;
     case 1:
         for (int i = 0; i < 8; i++) number = number << 8 | octet(r);
         if (c->type != COL_TIME && c->type != COL_INT && (c->type != COL_BOOL || number > 1)) r->bad = true;
+        return TOLD_VALUE;
+    case 2:
+        for (int i = 0; i < 8; i++) number = number << 8 | octet(r);
+        memcpy(&real, &number, sizeof real);
+        if (c->type != COL_REAL || real != real) r->bad = true;
         return TOLD_VALUE;
     case 3:
         n = varint(r);
@@ -135,7 +142,7 @@ static enum told value(struct reading *r, const struct column_rule *c)
 /* Which columns the record tells. */
 static void record(struct reading *r, bool told[RULES_MAX_COLUMNS])
 {
-    for (size_t c = 0; c < r->table->n_columns && !r->bad; c++) {
+    for (size_t c = 0; c < r->columns && !r->bad; c++) {
         const uint8_t *from = r->at;
         enum told t = value(r, &r->table->columns[c]);
         told[c] = t != TOLD_NOT;
@@ -147,7 +154,7 @@ static void record(struct reading *r, bool told[RULES_MAX_COLUMNS])
 
 static void all(struct reading *r, const bool told[RULES_MAX_COLUMNS])
 {
-    for (size_t c = 0; c < r->table->n_columns; c++)
+    for (size_t c = 0; c < r->columns; c++)
         if (!told[c]) r->bad = true;
 }
 
@@ -155,7 +162,7 @@ static void all(struct reading *r, const bool told[RULES_MAX_COLUMNS])
 static size_t others(const struct reading *r, const bool told[RULES_MAX_COLUMNS])
 {
     size_t n = 0;
-    for (size_t c = 1; c < r->table->n_columns; c++) n += told[c];
+    for (size_t c = 1; c < r->columns; c++) n += told[c];
     return n;
 }
 
@@ -167,7 +174,7 @@ static void update(struct reading *r)
     if (r->g->patchset) return;
     record(r, new_);
     if (new_[0]) r->bad = true;
-    for (size_t c = 1; c < r->table->n_columns; c++)
+    for (size_t c = 1; c < r->columns; c++)
         if (old[c] != new_[c]) r->bad = true;
 }
 
@@ -223,7 +230,13 @@ static void header(struct reading *r)
     while (octet(r) != 0) continue;
     for (index = 0; index < n_tables && !r->bad; index++)
         if (strcmp(t[index].name, (const char *)name) == 0) break;
-    if (r->bad || index == n_tables || columns != t[index].n_columns) {
+    if (r->bad || index == n_tables) {
+        r->bad = true;
+        return;
+    }
+    for (r->columns = t[index].n_columns; r->columns > 0; r->columns--)
+        if (t[index].columns[r->columns - 1].since <= r->g->schema) break;
+    if (columns != r->columns) {
         r->bad = true;
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 
 struct grammar {
+    uint64_t schema; /* version of the tables */
     bool patchset;
     bool deletes; /* is DELETE a word of the language? */
     size_t most;  /* operations */

@@ -29,6 +29,7 @@ struct fixture_node *hub_fixture_node(struct hub_fixture *f, const char *site)
     assert_non_null(n);
     MUST(identity_generate(&id, &why));
     n->n.id = id.pub;
+    n->n.schema = db_schema(f->h.db);
     identity_release(&id);
     (void)snprintf(n->n.site, sizeof n->n.site, "%s", site);
     MUST(db_prepare(f->h.db, "SELECT no FROM h_site WHERE code = $1", &s, &why));
@@ -148,12 +149,12 @@ typedef void (*op_fn)(struct hub_fixture *f, struct fixture_node *n, const struc
 
 static void each_op(struct hub_fixture *f, struct fixture_node *n, struct bytes content, struct bytes origin, op_fn fn)
 {
-    struct changeset_limits lim = {.patchset = true, .max_ops = CHANGESET_MAX_OPS};
+    struct changeset_limits lim = {.schema = rules_schema_newest(), .patchset = true, .max_ops = CHANGESET_MAX_OPS};
     struct changeset_reader r;
     struct op op;
     bool end = false;
     MUST(changeset_check(content, &lim, &why));
-    changeset_reader_init(&r, content);
+    changeset_reader_init(&r, content, rules_schema_newest());
     for (;;) {
         MUST(changeset_next(&r, &op, &end, &why));
         if (end) return;

@@ -188,6 +188,8 @@ void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request
         if (end) break;
         if (message_type(item) == MSG_RECEIPT)
             must(message_get_receipt(item, &h->node, &out->receipts[out->n_receipts++], &cose, &why), &why);
+        else if (message_type(item) == MSG_GAP)
+            must(message_get_gap(item, &h->node, &out->gaps[out->n_gaps++], NULL, &why), &why);
         else
             read_envelope(h, item, out);
     }
@@ -207,10 +209,10 @@ void mock_answer_begin(struct mock_answer *a, const struct mock_hub *h, const st
     memcpy(a->page.node, h->node.kid, KID_BYTES);
     memcpy(a->page.from_cut, r->hello.cursor, CUT_BYTES);
     a->page.epoch = 1;
-    a->page.schema = RULES_SCHEMA_VERSION;
+    a->page.schema = rules_schema_newest();
     a->recipient = h->node;
     buf_init(&a->patchset, CHANGESET_MAX_BYTES);
-    changeset_writer_init(&a->writer, &a->patchset, true);
+    changeset_writer_init(&a->writer, &a->patchset, true, rules_schema_newest());
 }
 
 void mock_answer_verdict(struct mock_answer *a, uint64_t seq, enum verdict v, const char *reason)
@@ -313,6 +315,7 @@ static void answer_request(struct mock_hub *h, struct bytes request)
         h->script(h, &h->seen, &a, h->script_ctx);
     } else {
         for (size_t i = 0; i < h->seen.n_envelopes; i++) mock_answer_verdict(&a, h->seen.seqs[i], VERDICT_APPLIED, "");
+        for (size_t i = 0; i < h->seen.n_gaps; i++) mock_answer_verdict(&a, h->seen.gaps[i].seq, VERDICT_FAULT, "gone");
     }
     buf_reset(&h->last);
     mock_answer_seal(&a, h, &h->last);

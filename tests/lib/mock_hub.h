@@ -17,6 +17,8 @@ struct mock_request {
     size_t n_receipts;
     uint64_t seqs[MOCK_MAX]; /* of its envelopes */
     size_t n_envelopes;
+    struct gap gaps[MOCK_MAX];
+    size_t n_gaps;
     struct buf contents; /* contents of all their parts, one after the other */
 };
 void mock_request_release(struct mock_request *r);

@@ -141,7 +141,7 @@ static void the_envelope_holds_exactly_the_edits(void **state)
     assert_int_equal(mock_set(s.w.node, "person", s.p, "family_name", "Rees"), 2);
     (void)mock_sync(&s.w, ERR_OK);
     assert_int_equal(s.w.hub.seen.n_envelopes, 2);
-    changeset_reader_init(&r, buf_bytes(&s.w.hub.seen.contents));
+    changeset_reader_init(&r, buf_bytes(&s.w.hub.seen.contents), rules_schema_newest());
     assert_int_equal(changeset_next(&r, &op, &end, NULL), ERR_OK);
     assert_int_equal(op.kind, OP_INSERT);
     assert_string_equal(op.table->name, "case_file");

@@ -187,6 +187,20 @@ static void a_refusal_says_the_hubs_words_made_harmless(void **state)
     stop(&s);
 }
 
+static void a_hub_that_has_had_newer_requests_does_not_refuse(void **state)
+{
+    struct server s;
+    struct buf b;
+    struct why why = {0};
+    (void)state;
+    start(&s);
+    s.refuse = 409;
+    assert_int_equal(ask(&s, 0, &b, &why), ERR_EXISTS);
+    assert_int_equal(b.len, 0);
+    buf_release(&b);
+    stop(&s);
+}
+
 static enum err no_room(void *ctx, struct bytes piece, struct why *why)
 {
     (void)ctx;
@@ -259,6 +273,7 @@ int main(void)
         cmocka_unit_test(an_answer_forgotten_by_hash_is_got_by_the_request),
         cmocka_unit_test(an_answer_that_is_all_here_needs_nothing_more),
         cmocka_unit_test(a_refusal_says_the_hubs_words_made_harmless),
+        cmocka_unit_test(a_hub_that_has_had_newer_requests_does_not_refuse),
         cmocka_unit_test(what_the_sink_says_is_the_error),
         cmocka_unit_test(nobody_there_is_unreachable),
         cmocka_unit_test(the_hubs_keys_and_enrolment_come_over_the_same_address),

@@ -118,7 +118,7 @@ static void a_change_for_another_hub_fails_the_round(void **state)
     (void)state;
     struct fake_node *n = round_device("care-mash", "care", "Carla");
     struct why why = {0};
-    struct envelope_header h = {.epoch = 1, .seq = 1, .schema = RULES_SCHEMA_VERSION};
+    struct envelope_header h = {.epoch = 1, .seq = 1, .schema = rules_schema_newest()};
     struct part part = {.content = bytes_of("Tabc", 4)};
     struct buf cose, item;
     buf_init(&cose, 1u << 16);

@@ -31,8 +31,8 @@
 #define DELETE_3P    "\x09\x00" KEY(ID_3)
 #define RUN(literal) bytes_of(literal, sizeof(literal) - 1)
 
-static const struct changeset_limits changes = {.patchset = false, .allow_delete = true, .max_ops = 1000};
-static const struct changeset_limits patches = {.patchset = true, .allow_delete = true, .max_ops = 1000};
+static const struct changeset_limits changes = {.schema = 1, .patchset = false, .allow_delete = true, .max_ops = 1000};
+static const struct changeset_limits patches = {.schema = 1, .patchset = true, .allow_delete = true, .max_ops = 1000};
 
 static enum err check(struct bytes in)
 {
@@ -49,8 +49,8 @@ static void rewrite(struct bytes in, struct buf *out, size_t *out_n)
     struct changeset_writer w;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, in);
-    changeset_writer_init(&w, out, in.p[0] == 'P');
+    changeset_reader_init(&r, in, rules_schema_newest());
+    changeset_writer_init(&w, out, in.p[0] == 'P', rules_schema_newest());
     for (;;) {
         assert_int_equal(changeset_next(&r, &op, &end, NULL), ERR_OK);
         if (end) break;
@@ -65,7 +65,7 @@ static void reader_understands_a_changeset(void **state)
     struct changeset_reader r;
     struct op op;
     bool end = true;
-    changeset_reader_init(&r, RUN(HEAD_T INSERT_1 UPDATE_2 DELETE_3));
+    changeset_reader_init(&r, RUN(HEAD_T INSERT_1 UPDATE_2 DELETE_3), rules_schema_newest());
     assert_int_equal(changeset_next(&r, &op, &end, NULL), ERR_OK);
     assert_false(end);
     assert_int_equal(op.kind, OP_INSERT);
@@ -97,7 +97,7 @@ static void reader_understands_a_patchset(void **state)
     struct changeset_reader r;
     struct op op;
     bool end = true;
-    changeset_reader_init(&r, RUN(HEAD_P UPDATE_2P DELETE_3P));
+    changeset_reader_init(&r, RUN(HEAD_P UPDATE_2P DELETE_3P), rules_schema_newest());
     assert_int_equal(changeset_next(&r, &op, &end, NULL), ERR_OK);
     assert_true(r.patchset);
     assert_true(op.indirect);
@@ -144,7 +144,7 @@ static void writer_takes_a_whole_old_row_for_an_update(void **state)
     op.old[3] = value_null();
     op.new_[2] = value_str("South");
     buf_init(&out, 4096);
-    changeset_writer_init(&w, &out, false);
+    changeset_writer_init(&w, &out, false, rules_schema_newest());
     changeset_put(&w, &op);
     assert_true(bytes_equal(buf_bytes(&out), RUN(HEAD_T UPDATE_2)));
     buf_release(&out);
@@ -159,7 +159,7 @@ static void writer_refuses_what_no_reader_takes(void **state)
     op.table = rules_table((size_t)op.table_index);
     op.new_[2] = (struct value){.kind = VALUE_REAL, .r = 1.0};
     buf_init(&out, 4096);
-    changeset_writer_init(&w, &out, false);
+    changeset_writer_init(&w, &out, false, rules_schema_newest());
     changeset_put(&w, &op);
     assert_int_equal(out.err, ERR_LIMIT);
     buf_release(&out);
@@ -294,7 +294,7 @@ static void put_insert(struct changeset_writer *w, uint32_t number, struct value
 static void sample(struct buf *out, uint32_t n)
 {
     struct changeset_writer w;
-    changeset_writer_init(&w, out, false);
+    changeset_writer_init(&w, out, false, rules_schema_newest());
     for (uint32_t i = 0; i < n; i++) put_insert(&w, i * 7919 % 100003, value_str("Brèagh, an area of some length"));
     assert_int_equal(out->err, ERR_OK);
 }
@@ -329,7 +329,7 @@ static void check_refuses_truncation_at_every_byte(void **state)
     sample(&b, 12);
     bool *may_end = calloc(b.len + 1, sizeof *may_end);
     assert_non_null(may_end);
-    changeset_reader_init(&r, buf_bytes(&b));
+    changeset_reader_init(&r, buf_bytes(&b), rules_schema_newest());
     while (changeset_next(&r, &op, &end, NULL) == ERR_OK && !end) may_end[b.len - r.in.n] = true;
     for (size_t n = 0; n <= b.len; n++) {
         uint8_t *exact = malloc(n + 1); /* the sanitiser sees every byte read past its end */
@@ -348,7 +348,7 @@ static void check_finds_a_duplicate_among_many(void **state)
     struct buf b;
     struct changeset_writer w;
     buf_init(&b, 16u << 20);
-    changeset_writer_init(&w, &b, false);
+    changeset_writer_init(&w, &b, false, rules_schema_newest());
     for (uint32_t i = 0; i < 50000; i++) put_insert(&w, i, value_str("N"));
     assert_int_equal(check(buf_bytes(&b)), ERR_OK);
     put_insert(&w, 31337, value_str("N"));

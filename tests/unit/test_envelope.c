@@ -24,7 +24,7 @@ static int set_up(void **state)
     if (f == NULL || secret_start(NULL) != ERR_OK || identity_generate(&f->node, NULL) != ERR_OK ||
         identity_generate(&f->other, NULL) != ERR_OK)
         return -1;
-    f->h = (struct envelope_header){.epoch = 3, .seq = 70000, .schema = RULES_SCHEMA_VERSION, .hlc = 1ull << 60};
+    f->h = (struct envelope_header){.epoch = 3, .seq = 70000, .schema = rules_schema_newest(), .hlc = 1ull << 60};
     memset(f->h.hub, 0xaa, sizeof f->h.hub);
     memset(f->h.base_cut, 0xbb, sizeof f->h.base_cut);
     memset(f->h.prev, 0xcc, sizeof f->h.prev);
@@ -139,7 +139,7 @@ static void envelope_rejects_a_flip_of_any_bit_and_any_truncation(void **state)
 static void a_page_never_passes_for_an_envelope(void **state)
 {
     struct fixture *f = *state;
-    struct page_header h = {.epoch = 3, .schema = RULES_SCHEMA_VERSION};
+    struct page_header h = {.epoch = 3, .schema = rules_schema_newest()};
     struct signed_page p;
     struct buf page;
     memset(h.node, 0x11, sizeof h.node);
@@ -163,7 +163,7 @@ static void a_newer_schema_is_told_apart_from_damage(void **state)
     struct envelope e = {.n_parts = 77};
     struct why why = {0};
     struct envelope_header h = f->h;
-    h.schema = RULES_SCHEMA_VERSION + 1;
+    h.schema = rules_schema_newest() + 1;
     buf_reset(&f->cose);
     assert_int_equal(envelope_sign(&f->node, &h, f->parts, 1, &f->cose, NULL), ERR_OK);
     assert_int_equal(envelope_verify(buf_bytes(&f->cose), &f->node.pub, &e, &why), ERR_VERSION);
@@ -271,7 +271,7 @@ static void the_known_changeset_is_read_and_written(void **state)
 {
     (void)state;
     struct buf changeset, patchset, out;
-    struct changeset_limits lim = {.allow_delete = true, .max_ops = 10};
+    struct changeset_limits lim = {.schema = 1, .allow_delete = true, .max_ops = 10};
     vector("changeset.txt", "changeset", &changeset);
     vector("changeset.txt", "patchset", &patchset);
     assert_int_equal(changeset_check(buf_bytes(&changeset), &lim, NULL), ERR_OK);
@@ -282,8 +282,8 @@ static void the_known_changeset_is_read_and_written(void **state)
     struct op op;
     bool end = false;
     buf_init(&out, 4096);
-    changeset_reader_init(&r, buf_bytes(&changeset));
-    changeset_writer_init(&w, &out, true);
+    changeset_reader_init(&r, buf_bytes(&changeset), rules_schema_newest());
+    changeset_writer_init(&w, &out, true, rules_schema_newest());
     while (changeset_next(&r, &op, &end, NULL) == ERR_OK && !end)
         changeset_put(&w, &op); /* the patchset of a changeset: less of the same */
     assert_true(bytes_equal(buf_bytes(&out), buf_bytes(&patchset)));

@@ -86,12 +86,39 @@ static void wrong_request_numbers_are_refused_and_noted(void **state)
     round_queue_person(n, id);
     n->request++;
     fake_node_pack(n);
-    round_refused(n, ERR_REFUSED); /* skipped */
-    n->request -= 2;
+    round_refused(n, ERR_REFUSED); /* ahead of the hub, which is no fault of the device */
+    assert_true(fake_hub_int(round_hub, "SELECT count(*) FROM h_act WHERE act = 'refused'") > 0);
+    n->request--;
+    fake_node_round(n);
+    assert_int_equal(n->n_verdicts, 1);
+    n->request--;
     fake_node_pack(n);
     round_refused(n, ERR_REFUSED); /* put back from a copy */
-    assert_true(fake_hub_int(round_hub, "SELECT count(*) FROM h_act WHERE act = 'refused'") > 0);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'forked' AND reason IS NOT NULL"), 1);
     n->request++;
+    fake_node_pack(n);
+    round_refused(n, ERR_REFUSED); /* from now on */
+    round_gone(n);
+}
+
+static void a_device_whose_records_are_newer_than_the_hub_is_refused_and_administrators_see_why(void **state)
+{
+    (void)state;
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
+    uint8_t id[16];
+    fake_node_pull(n);
+    fake_case(n, id, "care", round_nobody);
+    round_queue_person(n, id);
+    n->schema = rules_schema_newest() + 1;
+    fake_node_pack(n);
+    for (int i = 0; i < 2; i++) round_refused(n, ERR_REFUSED);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_act WHERE act = 'refused' AND reason LIKE "
+                                             "'%newer Spoke%update the hub%'"),
+                     1);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'forked' AND site_no = "
+                                             "(SELECT no FROM h_site WHERE code = 'care-mash') AND reason LIKE '%Spoke%'"),
+                     0);
+    n->schema = 0; /* the hub was updated, as it were */
     fake_node_round(n);
     assert_int_equal(n->n_verdicts, 1);
     round_gone(n);
@@ -329,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_case_made_here_arrives_at_the_room_and_nowhere_else),
         cmocka_unit_test(a_request_again_gets_the_same_bytes_and_changes_nothing),
         cmocka_unit_test(wrong_request_numbers_are_refused_and_noted),
+        cmocka_unit_test(a_device_whose_records_are_newer_than_the_hub_is_refused_and_administrators_see_why),
         cmocka_unit_test(another_last_answer_or_cursor_is_refused),
         cmocka_unit_test(a_device_nobody_enrolled_is_refused_in_the_same_words),
         cmocka_unit_test(damaged_and_cut_requests_change_nothing),

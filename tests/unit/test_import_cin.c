@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -303,6 +304,31 @@ static void census_allows_the_entities_that_xml_itself_has(void **state)
     cin_release(&c);
 }
 
+/* Found by the fuzzer: the XML library printed four bytes of the file. */
+static void census_that_is_wrongly_encoded_is_refused_without_a_word_of_the_library(void **state)
+{
+    static const char utf16[] = "\xff\xfe<\0M\0>\0\x00\xd8\x00\xd8"; /* half a surrogate pair, twice */
+    static const char *const others[] = {"<?xml version=\"1.0\" encoding=\"EUC-JP\"?><Message>\xff\xff\x8e</Message>",
+                                         "<?xml version=\"1.0\" encoding=\"of our own\"?><Message/>"};
+    char said[256];
+    FILE *out = tmpfile();
+    int kept = dup(STDERR_FILENO);
+    (void)state;
+    assert_non_null(out);
+    assert_true(kept >= 0 && dup2(fileno(out), STDERR_FILENO) >= 0);
+    struct cin_census c = {0};
+    enum err e[] = {cin_read(bytes_of(utf16, sizeof utf16 - 1), &c, NULL), cin_read(bytes_of_str(others[0]), &c, NULL),
+                    cin_read(bytes_of_str(others[1]), &c, NULL)};
+    (void)fflush(stderr);
+    assert_true(dup2(kept, STDERR_FILENO) >= 0 && close(kept) == 0);
+    rewind(out);
+    size_t n = fread(said, 1, sizeof said - 1, out);
+    said[n] = '\0';
+    (void)fclose(out);
+    assert_string_equal(said, "");
+    for (size_t i = 0; i < 3; i++) assert_int_equal(e[i], ERR_FORMAT);
+}
+
 static void census_refuses_deep_nesting(void **state)
 {
     (void)state;
@@ -438,6 +464,7 @@ int main(void)
         cmocka_unit_test(census_refuses_entity_bombs),
         cmocka_unit_test(census_refuses_external_entities_and_document_types),
         cmocka_unit_test(census_allows_the_entities_that_xml_itself_has),
+        cmocka_unit_test(census_that_is_wrongly_encoded_is_refused_without_a_word_of_the_library),
         cmocka_unit_test(census_refuses_deep_nesting),
         cmocka_unit_test(census_refuses_more_than_its_ceiling),
         cmocka_unit_test(upn_check_letter_is_the_departments),

@@ -471,48 +471,6 @@ static void what_is_no_message_has_type_0(void **state)
     assert_string_equal(verdict_word((enum verdict)99), "unknown");
 }
 
-static void a_gap_keeps_the_place_of_a_lost_envelope(void **state)
-{
-    struct fixture *f = *state;
-    struct gap g = {.seq = 9}, out = {0};
-    struct bytes cose;
-    struct buf b;
-    buf_init(&b, 4096);
-    memset(g.hub, 0x31, sizeof g.hub);
-    memset(g.hash, 0x32, sizeof g.hash);
-    assert_int_equal(message_put_gap(&b, &f->by, &g, NULL), ERR_OK);
-    assert_int_equal(message_type(buf_bytes(&b)), MSG_GAP);
-    assert_int_equal(message_get_gap(buf_bytes(&b), &f->by.pub, &out, &cose, NULL), ERR_OK);
-    assert_memory_equal(&g, &out, sizeof g);
-    assert_true(cose.p > b.data && cose.n == b.len - 2);
-    assert_int_equal(message_get_gap(buf_bytes(&b), &f->other.pub, &out, NULL, NULL), ERR_TAMPERED);
-    buf_reset(&b);
-    g.seq = 0; /* envelopes count from 1 */
-    assert_int_equal(message_put_gap(&b, &f->by, &g, NULL), ERR_OK);
-    assert_int_equal(message_get_gap(buf_bytes(&b), &f->by.pub, &out, NULL, NULL), ERR_FORMAT);
-    buf_release(&b);
-}
-
-/* Whoever has an invitation alone cannot put another device out of use. */
-static void only_the_old_key_says_which_device_is_replaced(void **state)
-{
-    struct fixture *f = *state;
-    struct replaces m = {0}, out = {0};
-    uint8_t kid[KID_BYTES];
-    struct buf b;
-    buf_init(&b, 4096);
-    memset(m.token, 0x41, sizeof m.token);
-    identity_to_bytes(&f->other.pub, m.node);
-    assert_int_equal(message_put_replaces(&b, &f->by, &m, NULL), ERR_OK);
-    assert_int_equal(message_type(buf_bytes(&b)), MSG_REPLACES);
-    assert_int_equal(message_replaces_kid(buf_bytes(&b), kid, NULL), ERR_OK);
-    assert_memory_equal(kid, f->by.pub.kid, KID_BYTES);
-    assert_int_equal(message_get_replaces(buf_bytes(&b), &f->by.pub, &out, NULL), ERR_OK);
-    assert_memory_equal(&m, &out, sizeof m);
-    assert_int_equal(message_get_replaces(buf_bytes(&b), &f->other.pub, &out, NULL), ERR_TAMPERED);
-    buf_release(&b);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -529,8 +487,6 @@ int main(void)
         TEST(lists_have_a_ceiling),
         TEST(nothing_is_handed_out_of_a_list_with_a_bad_end),
         TEST(envelopes_and_pages_travel_with_their_parts),
-        TEST(a_gap_keeps_the_place_of_a_lost_envelope),
-        TEST(only_the_old_key_says_which_device_is_replaced),
         TEST(what_is_no_message_has_type_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

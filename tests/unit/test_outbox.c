@@ -82,9 +82,9 @@ static void judged_content_opens_for_the_recovery_key_alone(void **state)
     uint8_t c[16];
     (void)state;
     start(&w, c);
-    blob(w.node, "SELECT item FROM n_outbox", &before);
+    blob(w.node, "SELECT item FROM n_content", &before);
     (void)mock_sync(&w, ERR_OK);
-    assert_int_equal(mock_ask(w.node, "SELECT count(*) FROM n_outbox WHERE item IS NOT NULL"), 0);
+    assert_int_equal(mock_ask(w.node, "SELECT count(*) FROM n_content"), 0);
     blob(w.node, "SELECT sealed FROM n_outbox", &sealed);
     buf_init(&open, BUNDLE_MAX);
     assert_int_equal(seal_box_open(buf_bytes(&sealed), &w.hub.recovery, &open, NULL), ERR_OK);

@@ -24,6 +24,8 @@ static const char *sql_type(enum column_type type)
     case COL_BOOL:
     case COL_INT:
         return "INTEGER";
+    case COL_REAL:
+        return "REAL";
     }
     return "";
 }
@@ -45,7 +47,7 @@ static sqlite3_stmt *ask(sqlite3 *db, const char *sql)
     return s;
 }
 
-static void rules_and_schema_have_the_same_columns(void **state)
+static void rules_of_version_1_and_schema_have_the_same_columns(void **state)
 {
     (void)state;
     sqlite3 *db = schema_db();
@@ -64,7 +66,7 @@ static void rules_and_schema_have_the_same_columns(void **state)
             assert_int_equal(sqlite3_column_int(s, 2), c->required);
             assert_int_equal(sqlite3_column_int(s, 3), column == 0);
         }
-        assert_int_equal(column, t[i].n_columns);
+        assert_int_equal(column, rules_columns_at(&t[i], 1));
         sqlite3_finalize(s);
     }
     sqlite3_close(db);
@@ -138,6 +140,26 @@ static void rules_parents_stand_before_their_children(void **state)
                 fail_msg("%s.%s: the parent table comes later", t[i].name, t[i].columns[c].name);
         }
     }
+}
+
+/* FORMAT.md §6. A column in the middle, or one that must have a value, could not be told to a device that lacks it. */
+static void rules_of_later_versions_only_add_columns_at_the_end_that_may_be_null(void **state)
+{
+    (void)state;
+    size_t n, highest = 0;
+    const struct table_rule *t = rules_tables(&n);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t since = 1;
+        for (size_t c = 0; c < t[i].n_columns; c++) {
+            assert_true(t[i].columns[c].since >= since);
+            since = t[i].columns[c].since;
+            if (since > 1) assert_false(t[i].columns[c].required);
+            if (since > highest) highest = since;
+            assert_true(rules_columns_at(&t[i], since) > c && rules_columns_at(&t[i], since - 1) <= c);
+        }
+        assert_int_equal(rules_columns_at(&t[i], rules_schema_newest()), t[i].n_columns);
+    }
+    assert_int_equal(highest, rules_schema_newest());
 }
 
 static size_t count_words(const char *list, char separator)
@@ -264,11 +286,12 @@ static void rules_policy_words_go_both_ways(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules_and_schema_have_the_same_columns),
+        cmocka_unit_test(rules_of_version_1_and_schema_have_the_same_columns),
         cmocka_unit_test(schema_holds_the_tables_of_the_rules_and_no_others),
         cmocka_unit_test(schema_has_nothing_that_runs_or_refuses),
         cmocka_unit_test(rules_tables_begin_with_the_common_columns),
         cmocka_unit_test(rules_parents_stand_before_their_children),
+        cmocka_unit_test(rules_of_later_versions_only_add_columns_at_the_end_that_may_be_null),
         cmocka_unit_test(rules_orders_name_exactly_the_words_of_their_column),
         cmocka_unit_test(rules_find_tables_and_columns_by_whole_name_only),
         cmocka_unit_test(rules_word_refuses_parts_lists_and_nothing),

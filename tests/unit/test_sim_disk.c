@@ -1,5 +1,5 @@
 /* tests/sim/disk.h: files in memory that are lost, torn, rotten, refused and lied about as on real disks. */
-#include "tests/sim/disk.h"
+#include "tests/lib/disk_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,18 +15,6 @@
 #define PATH  "home/a.bin"
 #define BIG   8192u
 
-static int setup(void **state)
-{
-    *state = disk_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    disk_free(*state);
-    return 0;
-}
-
 static void put(struct disk *d, const char *path, const char *text)
 {
     assert_int_equal(disk_write_file(d, path, bytes_of_str(text), NULL), ERR_OK);
@@ -40,26 +28,6 @@ static void append(struct disk *d, uint64_t at, struct bytes v, bool sync)
 static bool holds(struct disk *d, const char *path, const char *text)
 {
     return bytes_equal(disk_file(d, path), bytes_of_str(text));
-}
-
-static uint64_t power_off(struct disk *d, uint64_t seed)
-{
-    struct draw by = draw_stream(seed, 7, 0);
-    return disk_power_off(d, &by);
-}
-
-static void count_file(void *ctx, const char *name, struct bytes content)
-{
-    (void)name;
-    (void)content;
-    ++*(unsigned *)ctx;
-}
-
-static unsigned files(struct disk *d)
-{
-    unsigned n = 0;
-    disk_each(d, count_file, &n);
-    return n;
 }
 
 static const uint8_t *pattern(void)
@@ -88,7 +56,7 @@ static void disk_gives_back_what_was_written(void **state)
     assert_true(holds(d, PATH, "anew"));
     assert_int_equal(disk_remove_file(d, PATH, NULL), ERR_OK);
     assert_int_equal(disk_remove_file(d, PATH, NULL), ERR_OK);
-    assert_int_equal(files(d), 0);
+    assert_int_equal(disk_fixture_files(d), 0);
     buf_release(&out);
 }
 
@@ -116,10 +84,10 @@ static void disk_keeps_what_was_synced_at_every_power_failure(void **state)
     append(d, 0, bytes_of(pattern(), BIG), true);
     put(d, "home/b", "small");
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
-        assert_int_equal(power_off(d, seed), 0);
+        assert_int_equal(disk_fixture_power_off(d, seed), 0);
         assert_true(bytes_equal(disk_file(d, PATH), bytes_of(pattern(), BIG)));
         assert_true(holds(d, "home/b", "small"));
-        assert_int_equal(files(d), 2);
+        assert_int_equal(disk_fixture_files(d), 2);
     }
 }
 
@@ -145,7 +113,7 @@ static void disk_keeps_loses_or_tears_what_was_not_synced(void **state)
         assert_int_equal(disk_remove_file(d, PATH, NULL), ERR_OK);
         append(d, 0, (struct bytes){0}, true);
         append(d, 0, bytes_of(pattern(), BIG), false);
-        uint64_t n = power_off(d, seed);
+        uint64_t n = disk_fixture_power_off(d, seed);
         struct bytes got = disk_file(d, PATH);
         if (got.n == 0)
             lost++;
@@ -166,7 +134,7 @@ static void disk_loses_unsynced_writes_out_of_order(void **state)
         put(d, PATH, "..");
         append(d, 2, bytes_of_str("a"), false);
         append(d, 3, bytes_of_str("b"), false);
-        (void)power_off(d, seed);
+        (void)disk_fixture_power_off(d, seed);
         struct bytes got = disk_file(d, PATH);
         assert_memory_equal(got.p, "..", 2);
         only_later += got.n == 4 && got.p[2] == 0 && got.p[3] == 'b';
@@ -182,9 +150,9 @@ static void disk_may_lose_a_name_that_was_not_synced(void **state)
         assert_int_equal(disk_remove_file(d, PATH, NULL), ERR_OK);
         append(d, 0, bytes_of_str("text"), false);
         append(d, 4, bytes_of_str("!"), true); /* syncs the file, not the folder */
-        (void)power_off(d, seed);
-        assert_true(files(d) == 0 || holds(d, PATH, "text!"));
-        there += files(d);
+        (void)disk_fixture_power_off(d, seed);
+        assert_true(disk_fixture_files(d) == 0 || holds(d, PATH, "text!"));
+        there += disk_fixture_files(d);
     }
     assert_true(there > SEEDS / 10 && there < SEEDS * 9 / 10);
 }
@@ -195,8 +163,8 @@ static void disk_does_not_bring_back_what_was_removed(void **state)
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         put(d, PATH, "text");
         assert_int_equal(disk_remove_file(d, PATH, NULL), ERR_OK);
-        (void)power_off(d, seed);
-        assert_int_equal(files(d), 0);
+        (void)disk_fixture_power_off(d, seed);
+        assert_int_equal(disk_fixture_files(d), 0);
     }
 }
 
@@ -215,7 +183,7 @@ static void disk_has_the_old_file_or_the_new_one_whenever_it_dies(void **state)
             enum err e = disk_write_file(d, PATH, bytes_of_str(text), NULL);
             assert_int_equal(e, step <= 5 ? ERR_IO : ERR_OK);
             assert_true(disk_is_dead(d) == (step <= 5));
-            (void)power_off(d, seed);
+            (void)disk_fixture_power_off(d, seed);
             assert_false(disk_is_dead(d));
             assert_true(holds(d, PATH, "old") || holds(d, PATH, text));
             renewed[step] += holds(d, PATH, text);
@@ -244,7 +212,7 @@ static void disk_that_died_does_nothing_more(void **state)
     assert_int_equal(disk_remove_file(d, PATH, &why), ERR_IO);
     assert_int_equal(disk_file_size(d, PATH, &size, &why), ERR_IO);
     assert_int_equal(disk_steps(d), steps);
-    assert_int_equal(power_off(d, 1), 1); /* the write in which it died is never whole */
+    assert_int_equal(disk_fixture_power_off(d, 1), 1); /* the write in which it died is never whole */
     assert_true(disk_file(d, PATH).n == 3 || disk_file(d, PATH).p[3] == 0);
     put(d, PATH, "new");
 }
@@ -261,7 +229,7 @@ static void disk_that_lies_loses_what_it_said_was_synced(void **state)
         disk_set_faults(d, &(struct disk_faults){.lie = true});
         put(d, PATH, "new");
         assert_true(holds(d, PATH, "new"));
-        (void)power_off(d, seed);
+        (void)disk_fixture_power_off(d, seed);
         old += !holds(d, PATH, "new");
     }
     assert_true(old > SEEDS / 10 && old < SEEDS * 9 / 10);
@@ -275,7 +243,7 @@ static void disk_that_is_shut_down_in_order_loses_nothing(void **state)
         put(d, PATH, "new");
         append(d, 3, bytes_of_str("er"), false);
         disk_settle(d);
-        assert_int_equal(power_off(d, seed), 0);
+        assert_int_equal(disk_fixture_power_off(d, seed), 0);
         assert_true(holds(d, PATH, "newer"));
     }
 }
@@ -291,7 +259,7 @@ static void disk_that_is_full_refuses_and_keeps(void **state)
         assert_int_equal(disk_append_file(d, PATH, 6, bytes_of_str("3"), true, NULL), ERR_FULL);
         assert_int_equal(disk_write_file(d, PATH, bytes_of_str("anew"), NULL), ERR_FULL);
         assert_true(holds(d, PATH, "text12"));
-        assert_int_equal(files(d), 1); /* no temporary stays */
+        assert_int_equal(disk_fixture_files(d), 1); /* no temporary stays */
     }
     disk_set_faults(d, NULL);
     put(d, PATH, "room again");
@@ -330,7 +298,7 @@ static void disk_rots_in_one_byte_that_is_no_hole(void **state)
         assert_string_equal(name, PATH);
         assert_in_range(at, sizeof zeros, sizeof old - 1);
         append(d, sizeof old, bytes_of_str("unsynced"), false);
-        (void)power_off(d, i);
+        (void)disk_fixture_power_off(d, i);
         uint8_t flipped = disk_file(d, PATH).p[at] ^ old[at];
         assert_in_range(__builtin_popcount(flipped), 1, 3);
         old[at] ^= flipped;
@@ -358,8 +326,8 @@ static void disk_takes_an_image_back_byte_for_byte(void **state)
     disk_image_free(copy);
     for (uint64_t seed = 0; seed < 20; seed++) {
         struct disk *at = seed % 2 ? d : other;
-        assert_int_equal(power_off(at, seed), 0);
-        assert_int_equal(files(at), 3);
+        assert_int_equal(disk_fixture_power_off(at, seed), 0);
+        assert_int_equal(disk_fixture_files(at), 3);
         assert_true(holds(at, "home/b", "small"));
         assert_true(holds(at, "home/empty", ""));
         assert_true(bytes_equal(disk_file(at, PATH), bytes_of(pattern(), BIG)));
@@ -415,7 +383,7 @@ static void disk_does_the_same_from_the_same_seed(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, disk_fixture_start, disk_fixture_stop)
     const struct CMUnitTest tests[] = {
         T(disk_gives_back_what_was_written),
         T(disk_refuses_as_a_real_one),

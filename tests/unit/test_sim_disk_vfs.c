@@ -1,5 +1,5 @@
 /* tests/sim/disk.h as a VFS of SQLite. */
-#include "tests/sim/disk.h"
+#include "tests/lib/disk_fixture.h"
 
 #include <sqlite3.h>
 
@@ -15,38 +15,6 @@
 
 #define SEEDS 300u
 #define PATH  "home/a.db"
-
-static int setup(void **state)
-{
-    *state = disk_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    disk_free(*state);
-    return 0;
-}
-
-static uint64_t power_off(struct disk *d, uint64_t seed)
-{
-    struct draw by = draw_stream(seed, 7, 0);
-    return disk_power_off(d, &by);
-}
-
-static void count_file(void *ctx, const char *name, struct bytes content)
-{
-    (void)name;
-    (void)content;
-    ++*(unsigned *)ctx;
-}
-
-static unsigned files(struct disk *d)
-{
-    unsigned n = 0;
-    disk_each(d, count_file, &n);
-    return n;
-}
 
 struct opened {
     sqlite3_vfs *vfs;
@@ -78,9 +46,9 @@ static unsigned names_left_after_sync(struct disk *d, int kind)
         assert_int_equal(o.file->pMethods->xWrite(o.file, "text", 4, 0), SQLITE_OK);
         assert_int_equal(o.file->pMethods->xSync(o.file, SQLITE_SYNC_FULL), SQLITE_OK);
         close_file(o);
-        (void)power_off(d, seed);
-        assert_true(files(d) == 0 || bytes_equal(disk_file(d, PATH), bytes_of_str("text")));
-        left += files(d);
+        (void)disk_fixture_power_off(d, seed);
+        assert_true(disk_fixture_files(d) == 0 || bytes_equal(disk_file(d, PATH), bytes_of_str("text")));
+        left += disk_fixture_files(d);
     }
     return left;
 }
@@ -164,12 +132,12 @@ static void disk_fails_in_the_words_of_sqlite(void **state)
     assert_int_equal(o.vfs->xOpen(o.vfs, PATH, other, SQLITE_OPEN_READWRITE, NULL) & 0xff, SQLITE_IOERR);
     close_file(o);
     free(other);
-    (void)power_off(d, 1);
+    (void)disk_fixture_power_off(d, 1);
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, disk_fixture_start, disk_fixture_stop)
     const struct CMUnitTest tests[] = {
         T(disk_syncs_the_folder_of_a_log_but_not_of_a_database),
         T(disk_reads_past_the_end_as_zeros),

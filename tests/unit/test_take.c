@@ -233,7 +233,7 @@ static void a_page_that_deletes_is_refused(void **state)
     op.old[0] = row.v[0];
     mock_answer_op(&s.a, OP_INSERT, &row);
     buf_reset(&s.a.patchset);
-    changeset_writer_init(&s.a.writer, &s.a.patchset, true);
+    changeset_writer_init(&s.a.writer, &s.a.patchset, true, rules_schema_newest());
     changeset_put(&s.a.writer, &op);
     mock_round_seal(&s);
     mock_round_refuses(&s, ERR_FORMAT);
