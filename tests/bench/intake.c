@@ -175,7 +175,7 @@ static void sign_parts(struct bench *b, const struct part *parts, size_t n)
     struct why why = {0};
     struct fake_node *node = &b->node;
     struct envelope_header h = {
-        .epoch = 1, .seq = ++node->seq, .schema = RULES_SCHEMA_VERSION, .hlc = (uint64_t)++b->hub.now << 16};
+        .epoch = 1, .seq = ++node->seq, .schema = rules_schema_newest(), .hlc = (uint64_t)++b->hub.now << 16};
     struct buf cose, item;
     memcpy(h.hub, hub_identity(b->hub.hub)->kid, KID_BYTES);
     memcpy(h.base_cut, node->cursor, 16);
@@ -201,7 +201,7 @@ static void queue_envelope(struct bench *b, const struct work *w, size_t envelop
         size_t from = b->rows.n;
         case_rows(b, w, envelope, i);
         buf_init(&contents[i], 16u << 20);
-        changeset_writer_init(&c, &contents[i], false);
+        changeset_writer_init(&c, &contents[i], false, rules_schema_newest());
         for (size_t k = from; k < b->rows.n; k++) changeset_put(&c, &b->rows.ops[k]);
         env_random(&b->hub.env, parts[i].salt, SALT_BYTES);
         parts[i].content = buf_bytes(&contents[i]);
