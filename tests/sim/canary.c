@@ -132,8 +132,10 @@ static void found_id(struct search *q, const uint8_t *id)
     if (q->sparing)
         ids_add(&q->named, id);
     else if (!ids_has(&q->named, id))
-        sim_fail(q->s, q->invariant, "device %d (%s): %s at %zu holds the id %s of a row that it may not know",
-                 q->d->no, q->s->sites[q->d->site].code, q->file, q->at, ids_hex(id, hex));
+        sim_fail(
+            q->s, q->invariant,
+            "device %d (%s): %s at %zu holds %s, the id of a row that it may not know, or a salt of what was taken in",
+            q->d->no, q->s->sites[q->d->site].code, q->file, q->at, ids_hex(id, hex));
 }
 
 static void found_mark(struct search *q, size_t i)
@@ -189,7 +191,7 @@ static void spare(struct search *q)
     /* Also what such a row said before. Its id tells less: a brief has that of its case. */
     for (size_t i = 0; i < q->c->n; i++) q->spared[i] |= rows_find(&here, q->c->v[i].tbl, q->c->v[i].row) != NULL;
     rows_free(&here);
-    st = ask(q->s, node_db(q->d->n), "SELECT item FROM n_outbox WHERE state = 'unsent'");
+    st = ask(q->s, node_db(q->d->n), "SELECT item FROM n_content");
     while (ask_next(q->s, st)) look(q, db_bytes(st, 0));
     db_done(st);
     ledger_guessed(q->s->ledger, q->d, &q->named);
@@ -247,13 +249,21 @@ static void look_file(void *ctx, const char *name, struct bytes content)
         look(q, content);
 }
 
-void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant)
+struct page_keys *canary_keys(struct sim *s, struct device *d)
 {
     struct secret key = {0};
     struct page_keys *keys = NULL;
     struct why why = {0};
     char path[64];
-    if (must_not->n == 0 || d->n == NULL || disk_is_dead(d->m.disk)) return;
+    sim_must(s, path_join(path, sizeof path, d->home, "replica.key", &why), "name a key file", &why);
+    sim_must(s, keyslot_open(&d->m.env, path, machine_passphrase(), &key, &why), "open a key file", &why);
+    sim_must(s, page_keys_new(&keys, &key, &why), "make keys", &why);
+    secret_release(&key);
+    return keys;
+}
+
+static struct search *search_new(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant)
+{
     struct search *q = calloc(1, sizeof *q);
     if (q == NULL || (q->spared = calloc(s->canary->n + 1, sizeof *q->spared)) == NULL) abort();
     q->s = s;
@@ -263,19 +273,48 @@ void canary_search(struct sim *s, struct device *d, const struct ids *must_not, 
     q->invariant = invariant;
     for (size_t i = 0; i < must_not->cap; i++)
         if (memcmp(must_not->v[i], nobody, 16) != 0) q->pair[must_not->v[i][14] << 8 | must_not->v[i][15]] = true;
-    spare(q);
-    sim_must(s, path_join(path, sizeof path, d->home, "replica.key", &why), "name a key file", &why);
-    sim_must(s, keyslot_open(&d->m.env, path, machine_passphrase(), &key, &why), "open a key file", &why);
-    sim_must(s, page_keys_new(&keys, &key, &why), "make keys", &why);
+    return q;
+}
+
+static void search_all(struct search *q) /* and is done with it */
+{
+    struct page_keys *keys = canary_keys(q->s, q->d);
     q->keys = keys;
-    disk_each(d->m.disk, look_file, q);
+    disk_each(q->d->m.disk, look_file, q);
+    q->s->counts[COUNT_SCANS]++;
     page_keys_free(keys);
-    secret_release(&key);
     ids_clear(&q->named);
     ids_clear(&q->quoted);
     free(q->spared);
     free(q);
-    s->counts[COUNT_SCANS]++;
+}
+
+void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant)
+{
+    if (must_not->n == 0 || d->n == NULL || disk_is_dead(d->m.disk) || d->damaged) return;
+    struct search *q = search_new(s, d, must_not, invariant);
+    spare(q);
+    search_all(q);
+}
+
+/* Of an envelope that is kept in readable form, because its author may want the text again, it may stand anywhere. */
+void canary_salts(struct sim *s, struct device *d)
+{
+    struct ids salts = {0};
+    if (d->n == NULL || disk_is_dead(d->m.disk) || d->damaged) return;
+    struct stmt *st = ask(s, node_db(d->n),
+                          "SELECT seq FROM n_outbox WHERE state IN ('applied', 'merged', 'dismissed') AND "
+                          "seq NOT IN (SELECT seq FROM n_content) ORDER BY seq");
+    while (ask_next(s, st)) {
+        for (size_t i = 0; i < s->ledger->n_envelopes; i++) {
+            const struct posted *e = &s->ledger->envelopes[i];
+            bool is = e->device == d->no && e->seq == (uint64_t)db_int(st, 0) && !e->gone;
+            if (is && memcmp(e->salt, nobody, sizeof nobody) != 0) ids_add(&salts, e->salt);
+        }
+    }
+    db_done(st);
+    if (salts.n > 0) search_all(search_new(s, d, &salts, 6));
+    ids_clear(&salts);
 }
 
 void canary_scan(struct sim *s, struct device *d, const struct ids *must_not)

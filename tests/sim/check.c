@@ -89,6 +89,7 @@ static void check_store(struct sim *s, struct device *d, struct draw *by)
     struct verify_result v;
     enum err e = ERR_OK;
     bool waits = !d->suspect && ask_number(s, node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_pending)") != 0;
+    if (d->damaged) return; /* until a sync ends well */
     if (draw_chance(by, waits ? 1000 : 100) && !d->suspect) {
         device_enter(s, d);
         e = node_verify(d->n, &v, &why);
@@ -103,11 +104,13 @@ void check_device(struct sim *s, struct device *d, bool complete)
 {
     struct draw by = told_draw(s);
     if (d->n == NULL || disk_is_dead(d->m.disk)) return;
+    if (complete) d->damaged = false;
     tell_holds(s, d, complete);
     check_store(s, d, &by);
     check_spool(s, d);
     if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
     if (complete) check_cursor(s, d);
     if (complete && draw_chance(&by, 333)) compare_all(s, d);
+    if (complete && !d->suspect && draw_chance(&by, 60)) canary_salts(s, d);
     check_drops(s, d);
 }

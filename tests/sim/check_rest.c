@@ -111,6 +111,25 @@ static void check_store(struct sim *s, struct device *d, bool whole)
         sim_fail(s, 7, "device %d has %llu pending rows at rest", d->no, (unsigned long long)v.pending_rows);
 }
 
+/* What was not taken in its author may want again: its text is here, unless the device had to forget something. */
+static void check_texts(struct sim *s, const struct device *d)
+{
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT 1 FROM h_drop WHERE node_no = $1 LIMIT 1");
+    db_bind_int(st, 1, ask_node(s, d));
+    bool forgot = ask_next(s, st);
+    db_done(st);
+    if (forgot) return;
+    st = ask(s, node_db(d->n),
+             "SELECT seq FROM n_outbox WHERE state IN ('held', 'waits') AND seq NOT IN (SELECT seq FROM n_content)");
+    while (ask_next(s, st)) {
+        const struct posted *e = ledger_of(s->ledger, d, (uint64_t)db_int(st, 0));
+        if (e != NULL && !e->let_go && !e->rotten)
+            sim_fail(s, 2, "device %d: the text of envelope %llu, which was not taken in, is not kept", d->no,
+                     (unsigned long long)e->seq);
+    }
+    db_done(st);
+}
+
 /* Every change of its own has come back with the verdict that the hub has now. */
 static void check_verdicts(struct sim *s, const struct device *d)
 {
@@ -150,6 +169,7 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
     check_drops_confirmed(s, d);
     check_store(s, d, drawn);
     if (!d->suspect) check_verdicts(s, d);
+    if (!d->suspect) check_texts(s, d);
     rows_read(&here, node_db(d->n));
     check_same_rows(s, d, hub, &here);
     if (drawn) search_disk(s, d, hub, &here);
@@ -168,7 +188,8 @@ static void check_devices(struct sim *s, const struct rows *hub)
 
 static void count(struct sim *s, const struct rows *hub)
 {
-    int held = rows_table("held");
+    int held = rows_table("held"), conflict = rows_table("conflict");
+    s->counts[COUNT_DISPUTED] = hub->start[conflict] < hub->start[conflict + 1]; /* settled ones stay */
     for (size_t i = hub->start[held]; i < hub->start[held + 1]; i++)
         s->counts[COUNT_JUDGED] += !rows_is(&hub->v[i], "state", "waiting");
 }

@@ -160,6 +160,69 @@ static void under_ones_own(struct sim *s, struct device *d, struct device *other
     buf_release(&answer);
 }
 
+/* ---- what builds on held work ---- */
+
+/* A person, in one transaction with a part in the case that only its lead gives: a manager must decide about both. */
+static bool makes_too_much(struct sim *s, struct device *d, struct spot *at, uint8_t made[16])
+{
+    struct edit e;
+    struct rows_row r;
+    struct fresh person, part;
+    edit_start(&e, s, d);
+    bool there = find(&e, at, &r) && think_row(&e, &person, "person", r.case_id);
+    if (there) {
+        memcpy(made, person.id, 16);
+        edit_put(&e, &person.r);
+        if (think_row(&e, &part, "participant", r.case_id)) edit_put(&e, &part.r);
+    }
+    edit_finish(&e, there);
+    return there;
+}
+
+/* A change of the person who was made, and of the spot too. */
+static bool builds_on(struct sim *s, struct device *d, const uint8_t made[16], struct spot *at, const char *column)
+{
+    struct edit e;
+    struct rows_row person, r;
+    if (d->n == NULL) return false;
+    edit_start(&e, s, d);
+    bool there = edit_get(&e, rows_table("person"), made, &person);
+    if (there) edit_set_named(&e, &person, column, think_text(s));
+    if (there && sim_chance(s, 700) && find(&e, at, &r)) edit_set_named(&e, &r, at->column, think_text(s));
+    edit_finish(&e, there);
+    return there;
+}
+
+/* A manager accepts what waits of this device, the oldest or the youngest first. */
+static void accepts_work_of(struct sim *s, struct device *manager, const struct device *author)
+{
+    const struct choice waiting = {
+        .table = "held", .where = "state = 'waiting' AND node = $1", .arg = value_id(author->kid)};
+    meets(s, manager);
+    for (uint64_t n = 1 + sim_random(s, 3); n > 0 && manager->n != NULL; n--) {
+        struct edit e;
+        struct rows_row k;
+        edit_start(&e, s, manager);
+        bool there = edit_pick(&e, &waiting, &k);
+        if (there) edit_set_named(&e, &k, "state", value_str("accepted"));
+        edit_finish(&e, there);
+    }
+    meets(s, manager);
+}
+
+/* One writes what is held, then the spot, which counts at once, then both again and again, which waits: all of it comes
+ * to the hub together, and is decided when a manager accepts the first. */
+static void on_held_work(struct sim *s, struct device *d, struct device *manager, struct spot *at)
+{
+    static const char *const parts[] = {"given_names", "family_name", "sex", "given_names"};
+    uint8_t made[16];
+    if (!makes_too_much(s, d, at, made) || !writes(s, d, at, value_none())) return;
+    for (uint64_t n = 2 + sim_random(s, 3), i = 0; i < n; i++)
+        if (!builds_on(s, d, made, at, parts[i])) return;
+    meets(s, d);
+    if (sim_chance(s, 800)) accepts_work_of(s, manager, d);
+}
+
 static bool can_meet(const struct sim *s, const struct device *d)
 {
     return d->n != NULL && !d->mixed && !d->lying && !d->suspect && d->state == DEVICE_LIVE && d->no != s->shadow;
@@ -175,10 +238,12 @@ static bool two(struct sim *s, struct spot *at)
     meets(s, d);
     meets(s, other);
     if (!can_meet(s, d) || !can_meet(s, other)) return true;
-    if (sim_chance(s, 500))
-        there_and_back(s, d, other, at);
-    else
-        under_ones_own(s, d, other, at);
+    struct device *room = &s->devices[0];
+    switch (sim_random(s, 3)) {
+    case 0: there_and_back(s, d, other, at); break;
+    case 1: under_ones_own(s, d, other, at); break;
+    default: on_held_work(s, d, can_meet(s, room) ? room : other, at);
+    }
     return true;
 }
 

@@ -75,7 +75,8 @@ static void next_copy(struct sim *s, struct event *e)
 static void export_failed(struct sim *s, struct device *d, enum err e, bool ailing, const struct why *why)
 {
     if (ailing && (e == ERR_FULL || e == ERR_IO || e == ERR_TAMPERED)) return;
-    if (!d->suspect || (e != ERR_TAMPERED && e != ERR_IO))
+    bool forged = d->hostile && (e == ERR_TAMPERED || e == ERR_FORMAT);
+    if (!forged && (!d->suspect || (e != ERR_TAMPERED && e != ERR_IO)))
         sim_fail(s, 0, "device %d: export: %s: %s", d->no, err_word(e), why->text);
     s->counts[COUNT_ROTS_NOTICED] += e == ERR_TAMPERED;
     device_stuck(s, d, why->text);
@@ -125,10 +126,13 @@ static void judge_at_hub(struct sim *s, const struct device *d, const struct par
     /* An envelope of no known form makes its request one of no known form; a hub that was put back does not know what it
      * ordered, and what was confirmed to it. */
     bool odd = (d->hostile && d->suspect) || s->hub_lost_time;
-    if (e != ERR_OK && e != ERR_REFUSED && !(odd && (e == ERR_FORMAT || e == ERR_TAMPERED)))
+    if (e != ERR_OK && e != ERR_REFUSED && e != ERR_EXISTS && !(odd && (e == ERR_FORMAT || e == ERR_TAMPERED)))
         sim_fail(s, 0, "a courier's request of device %d: %s: %s", d->no, err_word(e), why->text);
-    if (e == ERR_REFUSED && good && p->number == before)
+    if ((e == ERR_REFUSED || e == ERR_EXISTS) && good && p->number == before)
         sim_fail(s, 0, "a courier's request of device %d is refused, and is the next: %s", d->no, why->text);
+    if (e == ERR_REFUSED && good && p->number < before)
+        sim_fail(s, 0, "a courier's request of device %d came late, and is taken for that of a copy: %s", d->no,
+                 why->text);
 }
 
 static void answer_leaves(struct sim *s, struct device *d, struct bytes answer)
@@ -239,7 +243,7 @@ static void at_device(struct sim *s, struct device *d, const struct parcel *p)
     struct why why = {0};
     struct round_result r = {0};
     uint8_t hash[2][HASH_BYTES];
-    bool sample = sim_chance(s, 250) && !d->suspect && !d->ailing;
+    bool sample = sim_chance(s, 250) && !d->suspect && !d->ailing && !d->damaged;
     look(&a);
     device_enter(s, d);
     if (sample) hash_of(s, node_db(d->n), hash[0]);

@@ -134,6 +134,32 @@ struct device *device_enrol(struct sim *s, int site)
     return d;
 }
 
+/* From a copy of its disk, which the old slot keeps: what is still under way for that one finds it out of use. */
+void device_rejoin(struct sim *s, struct device *was)
+{
+    struct why why = {0};
+    if (!was->refused || s->hub == NULL || s->n_devices == SIM_DEVICES || s->hub_lost_time) return;
+    was->refused = false;
+    struct device *d = &s->devices[s->n_devices];
+    device_init(s, d, (int)s->n_devices, was->site);
+    struct disk_image *image = disk_image_take(was->m.disk);
+    disk_put_back(d->m.disk, image);
+    disk_image_free(image);
+    const struct joining j = {.hub = s->hub,
+                              .at_hub = &s->hub_machine,
+                              .m = &d->m,
+                              .site = &s->sites[d->site],
+                              .again = true,
+                              .mishaps = !s->healing && sim_chance(s, 600) ? &s->draw : NULL};
+    sim_must(s, template_enrol(&j, &why), "enrol a device anew", &why);
+    s->n_devices++;
+    s->counts[COUNT_REJOINED]++;
+    d->state = DEVICE_LIVE;
+    device_on(s, d);
+    sim_note(s, "device %d is enrolled anew as device %d", was->no, d->no);
+    ledger_rescued(s, was, d);
+}
+
 void device_init(struct sim *s, struct device *d, int no, int site)
 {
     *d = (struct device){.no = no, .site = site, .link_up = true, .clone_of = -1, .home = "/home"};

@@ -65,6 +65,9 @@ void disk_put_back(struct disk *d, const struct disk_image *i); /* no file may b
  * false: there is no such file with any byte. *out_name, *out_at say where (may be NULL). */
 bool disk_rot(struct disk *d, struct draw *by, const char *suffix, const char **out_name, uint64_t *out_at);
 
+/* Flip these bits of the byte at that place of a file that is there. */
+void disk_flip(struct disk *d, const char *path, size_t at, uint8_t bits);
+
 /* Every file as the running computer sees it, by name. Borrowed until the next change. */
 void disk_each(const struct disk *d, void (*each)(void *ctx, const char *name, struct bytes content), void *ctx);
 struct bytes disk_file(const struct disk *d, const char *name); /* empty when there is none */

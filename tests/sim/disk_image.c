@@ -113,6 +113,13 @@ static const struct name *draw_name(const struct disk *d, struct draw *by, const
     return NULL;
 }
 
+void disk_flip(struct disk *d, const char *path, size_t at, uint8_t bits)
+{
+    struct name *n = names_find(d, path);
+    disk_must(n != NULL && n->now != NULL && at < n->now->now.len);
+    inode_flip(n->now, at, bits);
+}
+
 bool disk_rot(struct disk *d, struct draw *by, const char *suffix, const char **out_name, uint64_t *out_at)
 {
     const struct name *n = draw_name(d, by, suffix);

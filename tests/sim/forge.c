@@ -14,7 +14,7 @@ static void honest_header(struct forgery *f)
     memcpy(h->hub, n->hub.kid, KID_BYTES);
     memcpy(h->user, n->user, sizeof h->user);
     h->epoch = n->epoch;
-    h->schema = RULES_SCHEMA_VERSION;
+    h->schema = rules_schema_newest();
     (void)(edit_ok(e, state_fixed(n->db, "cursor", h->base_cut, sizeof h->base_cut, &e->why)) &&
            edit_ok(e, state_fixed(n->db, "chain_head", h->prev, sizeof h->prev, &e->why)) &&
            edit_ok(e, state_number(n->db, "last_seq", &last_seq, &e->why)) &&
@@ -36,7 +36,7 @@ void forge_part(struct forgery *f)
 {
     draw_bytes(&f->e.s->draw, f->part[f->n_parts].salt, SALT_BYTES);
     f->end[f->n_parts++] = f->content.len;
-    changeset_writer_init(&f->w, &f->content, false);
+    changeset_writer_init(&f->w, &f->content, false, rules_schema_newest());
 }
 
 static void put(struct forgery *f, const struct op *op)
@@ -87,7 +87,7 @@ static void note_part(struct forgery *f, const struct part *p)
     struct changeset_reader r;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, p->content);
+    changeset_reader_init(&r, p->content, rules_schema_newest());
     while (changeset_next(&r, &op, &end, NULL) == ERR_OK && !end) note_op(f, &op);
 }
 
@@ -99,17 +99,17 @@ static bool store(struct forgery *f, uint64_t seq, struct bytes cose, struct byt
     struct stmt *st = NULL;
     uint8_t head[HASH_BYTES];
     if (!edit_ok(e, db_prepare(n->db,
-                               "INSERT INTO n_outbox(seq, cose, item, bytes, written_ms, what, state) "
+                               "INSERT INTO n_outbox(seq, hash, cose, bytes, written_ms, what, state) "
                                "VALUES($1, $2, $3, $4, $5, 'changed nothing', 'unsent')",
                                &st, &e->why)))
         return false;
+    envelope_hash(cose, head);
     db_bind_int(st, 1, (int64_t)seq);
-    db_bind_blob(st, 2, cose);
-    db_bind_blob(st, 3, item);
+    db_bind_blob(st, 2, bytes_of(head, sizeof head));
+    db_bind_blob(st, 3, cose);
     db_bind_int(st, 4, (int64_t)item.n);
     db_bind_int(st, 5, env_now(n->env));
-    envelope_hash(cose, head);
-    return edit_ok(e, db_run(st, &e->why)) &&
+    return edit_ok(e, db_run(st, &e->why)) && edit_ok(e, content_put(n, seq, item, &e->why)) &&
            edit_ok(e, state_put(n->db, "chain_head", bytes_of(head, sizeof head), &e->why)) &&
            edit_ok(e, state_set_number(n->db, "last_seq", seq, &e->why));
 }
@@ -126,7 +126,7 @@ static void sign_and_store(struct forgery *f, uint64_t seq)
     bool begun = edit_ok(e, f->content.err) && edit_ok(e, db_begin(n->db, &e->why));
     if (begun && edit_ok(e, envelope_sign(&n->self, &f->h, f->part, f->n_parts, &cose, &e->why))) {
         message_put_envelope(&item, buf_bytes(&cose), f->part, f->n_parts);
-        (void)(edit_ok(e, item.err) && store(f, seq, buf_bytes(&cose), buf_bytes(&item)));
+        (void)(edit_ok(e, item.err) && store(f, seq, buf_bytes(&cose), buf_bytes(&item)) && forge_lay(f, seq));
     }
     if (begun && e->err == ERR_OK)
         (void)edit_ok(e, db_commit(n->db, &e->why));

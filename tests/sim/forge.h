@@ -29,4 +29,7 @@ void forge_insert(struct forgery *f, const struct row *r);
 void forge_update(struct forgery *f, const struct rows_row *at, size_t col, struct value v);
 void forge_finish(struct forgery *f, bool send); /* leaves the device */
 
+/* forge_lay.c: within the transaction that puts it into the outbox. */
+bool forge_lay(struct forgery *f, uint64_t seq);
+
 #endif

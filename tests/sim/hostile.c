@@ -364,7 +364,7 @@ static bool still_has(struct forgery *f, struct bytes content)
     struct rows_row here;
     struct op op;
     bool end = false;
-    changeset_reader_init(&r, content);
+    changeset_reader_init(&r, content, rules_schema_newest());
     while (changeset_next(&r, &op, &end, NULL) == ERR_OK) {
         if (end) return true;
         if (!edit_get(&f->e, op.table_index, op_row_id(&op), &here)) return false;
@@ -394,16 +394,20 @@ static void to_be_sent(struct forgery *f, int64_t seq, struct bytes cose)
     struct edit *e = &f->e;
     struct stmt *st = NULL;
     struct buf item;
+    const int64_t args[] = {seq};
     buf_init(&item, 4u << 20);
     message_put_envelope(&item, cose, f->part, f->n_parts);
     if (edit_ok(e, item.err) && edit_ok(e, db_prepare(e->d->n->db,
-                                                      "UPDATE n_outbox SET item = $1, sealed = NULL, state = 'unsent' "
-                                                      "WHERE seq = $2 AND cose = $3 AND item IS NULL",
+                                                      "INSERT INTO n_content(seq, item) SELECT seq, $1 FROM n_outbox "
+                                                      "WHERE seq = $2 AND cose = $3 ON CONFLICT DO NOTHING",
                                                       &st, &e->why))) {
         db_bind_blob(st, 1, buf_bytes(&item));
         db_bind_int(st, 2, seq);
         db_bind_blob(st, 3, cose);
-        (void)edit_ok(e, db_run(st, &e->why));
+        if (edit_ok(e, db_run(st, &e->why)) && db_changes(e->d->n->db) == 1)
+            (void)edit_ok(e, state_run(e->d->n->db,
+                                       "UPDATE n_outbox SET sealed = NULL, state = 'unsent' WHERE seq = $1", args, 1,
+                                       &e->why));
         e->d->hostile = true;
     }
     buf_release(&item);
@@ -462,7 +466,7 @@ static const struct {
 void hostile_act(struct sim *s, struct device *d)
 {
     /* In a pair of worlds he would learn other things in each. */
-    if (d == NULL || d->n == NULL || s->opt.calm) return;
+    if (d == NULL || d->n == NULL || s->opt.calm || d->damaged) return;
     struct forgery *f = calloc(1, sizeof *f);
     uint64_t at = sim_random(s, 1000);
     size_t i = 0;

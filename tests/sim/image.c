@@ -26,7 +26,7 @@ static struct state state_of(struct device *d)
 static struct device *pick(struct sim *s)
 {
     struct device *d = sim_any_device(s);
-    return d == NULL || d->lying || d->mixed ? NULL : d;
+    return d == NULL || d->lying || d->mixed || d->damaged ? NULL : d;
 }
 
 void image_take(struct sim *s)
@@ -67,6 +67,7 @@ void image_put_back(struct sim *s)
                 (uint64_t)st.last_seq == d->image_seq;
     device_off(s, d, true);
     disk_put_back(d->m.disk, d->image);
+    d->damaged = false;
     if (!same) {
         d->suspect = d->unproven = true;
         ledger_put_back(s, d);

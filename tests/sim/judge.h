@@ -22,6 +22,7 @@ struct written { /* what an envelope does to one column, or that it makes a row 
     struct value value, saw;     /* borrow from the ledger's memory */
     bool fresh;                  /* part of a new row */
     bool forged;
+    bool gone; /* its envelope rotted, and its row had been taken away before */
 };
 struct posted { /* an envelope */
     int device;
@@ -33,14 +34,25 @@ struct posted { /* an envelope */
     bool found; /* nobody noted it: the power failed when it was committed. Its content is from the hub's journal */
     /* as the hub has it */
     bool at_hub, kept /* its content */, accepted /* by a manager */;
-    bool late; /* its device had been cut off when it came */
+    bool late;    /* its device had been cut off when it came, or it was rescued: a manager must accept it */
+    size_t again; /* index + 1 of the one whose content it has again, in the place of a device that was put back */
+    bool let_go;  /* its author sent it again or let its text go */
+    bool rotten;  /* bits of its content flipped, or may have */
+    bool gap;     /* it came as a gap: its hash and nothing else */
+    bool known;   /* the hub had that one when this came: it changes nothing */
     int64_t node_no, version;
     enum verdict verdict;
+    uint8_t salt[16]; /* a piece of its first part's salt, which stands nowhere but in its content; zeros: not known */
 };
 struct chain { /* a device at the hub: its envelopes up to last_seq were looked at */
     int64_t no;
     uint64_t last_seq;
     uint8_t head[HASH_BYTES]; /* hash of that one */
+};
+struct owed {        /* an envelope that had not been sent when its device was refused */
+    int device, now; /* which it was; as which it was enrolled anew, -1: not yet */
+    uint64_t seq;
+    uint8_t hash[HASH_BYTES];
 };
 struct ledger {
     struct written *ops; /* owned */
@@ -50,15 +62,19 @@ struct ledger {
     size_t n_envelopes, cap_envelopes;
     struct chain *chains; /* owned */
     size_t n_chains, cap_chains;
+    struct owed *owed; /* owned */
+    size_t n_owed, cap_owed;
     struct ids unsure; /* of rows made by transactions in whose commit the power failed */
     struct ledger_block *mem;
     struct told *told;
 };
 static inline bool posted_counts(const struct posted *e)
 {
-    return e->at_hub && (e->verdict == VERDICT_APPLIED || e->verdict == VERDICT_MERGED);
+    return e->at_hub && !e->known && (e->verdict == VERDICT_APPLIED || e->verdict == VERDICT_MERGED);
 }
-struct written *ledger_add(struct ledger *l, const struct written *op); /* values are copied */
+struct written *ledger_add(struct ledger *l, const struct written *op);                 /* values are copied */
+struct posted *ledger_of(const struct ledger *l, const struct device *d, uint64_t seq); /* NULL: nobody noted it */
+size_t ledger_post(struct ledger *l, const struct posted *e);                           /* its index */
 /* Ids of rows that this device, or its original, made. */
 void ledger_made(const struct ledger *l, const struct device *d, struct ids *out);
 /* Ids that this device may know without having been told them: guessed, or derived from what two devices know. */
@@ -69,9 +85,25 @@ void ledger_named(const struct ledger *l, const struct device *d, struct ids *ou
 void ledger_accepted(struct sim *s, const uint8_t held_id[16], struct ids *out);
 void ledger_record_all(struct sim *s); /* every envelope of the hub's journal, anew */
 
+/* ---- ledger_rescue.c */
+/* The envelope with this index, which nobody noted: is it one that has another's content again? */
+void rescue_link(struct ledger *l, size_t at, struct bytes cose, struct bytes public);
+void rescue_arrives(struct sim *s, struct posted *e, const struct posted *now);
+bool rescue_had(const struct ledger *l, const struct posted *e); /* the same content is at the hub in another chain */
+void rescue_at_rest(struct sim *s);                              /* everything that was to be rescued came */
+
+/* ---- ledger_gap.c */
+bool gap_is(struct bytes parts, enum verdict v); /* of an envelope in the hub's journal */
+/* Signed by this device, for this number and hash. */
+void gap_must_follow(struct sim *s, int64_t node_no, struct stmt *st, const struct identity *by);
+/* It came as a gap: for a reason? */
+void gap_arrives(struct sim *s, const struct posted *e);
+
 /* ---- ledger_journal.c: the content of an envelope, from the hub's journal. */
 enum err journal_each(struct bytes parts, void (*each)(void *ctx, const struct op *op), void *ctx, struct why *why);
 void journal_adopt(struct sim *s, size_t envelope, struct bytes parts); /* its ops, where nobody noted it */
+/* An envelope that the engine made of another of this device: it proposes what its outbox says. */
+void journal_take(struct sim *s, const struct device *d, uint64_t seq);
 /* Does it hold exactly what was noted? Returns how many changes it proposes. Invariant 5. */
 uint64_t journal_compare(struct sim *s, const struct posted *e, struct bytes parts);
 
@@ -83,6 +115,9 @@ struct same {        /* all operations on one column of one row (or: that make i
 void power_check(struct sim *s, const struct rows *hub, const struct written *op, const struct same *makers);
 
 /* ---- canary.c */
+struct page_keys *canary_keys(struct sim *s, struct device *d); /* of its store; page_keys_free */
+/* What the hub has taken in is nowhere in readable form: the salts of its own envelopes. Invariant 6. */
+void canary_salts(struct sim *s, struct device *d);
 void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant);
 
 /* ---- told.c: rows of cases as the oracle was told them. */

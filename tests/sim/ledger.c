@@ -35,6 +35,7 @@ void ledger_free(struct ledger *l)
     free(l->ops);
     free(l->envelopes);
     free(l->chains);
+    free(l->owed);
     free(l);
 }
 
@@ -122,11 +123,31 @@ static void fold(struct ledger *l)
     l->n_ops = to;
 }
 
-static size_t post(struct ledger *l, const struct posted *e)
+struct posted *ledger_of(const struct ledger *l, const struct device *d, uint64_t seq)
+{
+    for (size_t i = 0; i < l->n_envelopes; i++)
+        if (l->envelopes[i].device == d->no && l->envelopes[i].seq == seq && !l->envelopes[i].gone)
+            return &l->envelopes[i];
+    return NULL;
+}
+
+size_t ledger_post(struct ledger *l, const struct posted *e)
 {
     l->envelopes = judge_room(l->envelopes, l->n_envelopes, &l->cap_envelopes, sizeof *l->envelopes);
     l->envelopes[l->n_envelopes] = *e;
     return l->n_envelopes++;
+}
+
+static void read_salt(struct sim *s, struct bytes item, uint8_t out[16])
+{
+    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
+    struct why why = {0};
+    struct bytes cose;
+    size_t n = 0;
+    if (parts == NULL) abort();
+    sim_must(s, message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, &why), "read an envelope", &why);
+    if (n > 0) memcpy(out, parts[0].salt, 16);
+    free(parts);
 }
 
 void ledger_commit(struct sim *s, struct device *d, uint64_t seq)
@@ -136,17 +157,18 @@ void ledger_commit(struct sim *s, struct device *d, uint64_t seq)
     if (seq > 0) fold(l);
     if (seq == 0) l->n_ops = l->in_hand;
     if (seq == 0 || d->n == NULL) return;
-    struct stmt *st = ask(s, node_db(d->n), "SELECT cose FROM n_outbox WHERE seq = $1");
+    struct stmt *st = ask(s, node_db(d->n), "SELECT cose, item FROM n_outbox NATURAL JOIN n_content WHERE seq = $1");
     db_bind_int(st, 1, (int64_t)seq);
     if (!ask_next(s, st))
         sim_fail(s, 2, "device %d: envelope %llu is not in its outbox", d->no, (unsigned long long)seq);
     envelope_hash(db_bytes(st, 0), e.hash);
+    read_salt(s, db_bytes(st, 1), e.salt);
     db_done(st);
     memcpy(e.kid, d->kid, sizeof e.kid);
     e.first = l->in_hand;
     e.n = l->n_ops - l->in_hand;
     l->in_hand = l->n_ops;
-    size_t at = post(l, &e);
+    size_t at = ledger_post(l, &e);
     for (size_t i = e.first; i < l->n_ops; i++) l->ops[i].by = at;
 }
 
@@ -230,14 +252,15 @@ static struct posted *find(struct ledger *l, const uint8_t hash[HASH_BYTES])
 }
 
 /* An envelope of which nobody knew: the power failed while its device made it durable. */
-static struct posted *adopt(struct sim *s, struct posted *e, struct bytes parts)
+static struct posted *adopt(struct sim *s, struct posted *e, struct stmt *st)
 {
     struct ledger *l = s->ledger;
     e->device = device_of(s, e->kid);
     e->found = true;
     if (e->device < 0) sim_fail(s, 3, "the hub has envelope %llu of no device", (unsigned long long)e->seq);
-    size_t at = post(l, e);
-    journal_adopt(s, at, parts);
+    size_t at = ledger_post(l, e);
+    journal_adopt(s, at, db_bytes(st, 7));
+    rescue_link(l, at, db_bytes(st, 10), db_bytes(st, 11));
     return &l->envelopes[at];
 }
 
@@ -272,15 +295,18 @@ static void must_be_alone(struct sim *s, const struct posted *e)
  * when. */
 static void must_wait(struct sim *s, struct posted *e, const struct posted *now, bool revoked)
 {
-    if ((!e->at_hub || e->found) && !s->hub_lost_time) e->late = revoked;
-    if (!e->late || !posted_counts(now)) return;
+    if ((!e->at_hub || e->found) && !s->hub_lost_time) {
+        e->late = revoked;
+        rescue_arrives(s, e, now);
+    }
+    if (!e->late || !posted_counts(now)) return; /* what is known counts already */
     struct stmt *st =
         ask(s, hub_db(s->hub), "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'accepted'");
     db_bind_int(st, 1, now->node_no);
     db_bind_int(st, 2, (int64_t)now->seq);
     if (!ask_next(s, st))
-        sim_fail(s, 10, "device %d, envelope %llu: it came when its device was revoked, and is %s", e->device,
-                 (unsigned long long)now->seq, verdict_word(now->verdict));
+        sim_fail(s, 10, "device %d, envelope %llu: it %s, and is %s", e->device, (unsigned long long)now->seq,
+                 e->again > 0 ? "was rescued" : "came when its device was revoked", verdict_word(now->verdict));
     db_done(st);
 }
 
@@ -295,11 +321,14 @@ static void record(struct sim *s, struct stmt *st)
     struct bytes hash = db_bytes(st, 2);
     if (hash.n != sizeof now.hash || !db_id(st, 6, now.kid)) sim_fail(s, 3, "the hub's journal is damaged");
     memcpy(now.hash, hash.p, sizeof now.hash);
+    now.gap = gap_is(db_bytes(st, 7), now.verdict);
     struct posted *e = find(s->ledger, now.hash);
-    if (e == NULL) e = adopt(s, &now, db_bytes(st, 7));
+    if (e == NULL) e = adopt(s, &now, st);
     if (e->at_hub && !e->found) must_be_the_same(s, e, &now);
     if (!e->at_hub || e->found) must_be_alone(s, e);
     must_wait(s, e, &now, db_int(st, 9) != 0);
+    e->gap = now.gap;
+    if (!e->at_hub && e->gap) gap_arrives(s, e);
     if (!e->at_hub || e->verdict != now.verdict)
         sim_note(s, "  the hub: device %d, envelope %llu: %s %.*s", e->device, (unsigned long long)now.seq,
                  verdict_word(now.verdict), (int)db_bytes(st, 8).n, (const char *)db_bytes(st, 8).p);
@@ -341,7 +370,13 @@ static void must_follow(struct sim *s, struct chain *c, struct stmt *st)
                  (unsigned long long)c->last_seq);
     c->last_seq = seq;
     if (s->hub_lost_time) return;
-    if (identity_stored(&by, db_bytes(st, 11), &why) != ERR_OK || envelope_verify(cose, &by, &e, &why) != ERR_OK)
+    enum err err = identity_stored(&by, db_bytes(st, 11), &why);
+    if (err == ERR_OK && gap_is(db_bytes(st, 7), (enum verdict)db_int(st, 3))) {
+        gap_must_follow(s, c->no, st, &by);
+        memcpy(c->head, db_bytes(st, 2).p, sizeof c->head);
+        return;
+    }
+    if (err != ERR_OK || envelope_verify(cose, &by, &e, &why) != ERR_OK)
         sim_fail(s, 3, "node %lld: envelope %llu: %s", (long long)c->no, (unsigned long long)seq, why.text);
     if (e.h.seq != seq || memcmp(e.h.prev, c->head, sizeof c->head) != 0)
         sim_fail(s, 3, "node %lld: envelope %llu does not follow the one before it", (long long)c->no,

@@ -20,7 +20,7 @@ enum err journal_each(struct bytes parts, void (*each)(void *ctx, const struct o
         bool end = false;
         if (cbor_get_array(&r, 2) != 2) return ERR_FORMAT;
         cbor_get_fixed(&r, salt, sizeof salt);
-        changeset_reader_init(&in, cbor_get_bytes(&r));
+        changeset_reader_init(&in, cbor_get_bytes(&r), rules_schema_newest());
         while (r.err == ERR_OK && (e = changeset_next(&in, &op, &end, why)) == ERR_OK && !end) each(ctx, &op);
     }
     return e == ERR_OK ? r.err : e;
@@ -74,6 +74,33 @@ void journal_adopt(struct sim *s, size_t envelope, struct bytes parts)
     l->envelopes[envelope].first = first;
     l->envelopes[envelope].n = l->n_ops - first;
     l->in_hand = l->n_ops;
+}
+
+static enum err take_op(void *ctx, const struct op *op, struct why *why)
+{
+    (void)why;
+    adopt_op(ctx, op);
+    return ERR_OK;
+}
+
+void journal_take(struct sim *s, const struct device *d, uint64_t seq)
+{
+    struct ledger *l = s->ledger;
+    struct posted e = {.device = d->no, .seq = seq, .first = l->in_hand};
+    struct adoption a = {.l = l, .envelope = l->n_envelopes};
+    struct why why = {0};
+    ledger_cancel(s);
+    struct stmt *st = ask(s, node_db(d->n), "SELECT cose FROM n_outbox WHERE seq = $1");
+    db_bind_int(st, 1, (int64_t)seq);
+    if (!ask_next(s, st))
+        sim_fail(s, 2, "device %d: envelope %llu is not in its outbox", d->no, (unsigned long long)seq);
+    envelope_hash(db_bytes(st, 0), e.hash);
+    db_done(st);
+    memcpy(e.kid, d->kid, sizeof e.kid);
+    sim_must(s, node_outbox_read(d->n, seq, take_op, &a, &why), "read an envelope in an outbox", &why);
+    e.n = l->n_ops - e.first;
+    l->in_hand = l->n_ops;
+    (void)ledger_post(l, &e);
 }
 
 /* ---- comparing */

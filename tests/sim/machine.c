@@ -49,6 +49,55 @@ int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_n, const cha
                                 algorithm);
 }
 
+/* Whether a signature is good follows from it, its key and what it signs; a tenth of a world's time went into judging the
+ * same ones again at the hub, at its device and here. The good ones are remembered by a hash of all three. */
+#define GOOD_ONES (1u << 16)
+static uint8_t good_ones[GOOD_ONES][16];
+
+int __real_crypto_sign_detached(unsigned char *sig, unsigned long long *sig_n, const unsigned char *m,
+                                unsigned long long n, const unsigned char *secret);
+int __wrap_crypto_sign_detached(unsigned char *sig, unsigned long long *sig_n, const unsigned char *m,
+                                unsigned long long n, const unsigned char *secret);
+int __real_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long n,
+                                       const unsigned char *key);
+int __wrap_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long n,
+                                       const unsigned char *key);
+
+static uint8_t *good_one(const uint8_t *sig, const uint8_t *m, size_t n, const uint8_t *key, uint8_t name[16])
+{
+    crypto_generichash_state h;
+    size_t at;
+    (void)crypto_generichash_init(&h, NULL, 0, 16);
+    (void)crypto_generichash_update(&h, key, crypto_sign_PUBLICKEYBYTES);
+    (void)crypto_generichash_update(&h, sig, crypto_sign_BYTES);
+    (void)crypto_generichash_update(&h, m, n);
+    (void)crypto_generichash_final(&h, name, 16);
+    memcpy(&at, name, sizeof at);
+    return good_ones[at % GOOD_ONES];
+}
+
+int __wrap_crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m, unsigned long long n,
+                                       const unsigned char *key)
+{
+    uint8_t name[16], *known = good_one(sig, m, n, key, name);
+    if (memcmp(known, name, sizeof name) == 0) return 0;
+    int r = __real_crypto_sign_verify_detached(sig, m, n, key);
+    if (r == 0) memcpy(known, name, sizeof name);
+    return r;
+}
+
+int __wrap_crypto_sign_detached(unsigned char *sig, unsigned long long *sig_n, const unsigned char *m,
+                                unsigned long long n, const unsigned char *secret)
+{
+    uint8_t name[16];
+    int r = __real_crypto_sign_detached(sig, sig_n, m, n, secret);
+    if (r != 0) return r;
+    uint8_t *known =
+        good_one(sig, m, n, secret + crypto_sign_SEEDBYTES, name); /* a secret key ends with the public one */
+    memcpy(known, name, sizeof name);
+    return r;
+}
+
 /* Locked memory costs six system calls a secret, and a world makes thousands. That secrets are locked and guarded is
  * for the units of crypto to say, which are linked with the real ones. */
 void *__wrap_sodium_malloc(size_t n);

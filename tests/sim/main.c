@@ -19,9 +19,11 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_BROKEN] = "syncs broken off",
     [COUNT_PARCELS] = "parcels by courier",
     [COUNT_HELD] = "envelopes held",
-    [COUNT_CONFLICTS] = "conflicts",
+    [COUNT_CONFLICTS] = "conflicts heard of at devices",
+    [COUNT_DISPUTED] = "worlds with conflicts",
     [COUNT_DROPPED] = "rows dropped at devices",
     [COUNT_JUDGED] = "held work decided",
+    [COUNT_RESENT] = "envelopes sent again by their authors",
     [COUNT_MERGED] = "envelopes merged",
     [COUNT_WAITS] = "envelopes waiting",
     [COUNT_HOSTILE] = "forged envelopes",
@@ -30,8 +32,13 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_TORN] = "unsynced writes lost or torn",
     [COUNT_ROTS] = "disks with flipped bits",
     [COUNT_ROTS_NOTICED] = "of them noticed",
+    [COUNT_SPOILT] = "unsent envelopes with flipped bits",
+    [COUNT_GAPS] = "gaps in chains",
     [COUNT_REFUSED] = "requests refused",
-    [COUNT_STUCK] = "devices barred for good",
+    [COUNT_STUCK] = "devices barred",
+    [COUNT_REJOINED] = "of them enrolled anew",
+    [COUNT_RESCUED] = "envelopes rescued",
+    [COUNT_KNOWN] = "of them known to the hub",
     [COUNT_EVICTIONS] = "evictions ordered",
     [COUNT_SCANS] = "disks searched",
     [COUNT_DECISIONS] = "visibility decisions",
@@ -121,6 +128,8 @@ static void summary(const struct settings *o, const uint64_t counts[COUNTS], dou
         "sim: %llu worlds from seed %llu, %.1f simulated years, %.1f s: %.1f worlds a second; no promise was broken\n",
         (unsigned long long)o->seeds, (unsigned long long)o->first, (double)counts[COUNT_DAYS] / 365.25, took,
         (double)o->seeds / took);
+    printf("sim: worlds with conflicts: %llu of %llu\n", (unsigned long long)counts[COUNT_DISPUTED],
+           (unsigned long long)o->seeds);
     for (size_t i = 0; i < COUNTS; i++) printf("  %12llu %s\n", (unsigned long long)counts[i], sim_count_names[i]);
 }
 

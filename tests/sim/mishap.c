@@ -204,6 +204,8 @@ static void read_error(struct sim *s)
     const struct disk_faults f = {.read_error = 1 + sim_random(s, 20)};
     if (d == NULL) return;
     sim_note(s, "a read fails at device %d", d->no);
+    if (!d->suspect) ledger_rotten(s, d); /* what was being read then may be given up, and written again */
+    d->damaged = true;
     arm(d, &f);
     work(s, d, false);
     mishap_over(d);
@@ -248,7 +250,7 @@ static void rot(struct sim *s)
     device_off(s, d, true);
     if (disk_rot(d->m.disk, &s->draw, sim_chance(s, 800) ? "replica.db" : NULL, &name, &at)) {
         s->counts[COUNT_ROTS]++;
-        d->suspect = true;
+        d->suspect = d->rotten = true;
         sim_note(s, "bits flip at device %d: %s, byte %llu", d->no, name, (unsigned long long)at);
     }
     device_on(s, d);
@@ -300,11 +302,23 @@ static void link_is(struct sim *s, bool up)
     }
 }
 
+/* Somebody comes by with an invitation; when the hub is off just then, another day. */
+static void rejoin(struct sim *s, const struct event *e)
+{
+    struct device *d = &s->devices[e->device];
+    if (!e->queued || !d->refused) return;
+    if (s->hub == NULL)
+        sim_queue(s, SIM_DAY, SIM_REJOIN, d->no, NULL);
+    else
+        device_rejoin(s, d);
+}
+
 /* ---- */
 void mishap(struct sim *s, struct event *e)
 {
     if (s->healing) { /* what was queued before still comes, but nothing breaks any more */
         if (e->kind == SIM_RESTART) restart(s, e);
+        if (e->kind == SIM_REJOIN) device_rejoin(s, &s->devices[e->device]);
         return;
     }
     switch (e->kind) {
@@ -315,10 +329,12 @@ void mishap(struct sim *s, struct event *e)
     case SIM_FULL: full(s); return;
     case SIM_READ_ERROR: read_error(s); return;
     case SIM_ROT: rot(s); return;
+    case SIM_ROT_OUTBOX: outbox_rot(s); return;
     case SIM_LIE: lie(s, e); return;
     case SIM_IMAGE: image_take(s); return;
     case SIM_PUT_BACK: image_put_back(s); return;
     case SIM_CLONE: image_clone(s); return;
+    case SIM_REJOIN: rejoin(s, e); return;
     case SIM_HUB_BACK: image_hub_back(s, e); return;
     case SIM_SKEW: skew(s); return;
     default: return; /* SIM_PASS: that time passed is all */

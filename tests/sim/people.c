@@ -472,7 +472,7 @@ static void act_somehow(struct edit *e)
 void people_edit(struct sim *s, struct device *d)
 {
     struct edit e;
-    if (d == NULL || d->n == NULL) return;
+    if (d == NULL || d->n == NULL || (sim_chance(s, 40) && people_resend(s, d))) return;
     edit_start(&e, s, d);
     if (e.err == ERR_OK) act_somehow(&e);
     for (uint64_t more = sim_random(s, 8); more > 5 && !edit_full(&e); more--) act_somehow(&e);

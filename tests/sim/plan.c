@@ -21,10 +21,12 @@ const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_FULL] = "full disk",
     [SIM_READ_ERROR] = "read error",
     [SIM_ROT] = "rot",
+    [SIM_ROT_OUTBOX] = "rot of unsent work",
     [SIM_LIE] = "lying disk",
     [SIM_IMAGE] = "image",
     [SIM_PUT_BACK] = "put back",
     [SIM_CLONE] = "clone",
+    [SIM_REJOIN] = "enrolled anew",
     [SIM_HUB_BACK] = "hub put back",
     [SIM_SKEW] = "wrong clock",
     [SIM_PASS] = "silence",
@@ -34,10 +36,10 @@ const char *const sim_kind_names[SIM_KINDS] = {
  * An edit costs what it takes everybody to hear of it, and a device with nothing to say finds nothing: so there are
  * several edits for each talk, which also lets people disagree, and much of what costs nothing: time, clocks, links. */
 static const unsigned usual[SIM_KINDS] = {
-    [SIM_EDIT] = 240,   [SIM_CLASH] = 20,     [SIM_HOSTILE] = 16, [SIM_OFFICE] = 8, [SIM_SYNC] = 60,
-    [SIM_POST] = 40,    [SIM_CUT] = 30,       [SIM_MEND] = 50,    [SIM_POWER] = 20, [SIM_RESTART] = 6,
-    [SIM_FULL] = 6,     [SIM_READ_ERROR] = 4, [SIM_ROT] = 2,      [SIM_LIE] = 2,    [SIM_IMAGE] = 5,
-    [SIM_PUT_BACK] = 2, [SIM_CLONE] = 2,      [SIM_HUB_BACK] = 1, [SIM_SKEW] = 40,  [SIM_PASS] = 160,
+    [SIM_EDIT] = 240, [SIM_CLASH] = 20, [SIM_HOSTILE] = 16,   [SIM_OFFICE] = 8,   [SIM_SYNC] = 60, [SIM_POST] = 40,
+    [SIM_CUT] = 30,   [SIM_MEND] = 50,  [SIM_POWER] = 20,     [SIM_RESTART] = 6,  [SIM_FULL] = 6,  [SIM_READ_ERROR] = 4,
+    [SIM_ROT] = 2,    [SIM_LIE] = 2,    [SIM_IMAGE] = 5,      [SIM_PUT_BACK] = 2, [SIM_CLONE] = 2, [SIM_HUB_BACK] = 1,
+    [SIM_SKEW] = 40,  [SIM_PASS] = 160, [SIM_ROT_OUTBOX] = 4,
 };
 
 /* Each class is off in half of the seeds, so that what needs quiet in one corner to show gets it. */
@@ -50,6 +52,7 @@ static const enum sim_kind classes[][4] = {
     {SIM_POWER, SIM_RESTART, SIM_POWER, SIM_RESTART},
     {SIM_FULL, SIM_READ_ERROR, SIM_FULL, SIM_READ_ERROR},
     {SIM_ROT, SIM_ROT, SIM_ROT, SIM_ROT},
+    {SIM_ROT_OUTBOX, SIM_ROT_OUTBOX, SIM_ROT_OUTBOX, SIM_ROT_OUTBOX},
     {SIM_LIE, SIM_LIE, SIM_LIE, SIM_LIE},
     {SIM_PUT_BACK, SIM_CLONE, SIM_PUT_BACK, SIM_CLONE},
     {SIM_HUB_BACK, SIM_HUB_BACK, SIM_HUB_BACK, SIM_HUB_BACK},

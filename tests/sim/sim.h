@@ -52,10 +52,12 @@ enum sim_kind {
     SIM_FULL,                       /* a disk is full for a while */
     SIM_READ_ERROR,                 /* a read fails */
     SIM_ROT,                        /* bits flip on a disk */
+    SIM_ROT_OUTBOX,                 /* and where a change waits to be sent */
     SIM_LIE,                        /* a disk that does not sync, then a power failure */
     SIM_IMAGE,                      /* an image of a device's disk is taken */
     SIM_PUT_BACK,                   /* and put back */
     SIM_CLONE,                      /* and put into a second computer */
+    SIM_REJOIN,                     /* a computer that the hub refused is enrolled anew (queued when it is refused) */
     SIM_HUB_BACK,                   /* the hub is put back from an old image, without anybody saying so */
     SIM_SKEW,                       /* a clock goes wrong */
     SIM_PASS,                       /* time passes: hours to months */
@@ -111,7 +113,8 @@ enum device_state {
     DEVICE_NONE,    /* slot not in use */
     DEVICE_LIVE,    /* enrolled; its disk may be dark just now */
     DEVICE_REVOKED, /* an administrator cut it off */
-    DEVICE_STUCK    /* put back, cloned, rotten or its disk lied: the hub or it itself refuses to go on, for ever */
+    DEVICE_STUCK /* put back, cloned, rotten or its disk lied: the hub or it itself refuses to go on. Enrolled anew it
+                     * is another device, in a slot of its own */
 };
 
 struct device {
@@ -130,6 +133,9 @@ struct device {
     bool unproven; /* put back or cloned, and not told to be up to date since: its rows are of another time */
     bool lying;    /* its disk says that it synced, and did not */
     bool mixed;    /* its disk lied and the power failed: nobody can say what it should hold */
+    bool damaged;  /* bits flipped in what it had not sent, and no sync has ended well since */
+    bool rotten;   /* bits of its disk flipped */
+    bool refused;  /* by the hub, because it was put back or cloned: it can be enrolled anew, once */
     struct disk_image *image;               /* owned; NULL: none taken */
     uint64_t image_seq;                     /* last envelope written when it was taken */
     uint64_t image_answered, image_pending; /* requests then: node/store.sql, n_number */
@@ -147,8 +153,10 @@ enum sim_count {
     COUNT_PARCELS,
     COUNT_HELD,
     COUNT_CONFLICTS,
+    COUNT_DISPUTED, /* 1: people's values met in a conflict at the hub, open or ruled */
     COUNT_DROPPED,
     COUNT_JUDGED,
+    COUNT_RESENT,
     COUNT_MERGED,
     COUNT_WAITS,
     COUNT_HOSTILE,
@@ -157,8 +165,13 @@ enum sim_count {
     COUNT_TORN /* unsynced writes lost or torn */,
     COUNT_ROTS,
     COUNT_ROTS_NOTICED,
+    COUNT_SPOILT,
+    COUNT_GAPS,
     COUNT_REFUSED,
     COUNT_STUCK,
+    COUNT_REJOINED,
+    COUNT_RESCUED /* envelopes */,
+    COUNT_KNOWN /* of them: the hub had them already */,
     COUNT_EVICTIONS,
     COUNT_SCANS,
     COUNT_DECISIONS,
@@ -233,6 +246,7 @@ struct joining { /* a new device under the name of the site's person. The home i
     struct hub *hub;
     struct machine *at_hub, *m;
     const struct sim_site *site;
+    bool again;           /* the home is of a device that the hub refused: it is enrolled anew */
     struct draw *mishaps; /* NULL: none; else the power fails at m now and then, and the same code is used again */
 };
 enum err template_enrol(const struct joining *j, struct why *why); /* invitation, request, answer */
@@ -283,6 +297,8 @@ void hub_on(struct sim *s);
 void hub_off(struct sim *s, bool orderly);
 /* Enrol a device at a site under the name of a practitioner there; NULL when there is no slot left. */
 struct device *device_enrol(struct sim *s, int site);
+/* A computer that the hub refused, from its disk as it is: a device with new keys in another slot. */
+void device_rejoin(struct sim *s, struct device *was);
 void device_init(struct sim *s, struct device *d, int no, int site); /* an empty computer with a clock of its own */
 void device_stuck(struct sim *s, struct device *d, const char *because);
 void device_release(struct device *d);
@@ -290,6 +306,7 @@ void device_release(struct device *d);
 /* people.c, clash.c: handlers of SIM_EDIT, SIM_CLASH. */
 void people_edit(struct sim *s, struct device *d);
 void people_clash(struct sim *s);
+bool people_resend(struct sim *s, struct device *d); /* resend.c; false: nothing to send again */
 /* think.c; edit.h has the rest of it. */
 void think_id(struct sim *s, uint8_t out[16]); /* a new row id: UUIDv7 of the world's clock and the event's stream */
 /* hostile.c, office.c */
@@ -326,6 +343,7 @@ void twin_clocks(uint64_t seed, bool loud);
 /* mishap.c: handlers of the mishaps. */
 void mishap(struct sim *s, struct event *e);
 void mishap_over(struct device *d); /* faults armed for the work in hand end */
+void outbox_rot(struct sim *s);     /* outbox_rot.c */
 /* image.c: the ones with images of disks. */
 void image_take(struct sim *s);
 void image_put_back(struct sim *s);
@@ -352,7 +370,14 @@ void ledger_unsure(
     struct sim *s); /* the power failed in its commit: it may be there all the same; nothing is claimed of it */
 void ledger_put_back(struct sim *s,
                      struct device *d); /* its disk is an old image: what it wrote since is gone with the disk */
-void ledger_at_hub(struct sim *s);      /* after each event at the hub: envelopes that are new or judged anew */
+/* A device is enrolled anew, now as *d: everything that *was had not sent must be in its outbox again. */
+void ledger_rescued(struct sim *s, const struct device *was, struct device *d);
+void ledger_rotten(struct sim *s, const struct device *d); /* a gap may be sent in the place of what it has not sent */
+/* Was this envelope lost to rot? Then it may be a fault at the hub. */
+bool ledger_is_gap(const struct sim *s, const struct device *d, uint64_t seq);
+/* What waits to be sent at a device that the hub refused: none of it may be lost when it is enrolled anew. */
+void ledger_owed(struct sim *s, const struct device *d);
+void ledger_at_hub(struct sim *s); /* after each event at the hub: envelopes that are new or judged anew */
 void ledger_at_rest(struct sim *s);
 
 /* canary.c: every row that people make carries 128 random bits in a text of its own. Invariants 4 and 6. */

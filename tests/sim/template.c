@@ -131,8 +131,9 @@ static enum err join(const struct joining *j, struct enrolment *x, struct why *w
     struct buf request;
     buf_init(&request, 1u << 20);
     machine_enter(j->m);
-    enum err e = node_enrol_begin(&j->m->env, "/home", machine_passphrase(), &x->code, bytes_of(x->hub, sizeof x->hub),
-                                  x->user, &request, why);
+    enum err e = (j->again ? node_enrol_again : node_enrol_begin)(
+        &j->m->env, "/home", machine_passphrase(), &x->code, bytes_of(x->hub, sizeof x->hub), x->user, &request, why);
+    if (e == ERR_OK && request.len == 0) e = ERR_EXISTS; /* this code has done its work already */
     if (e == ERR_OK) e = ask_hub(j, x, buf_bytes(&request), why);
     machine_enter(j->m);
     if (e == ERR_OK) e = node_enrol_finish(&j->m->env, "/home", machine_passphrase(), buf_bytes(&x->answer), why);

@@ -155,6 +155,7 @@ struct value think(struct edit *e, const struct subject *of, size_t col)
         return keep_str(s, day);
     case COL_TIME: return moment(s, c->name);
     case COL_BOOL: return value_int(sim_chance(s, 300) ? 1 : 0);
+    case COL_REAL:
     case COL_INT: return value_int((int64_t)sim_random(s, 1000));
     }
     return value_none();

@@ -388,6 +388,17 @@ static const struct sim_site *site_of(const struct sim *s, struct bytes kid)
     return NULL;
 }
 
+/* What a device sends again that the hub has already changes nothing. */
+static bool is_known(const struct sim *s, struct bytes hash)
+{
+    const struct ledger *l = s->ledger;
+    for (size_t i = 0; i < l->n_envelopes; i++) {
+        const struct posted *e = &l->envelopes[i];
+        if (bytes_equal(bytes_of(e->hash, sizeof e->hash), hash)) return e->again > 0 && rescue_had(l, e);
+    }
+    return false;
+}
+
 static void tell_wrote(struct sim *s, struct stmt *st)
 {
     static const uint8_t none[CUT_BYTES];
@@ -397,6 +408,7 @@ static void tell_wrote(struct sim *s, struct stmt *st)
     if (w.by == NULL || !db_id(st, 3, user) || parts.n == 0) return;
     (void)ids_hex(user, w.user);
     w.accepted = db_int(st, 5) != 0;
+    if (!w.accepted && is_known(s, db_bytes(st, 9))) return;
     w.lo = db_int(st, 6);
     w.hi = db_int(st, 7);
     if (bytes_equal(db_bytes(st, 8), bytes_of(none, sizeof none))) w.lo = w.hi = 0;
@@ -416,7 +428,7 @@ void told_wrote(struct sim *s)
     struct stmt *st = ask(s, hub_db(s->hub),
                           "SELECT e.node_no, e.version, n.kid, e.user, e.parts, EXISTS(SELECT 1 FROM h_held h WHERE "
                           "h.node_no = e.node_no AND h.seq = e.seq AND h.state = 'accepted'), coalesce(c.lo, -1), "
-                          "coalesce(c.hi, -1), e.base_cut FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+                          "coalesce(c.hi, -1), e.base_cut, e.hash FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
                           "LEFT JOIN h_cut c ON c.name = e.base_cut AND c.node_no = e.node_no "
                           "WHERE e.version > $1 AND e.verdict IN ($2, $3) ORDER BY e.version");
     db_bind_int(st, 1, s->hub_version);

@@ -99,11 +99,17 @@ static enum err exchange(void *ctx, struct bytes request, uint64_t from, uint64_
 }
 
 /* ---- what came of it ---- */
+struct listener {
+    struct sim *s;
+    const struct device *d;
+};
+
 static enum err say_fault(void *ctx, const struct outbox_item *i, struct why *why)
 {
     (void)why;
-    if (strcmp(i->state, "fault") == 0)
-        sim_fail(ctx, 0, "envelope %llu, which is honest, is a fault: %s", (unsigned long long)i->seq, i->reason);
+    const struct listener *l = ctx;
+    if (strcmp(i->state, "fault") == 0 && !ledger_is_gap(l->s, l->d, i->seq))
+        sim_fail(l->s, 0, "envelope %llu, which is honest, is a fault: %s", (unsigned long long)i->seq, i->reason);
     return ERR_OK;
 }
 
@@ -120,7 +126,8 @@ void wire_result(struct sim *s, struct device *d, const struct round_result *r)
         sim_fail(s, 4, "device %d is revoked, and gets %llu rows", d->no, (unsigned long long)r->rows_in);
     if (r->fault == 0 || d->hostile || d->suspect) return;
     device_enter(s, d);
-    sim_must(s, node_outbox(d->n, say_fault, s, &why), "list an outbox", &why);
+    struct listener l = {s, d};
+    sim_must(s, node_outbox(d->n, say_fault, &l, &why), "list an outbox", &why);
     (void)device_leave(s, d);
 }
 
@@ -130,7 +137,14 @@ static void refused(struct sim *s, struct device *d, const struct why *why)
     s->counts[COUNT_REFUSED]++;
     if (!d->suspect && !d->hostile && !s->hub_lost_time)
         sim_fail(s, 0, "device %d is refused, and did nothing wrong: %s", d->no, why->text);
+    bool back = d->state == DEVICE_LIVE && d->suspect && !d->hostile && !d->mixed && !d->lying && !d->rotten &&
+                !d->damaged && !d->ailing && !s->hub_lost_time;
+    if (back) ledger_owed(s, d);
     device_stuck(s, d, "the hub refuses it");
+    if (!back || !sim_chance(s, 800)) return;
+    d->refused = true;
+    sim_queue(s, SIM_HOUR + (int64_t)sim_random(s, (uint64_t)(s->plan.hurried ? SIM_DAY : 30 * SIM_DAY)), SIM_REJOIN,
+              d->no, NULL);
 }
 
 /* The power may have failed at the hub in the moment of the act: whether it was done only the hub knows. */
@@ -180,6 +194,7 @@ static void judge(struct wire *w, enum err e, const struct round_result *r, cons
         s->counts[COUNT_BROKEN]++;
         break;
     case ERR_REFUSED:
+    case ERR_EXISTS:
         if (!r->revoked) refused(s, d, why);
         break;
     case ERR_FULL:
@@ -187,8 +202,9 @@ static void judge(struct wire *w, enum err e, const struct round_result *r, cons
     case ERR_TAMPERED:
     case ERR_FORMAT:
         if (ailing && e != ERR_FORMAT) break;
-        /* A hub that was put back answers what it answered before, and otherwise. */
-        if (!d->suspect && !s->hub_lost_time)
+        /* A hub that was put back answers what it answered before, and otherwise. What was forged in its outbox the
+         * device itself may find. */
+        if (!d->suspect && !s->hub_lost_time && !(d->hostile && e != ERR_IO))
             sim_fail(s, 0, "device %d: a round: %s: %s", d->no, err_word(e), why->text);
         s->counts[COUNT_ROTS_NOTICED] += e == ERR_TAMPERED;
         device_stuck(s, d, why->text);

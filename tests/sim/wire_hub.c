@@ -134,6 +134,7 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
     switch (e) {
     case ERR_OK: answered(s, d, request, bytes_of(out->data + at, out->len - at), before); return ERR_OK;
     case ERR_REFUSED:
+    case ERR_EXISTS: /* these very bytes were answered, and newer ones since */
     case ERR_FORMAT:
     case ERR_TAMPERED:
     case ERR_LIMIT: break; /* for the caller to judge */

@@ -225,11 +225,12 @@ void sim_run(struct sim *s)
     sim_note(s, "nothing breaks any more");
     mend(s);
     come_to_rest(s);
-    bool more = s->n_queue > 0;
-    while (queue_take(s, &e)) { /* what couriers still had */
-        e.no = s->plan.n_events;
-        run_event(s, &e);
+    while (s->n_queue > 0) { /* what couriers still had, and who was refused meanwhile */
+        while (queue_take(s, &e)) {
+            e.no = s->plan.n_events;
+            run_event(s, &e);
+        }
+        come_to_rest(s);
     }
-    if (more) come_to_rest(s);
     check_at_rest(s);
 }
