@@ -1,0 +1,58 @@
+/* What the fuzzers share. Each reads one kind of bytes that come from outside, and says more than "it did not crash":
+ * what is accepted and written again gives the same bytes, so nothing is accepted in two encodings, and what an
+ * independent reader refuses is refused. How to run them: tests/fuzz/run. */
+#ifndef SPOKE_TESTS_FUZZ_FUZZ_H
+#define SPOKE_TESTS_FUZZ_FUZZ_H
+
+#include "base/env.h"
+#include "crypto/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* libFuzzer's names. */
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define HOLDS(claim)                                                                                                   \
+    do {                                                                                                               \
+        if (!(claim)) {                                                                                                \
+            fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #claim);                                 \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+/* Whatever is drawn, by us or by libsodium, is the same for the same input: fuzz_start begins anew. */
+void fuzz_start(void);
+/* The keys of the reader, always the same. */
+const struct identity_secret *fuzz_me(void);
+/* While it is on, every signature is taken for good and signing costs nothing: mutated bytes get past the door. The
+ * door itself is tried with it off. */
+void fuzz_believe(bool on);
+
+/* A file system of one file. */
+struct fuzz_file {
+    uint8_t bytes[4096];
+    size_t n;
+    bool there;
+};
+struct env fuzz_env(struct fuzz_file *file);
+
+/* First byte of the input, zero when there is none: what is asked of the rest. */
+uint8_t fuzz_take(struct bytes *in);
+
+/* The key file that seeds are made of, and its passphrase. Fills in 1,232 bytes; the data key comes back. */
+void fuzz_keyfile(struct fuzz_file *out, uint8_t data_key[32]);
+struct bytes fuzz_passphrase(void);
+/* How often, and for how much at most, Argon2id was asked for since fuzz_start. */
+struct fuzz_argon {
+    unsigned calls;
+    unsigned long long passes;
+    size_t memory;
+};
+struct fuzz_argon fuzz_argon(void);
+
+#define FUZZ_NODE    ((const uint8_t *)"a node for fuzz.") /* 16 bytes: whom lists of verdicts and drops are for */
+#define FUZZ_REQUEST 7u
+
+#endif
