@@ -52,7 +52,7 @@ static void draw_table(size_t t, uint64_t *s)
                                              .words = "low|middling|high",
                                              .since = since};
     }
-    (void)snprintf(names[t][RULES_MAX_COLUMNS], sizeof names[t][0], "table_%zu", t);
+    (void)snprintf(names[t][RULES_MAX_COLUMNS], sizeof names[t][0], "table_%u", (unsigned)t & 0xff);
     rules_all[t] = (struct table_rule){.name = names[t][RULES_MAX_COLUMNS], .columns = columns[t], .n_columns = n};
 }
 
