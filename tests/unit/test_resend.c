@@ -222,6 +222,12 @@ static void send_gap(struct fake_node *n, uint64_t seq, const uint8_t hash[HASH_
     buf_release(&item);
 }
 
+static void put_away(struct fake_node *n)
+{
+    fake_node_release(n);
+    free(n);
+}
+
 static void the_chain_goes_on_over_a_gap(void **state)
 {
     uint8_t c[16], p[16], lost[HASH_BYTES];
@@ -248,6 +254,7 @@ static void the_chain_goes_on_over_a_gap(void **state)
     says(fake_verdict_on(joe, second - 1), VERDICT_FAULT, NULL);
     assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_held WHERE fault = 1 AND state = 'waiting'"), 1);
     verifies();
+    put_away(joe);
 }
 
 /* The bytes came before they rotted: the hub says what became of them. */
@@ -264,6 +271,7 @@ static void a_gap_for_what_the_hub_has_gets_its_verdict(void **state)
     fake_node_round(joe);
     says(fake_verdict_on(joe, joe->seq), VERDICT_APPLIED, NULL);
     assert_true(at_hub("person", p));
+    put_away(joe);
 }
 
 static void a_gap_with_another_hash_is_a_copy_of_the_device(void **state)
@@ -279,6 +287,7 @@ static void a_gap_with_another_hash_is_a_copy_of_the_device(void **state)
     send_gap(joe, joe->seq, other);
     assert_int_equal(fake_node_try(joe), ERR_REFUSED);
     assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_node WHERE state = 'forked'"), 1);
+    put_away(joe);
 }
 
 static void a_gap_that_leaves_one_out_or_is_for_another_hub_is_refused(void **state)
@@ -290,21 +299,24 @@ static void a_gap_that_leaves_one_out_or_is_for_another_hub_is_refused(void **st
     (void)state;
     memset(lost, 0x77, sizeof lost);
     fake_node_pull(joe);
+    struct fake_node *dee = device("school-1", "school", "Dee");
     fake_hub_hash(hub, before);
     send_gap(joe, 2, lost);
     assert_int_equal(fake_node_try(joe), ERR_REFUSED);
     buf_init(&item, 1u << 16);
     memset(g.hub, 9, sizeof g.hub);
     memcpy(g.hash, lost, sizeof lost);
-    struct fake_node *dee = device("school-1", "school", "Dee");
     assert_int_equal(message_put_gap(&item, &dee->id, &g, NULL), ERR_OK);
     fake_node_queue(dee, buf_bytes(&item));
     assert_int_equal(fake_node_try(dee), ERR_TAMPERED);
     fake_hub_hash(hub, after);
+    assert_memory_equal(before, after, sizeof before);
     assert_int_equal(fake_hub_int(hub, "SELECT count(*) FROM h_envelope WHERE reason LIKE '%could not read%' AND "
                                        "node_no IN (SELECT max(no) FROM h_node)"),
                      0);
     buf_release(&item);
+    put_away(joe);
+    put_away(dee);
 }
 
 static void a_revoked_device_may_still_say_that_it_lost_something(void **state)
@@ -327,6 +339,7 @@ static void a_revoked_device_may_still_say_that_it_lost_something(void **state)
     fake_node_round(joe);
     says(fake_verdict_on(joe, second - 1), VERDICT_FAULT, NULL);
     says(fake_verdict_on(joe, second), VERDICT_HELD, "revoked");
+    put_away(joe);
 }
 
 static void the_hub_says_what_its_backup_covers(void **state)
