@@ -121,7 +121,7 @@ answers() {
     exits 1 "an answer of two rounds ago is refused" node b bundle import "$work/b1.answer"
     unchanged "old answers change nothing" "$before" "$(hash_of b)"
     before=$(hash_of hub)
-    exits 13 "an old request is refused by the hub" hub bundle exchange "$work/b1.request" "$work/bad.answer"
+    exits 3 "an old request came late, and is told apart from a device that was put back" hub bundle exchange "$work/b1.request" "$work/bad.answer"
     unchanged "an old request changes nothing at the hub" "$before" "$(hash_of hub)"
 }
 
