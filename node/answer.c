@@ -71,9 +71,11 @@ static enum err check_hello(struct check *c, struct bytes item, const uint8_t bi
 
 static enum err check_verdict(void *ctx, const struct verdict_item *v, struct why *why)
 {
-    const struct check *c = ctx;
+    struct check *c = ctx;
+    struct buf *judged = &c->a->judged.list;
     if (v->seq == 0 || v->seq > c->sent_seq) return broken(why, "it speaks of a change that this device never sent");
-    return ERR_OK;
+    buf_put(judged, &v->seq, sizeof v->seq);
+    return judged->err == ERR_OK ? ERR_OK : why_set(why, judged->err, "There is not enough memory for this answer.");
 }
 
 static enum err note_drop(void *ctx, const struct drop_item *d, struct why *why)
@@ -157,6 +159,7 @@ static enum err check_end(struct check *c, struct why *why)
         return broken(why, "its entries do not lead where its beginning says");
     if (c->a->n_drops != c->a->hello.drops) return broken(why, "orders to forget are missing from it");
     hash_blake2b(c->a->drops_hash, buf_bytes(&c->drop_coses));
+    seqs_sort(&c->a->judged);
     return ERR_OK;
 }
 
@@ -184,6 +187,7 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
     uint8_t binding[32];
     memset(out, 0, sizeof *out);
     buf_init(&out->drops, BUNDLE_MAX);
+    buf_init(&out->judged.list, BUNDLE_MAX);
     buf_init(&c.drop_coses, BUNDLE_MAX);
     buf_init(&c.page_cose, COSE_MAX);
     hash_blake2b(out->hash, in);
@@ -216,4 +220,5 @@ void answer_release(struct answer *a)
     stash_release(&a->stash);
     bundle_reader_free(a->reader);
     buf_release(&a->drops);
+    buf_release(&a->judged.list);
 }

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t seqs_count(const struct seqs *q)
@@ -16,6 +17,24 @@ uint64_t seqs_at(const struct seqs *q, size_t i)
     uint64_t seq;
     memcpy(&seq, q->list.data + i * sizeof seq, sizeof seq);
     return seq;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x < y ? -1 : x > y;
+}
+
+void seqs_sort(struct seqs *q)
+{
+    if (q->list.len > 0) qsort(q->list.data, seqs_count(q), sizeof(uint64_t), by_seq);
+}
+
+bool seqs_have(const struct seqs *q, uint64_t seq)
+{
+    return q->list.len > 0 && bsearch(&seq, q->list.data, seqs_count(q), sizeof seq, by_seq) != NULL;
 }
 
 enum err seqs_ask(struct node *n, const char *sql, struct seqs *out, struct why *why)
@@ -77,10 +96,9 @@ enum err aside_find(struct node *n, struct seqs *out, struct why *why)
         uint64_t seq = seqs_at(&all, i);
         bool found = false;
         buf_reset(&item);
-        e = content_get(n, seq, &item, &found, why);
-        if (e == ERR_IO) e = content_get(n, seq, &item, &found, why); /* it may have been a moment's weakness */
+        e = content_read(n, seq, &item, &found, why);
         if (e == ERR_OK && found) buf_put(&out->list, &seq, sizeof seq);
-        if (e == ERR_TAMPERED || e == ERR_IO) e = ERR_OK;
+        if (e == ERR_TAMPERED) e = ERR_OK;
     }
     if (e == ERR_OK && out->list.err != ERR_OK)
         e = why_set(why, out->list.err, "There is not enough memory to look at your changes.");
@@ -110,5 +128,6 @@ enum err aside_end(struct node *n, struct why *why)
 {
     uint64_t last = 0;
     enum err e = state_ask(n->db, "SELECT max(seq) FROM n_content", &last, why);
+    if (e == ERR_TAMPERED) e = state_ask(n->db, "SELECT max(seq) FROM n_content", &last, why);
     return e == ERR_TAMPERED ? aside_run(n, why) : e;
 }

@@ -34,6 +34,12 @@ enum err content_get(struct node *n, uint64_t seq, struct buf *out, bool *out_fo
     return e;
 }
 
+enum err content_read(struct node *n, uint64_t seq, struct buf *out, bool *out_found, struct why *why)
+{
+    enum err e = content_get(n, seq, out, out_found, why);
+    return e == ERR_TAMPERED ? content_get(n, seq, out, out_found, why) : e;
+}
+
 enum err content_purge_due(struct node *n, enum purge due, struct why *why)
 {
     uint64_t was = 0;
@@ -120,8 +126,8 @@ enum err content_check(struct node *n, uint64_t seq, enum content_state *out, st
     *out = CONTENT_ALTERED; /* also when there is nothing */
     enum err e = signed_hash(n, seq, want, why);
     if (e == ERR_OK) {
-        e = content_get(n, seq, &item, &found, why);
-        if (e == ERR_TAMPERED || e == ERR_IO) {
+        e = content_read(n, seq, &item, &found, why);
+        if (e == ERR_TAMPERED) {
             *out = CONTENT_UNREADABLE;
             e = ERR_OK;
         }

@@ -20,6 +20,7 @@ struct edit {
     uint64_t seq;
     struct buf changes;  /* as the session wrote it */
     struct buf row;      /* scratch */
+    bool again;     /* written before: the hub judges it, as it would have judged the first */
     struct edit_op *ops; /* owned */
     size_t n_ops, cap;
     struct buf content; /* all parts, one after the other */
@@ -86,6 +87,14 @@ static enum err judge_op(struct node *n, const struct op *op, const struct row *
     return ERR_OK;
 }
 
+/* A row that is not here, as its maker's verdict has not come or was none, gets a part of its own: only the hub knows
+ * its case. */
+static const uint8_t *case_of_again(const struct op *op, const struct row *now)
+{
+    if (op->kind == OP_INSERT) return op->new_[1].s.p;
+    return now != NULL ? now->v[1].s.p : op_row_id(op);
+}
+
 static enum err keep_op(struct edit *ed, const struct op *op, const uint8_t *case_id, const struct changeset_reader *at,
                         struct why *why)
 {
@@ -111,8 +120,9 @@ static enum err take_op(struct edit *ed, const struct op *op, const struct chang
     enum err e = ERR_OK;
     buf_reset(&ed->row);
     if (op->kind == OP_UPDATE) e = db_row_get(ed->n->db, op->table, op_row_id(op), &ed->row, &now, &found, why);
-    if (e == ERR_OK && !found) e = why_set(why, ERR_FAILED, "A row that was changed is gone again. Nothing was saved.");
-    if (e == ERR_OK) e = judge_op(ed->n, op, &now, &case_id, why);
+    if (e == ERR_OK && !found && !ed->again) e = why_set(why, ERR_FAILED, "A row that was changed is gone again. Nothing was saved.");
+    if (e == ERR_OK && ed->again) case_id = case_of_again(op, found ? &now : NULL);
+    if (e == ERR_OK && !ed->again) e = judge_op(ed->n, op, &now, &case_id, why);
     if (e == ERR_OK) e = overlay_edit(ed->n, op, &now, ed->seq, why);
     return e == ERR_OK ? keep_op(ed, op, case_id, at, why) : e;
 }
@@ -237,6 +247,7 @@ enum err edit_again(struct node *n, struct bytes changes, const struct outbox_or
 {
     struct edit ed;
     edit_init(&ed, n);
+    ed.again = true; /* what a person may write here may have changed since, as when the case was taken away */
     buf_put_bytes(&ed.changes, changes);
     enum err e = ed.changes.err == ERR_OK ? make_envelope(&ed, origin, what, why) : no_memory(why);
     if (e == ERR_OK) *out_seq = ed.seq;

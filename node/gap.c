@@ -7,26 +7,34 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum err note_gap(struct node *n, uint64_t seq, uint64_t again, bool whole, struct why *why)
+#define UNSENT "SELECT seq FROM n_outbox WHERE state = 'unsent' ORDER BY seq"
+
+/* Where its words are now, for the person who wrote them. `again` 0: in no envelope of their own. */
+static void put_reason(char *out, size_t max, uint64_t again, const struct gap_work *w)
+{
+    static const char lost[] = "This change could not be read back from this device's disk";
+    if (again != 0 && w->whole)
+        (void)snprintf(out, max, "%s. What stands here of it was written again as change %" PRIu64 ".", lost, again);
+    else if (again != 0)
+        (void)snprintf(out, max,
+                       "%s. What could still be read of it was written again as change %" PRIu64
+                       ". Look at it, and write once more what is missing.",
+                       lost, again);
+    else if (w->whole && w->any)
+        (void)snprintf(out, max, "%s. What it said was written anew in later changes, so nothing is lost.", lost);
+    else
+        (void)snprintf(out, max,
+                       "%s, and nothing of it was left to write again. Look at what you wrote then, and write it once "
+                       "more.",
+                       lost);
+}
+
+static enum err note_gap(struct node *n, uint64_t seq, uint64_t again, const struct gap_work *w, struct why *why)
 {
     const int64_t args[] = {(int64_t)seq};
     struct stmt *s = NULL;
-    char reason[200];
-    if (again != 0)
-        (void)snprintf(reason, sizeof reason,
-                       "This change could not be read back from this device's disk. What stands here of it was written "
-                       "again as change %" PRIu64 ".",
-                       again);
-    else if (whole)
-        (void)snprintf(
-            reason, sizeof reason,
-            "This change could not be read back from this device's disk. What it said was written anew in later "
-            "changes, so nothing is lost.");
-    else
-        (void)snprintf(
-            reason, sizeof reason,
-            "This change could not be read back from this device's disk, and nothing of it was left to write "
-            "again. Look at what you wrote then, and write it once more.");
+    char reason[256];
+    put_reason(reason, sizeof reason, again, w);
     enum err e = db_prepare(n->db, "UPDATE n_outbox SET state = 'fault', reason = $1 WHERE seq = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_str(s, 1, reason);
@@ -36,33 +44,54 @@ static enum err note_gap(struct node *n, uint64_t seq, uint64_t again, bool whol
     return e == ERR_OK ? state_run(n->db, "DELETE FROM n_content WHERE seq = $1", args, 1, why) : e;
 }
 
-/* Without a place in the overlay the old pending edits would wait for ever for a verdict that is about nothing. */
+/* The new envelope names the same rows: an order to forget them is not done with before it is judged too. */
+static enum err park_too(struct node *n, uint64_t seq, uint64_t again, struct why *why)
+{
+    const int64_t args[] = {(int64_t)seq, (int64_t)again};
+    return state_run(n->db, "INSERT INTO n_parked(seq, request) SELECT $2, request FROM n_parked WHERE seq = $1", args,
+                     2, why);
+}
+
+/* The old pending edits would wait for ever for a verdict that is about nothing. What could be read takes their place;
+ * rows of which it could not go back to what the hub has. */
 static enum err write_again(struct node *n, uint64_t seq, const struct gap_work *w, uint64_t *out_seq, struct why *why)
 {
     const int64_t args[] = {(int64_t)seq};
-    if (!w->whole) return ERR_OK;
-    enum err e = state_run(n->db, "DELETE FROM n_pending WHERE seq = $1", args, 1, why);
-    if (e != ERR_OK || w->changes.len == 0) return e;
-    return edit_again(n, buf_bytes(&w->changes), &w->origin, w->what, out_seq, why);
+    enum err e = w->whole ? state_run(n->db, "DELETE FROM n_pending WHERE seq = $1", args, 1, why)
+                          : overlay_judged(n, seq, false, why);
+    if (e == ERR_OK && w->changes.len > 0) {
+        e = edit_again(n, buf_bytes(&w->changes), &w->origin, w->what, out_seq, why);
+        if (e == ERR_OK) e = park_too(n, seq, *out_seq, why);
+    }
+    return e == ERR_OK && !w->whole ? overlay_settle(n, why) : e;
+}
+
+/* sound NULL: the table with its content can be read. w NULL: the overlay cannot be changed either. */
+static enum err put_gap(struct node *n, uint64_t seq, const struct seqs *sound, const struct gap_work *w,
+                        struct why *why)
+{
+    static const struct gap_work nothing;
+    uint64_t again = 0;
+    enum err e = db_begin(n->db, why);
+    if (e != ERR_OK) return e;
+    if (sound != NULL) e = aside_put(n, sound, why);
+    if (e == ERR_OK && w != NULL) e = write_again(n, seq, w, &again, why);
+    if (e == ERR_OK) e = note_gap(n, seq, again, w != NULL ? w : &nothing, why);
+    if (e == ERR_OK) return db_commit(n->db, why);
+    db_rollback(n->db);
+    return e;
 }
 
 static enum err make_gap(struct node *n, uint64_t seq, enum content_state state, struct why *why)
 {
     struct gap_work work;
     struct seqs sound = {0};
-    uint64_t again = 0;
+    const struct seqs *kept = state == CONTENT_UNREADABLE ? &sound : NULL;
     enum err e = gap_work_read(n, seq, &work, why);
-    if (e == ERR_TAMPERED || e == ERR_IO) e = ERR_OK; /* the overlay is gone too: work.changes is empty */
-    if (e == ERR_OK && state == CONTENT_UNREADABLE) e = aside_find(n, &sound, why);
+    if (e == ERR_OK && kept != NULL) e = aside_find(n, &sound, why);
     if (e == ERR_OK) {
-        e = db_begin(n->db, why);
-        if (e == ERR_OK && state == CONTENT_UNREADABLE) e = aside_put(n, &sound, why);
-        if (e == ERR_OK) e = write_again(n, seq, &work, &again, why);
-        if (e == ERR_OK) e = note_gap(n, seq, again, work.whole, why);
-        if (e == ERR_OK)
-            e = db_commit(n->db, why);
-        else
-            db_rollback(n->db);
+        e = put_gap(n, seq, kept, &work, why);
+        if (e == ERR_TAMPERED && !work.whole) e = put_gap(n, seq, kept, NULL, why);
     }
     gap_work_release(&work);
     buf_release(&sound.list);
@@ -83,20 +112,36 @@ static enum err size_of(struct node *n, uint64_t seq, size_t *out, struct why *w
     return e;
 }
 
+static enum err look_at(struct node *n, uint64_t seq, struct why *why)
+{
+    enum content_state state = CONTENT_SOUND;
+    enum err e = content_check(n, seq, &state, why);
+    return e == ERR_OK && state != CONTENT_SOUND ? make_gap(n, seq, state, why) : e;
+}
+
 enum err gap_look(struct node *n, size_t budget, struct why *why)
 {
     struct seqs unsent;
     size_t total = 0;
-    enum err e = seqs_ask(n, "SELECT seq FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &unsent, why);
+    enum err e = seqs_ask(n, UNSENT, &unsent, why);
     if (e == ERR_OK) e = aside_end(n, why);
     for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent) && total <= budget; i++) {
-        enum content_state state = CONTENT_SOUND;
         size_t bytes = 0;
-        e = content_check(n, seqs_at(&unsent, i), &state, why);
-        if (e == ERR_OK && state != CONTENT_SOUND) e = make_gap(n, seqs_at(&unsent, i), state, why);
+        e = look_at(n, seqs_at(&unsent, i), why);
         if (e == ERR_OK) e = size_of(n, seqs_at(&unsent, i), &bytes, why);
         total += bytes;
     }
+    buf_release(&unsent.list);
+    return e;
+}
+
+enum err gap_look_but(struct node *n, const struct seqs *judged, struct why *why)
+{
+    struct seqs unsent;
+    enum err e = seqs_ask(n, UNSENT, &unsent, why);
+    if (e == ERR_OK) e = aside_end(n, why);
+    for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent); i++)
+        if (!seqs_have(judged, seqs_at(&unsent, i))) e = look_at(n, seqs_at(&unsent, i), why);
     buf_release(&unsent.list);
     return e;
 }

@@ -104,7 +104,7 @@ static enum err sort_layers(const struct layers *l, const struct table_rule *t, 
 }
 
 /* The columns that the envelope set and that still stand as it set them; none: nothing is written. */
-static enum err put_update(struct node *n, const struct mark *m, uint64_t seq, struct op *op, const struct row *now,
+static enum err put_update(struct node *n, const struct mark *m, uint64_t seq, struct op *op,
                            struct changeset_writer *w, struct why *why)
 {
     struct layers l;
@@ -113,13 +113,13 @@ static enum err put_update(struct node *n, const struct mark *m, uint64_t seq, s
     buf_init(&l.bytes, (size_t)256 << 20);
     buf_init(&l.list, (size_t)256 << 20);
     enum err e = read_layers(n, m, &l, why);
-    if (e == ERR_OK) e = sort_layers(&l, now->table, seq, &st, why);
+    if (e == ERR_OK) e = sort_layers(&l, op->table, seq, &st, why);
     op->old[0] = value_id(m->id);
-    for (size_t i = 1; e == ERR_OK && i < now->table->n_columns; i++) {
+    for (size_t i = 1; e == ERR_OK && i < op->table->n_columns; i++) {
         bool stands = st.own.v[i].kind != VALUE_NONE && st.after.v[i].kind == VALUE_NONE;
         if (!stands) continue;
         op->old[i] = st.before.v[i].kind == VALUE_NONE ? value_null() : st.before.v[i]; /* the column is a later one */
-        op->new_[i] = now->v[i];
+        op->new_[i] = st.own.v[i];
         any = true;
     }
     if (e == ERR_OK && any) changeset_put(w, op);
@@ -137,13 +137,14 @@ static enum err put_row(struct node *n, const struct mark *m, uint64_t seq, stru
     bool found = false, fresh = m->kind == OP_INSERT;
     buf_init(&store, ROW_MAX);
     enum err e = db_row_get(n->db, t, m->id, &store, &now, &found, why);
-    if (e == ERR_OK && !found) e = damaged(why); /* a pending edit without its row */
+    /* A change of a row stands over nothing while whatever made the row is held; a row that was made is there. */
+    if (e == ERR_OK && !found && fresh) e = damaged(why);
     for (size_t i = 0; e == ERR_OK && i < t->n_columns; i++) {
         op.old[i] = value_none();
         op.new_[i] = fresh ? now.v[i] : value_none();
     }
     if (e == ERR_OK && fresh) changeset_put(w, &op);
-    if (e == ERR_OK && !fresh) e = put_update(n, m, seq, &op, &now, w, why);
+    if (e == ERR_OK && !fresh) e = put_update(n, m, seq, &op, w, why);
     buf_release(&store);
     return e == ERR_OK && w->out->err != ERR_OK ? no_memory(why) : e;
 }
@@ -183,14 +184,23 @@ enum err gap_work_read(struct node *n, uint64_t seq, struct gap_work *out, struc
     changeset_writer_init(&w, &out->changes, false, db_schema(n->db));
     enum err e = outbox_now(n, &out->origin, why);
     if (e == ERR_OK) e = read_origin(n, seq, out, why);
+    if (e == ERR_TAMPERED) e = ERR_OK;
     if (e == ERR_OK) e = list_marks(n, seq, &marks, why);
+    out->whole = e == ERR_OK;
+    out->any = marks.len > 0;
+    if (e == ERR_TAMPERED) {
+        buf_reset(&marks);
+        e = ERR_OK;
+    }
     for (size_t at = 0; e == ERR_OK && at < marks.len; at += sizeof(struct mark)) {
         struct mark m;
         memcpy(&m, marks.data + at, sizeof m);
         e = put_row(n, &m, seq, &w, why);
+        if (e == ERR_TAMPERED) e = put_row(n, &m, seq, &w, why);
+        if (e != ERR_TAMPERED) continue;
+        out->whole = false; /* the other rows are not lost for it */
+        e = ERR_OK;
     }
-    out->whole = e == ERR_OK;
-    if (e != ERR_OK) buf_reset(&out->changes); /* all of it or nothing */
     buf_release(&marks);
     return e;
 }

@@ -124,6 +124,9 @@ MUST_CHECK enum err outbox_count(struct node *n, uint64_t *out_unsent, int64_t *
 MUST_CHECK enum err content_put(struct node *n, uint64_t seq, struct bytes item, struct why *why);
 /* Appended to out, unchecked. */
 MUST_CHECK enum err content_get(struct node *n, uint64_t seq, struct buf *out, bool *out_found, struct why *why);
+/* The same, looked at twice before it is given up. ERR_TAMPERED: it is gone. ERR_IO: the disk may give it another time.
+ * Outside a transaction. */
+MUST_CHECK enum err content_read(struct node *n, uint64_t seq, struct buf *out, bool *out_found, struct why *why);
 /* Exchange it for the same under the recovery key, and note that what is left of it on pages is to be purged. */
 /* What must be rewritten: pages of content; the whole store; the whole store, less a table with pages that cannot be read. */
 enum purge { PURGE_NOTHING, PURGE_PAGES, PURGE_STORE, PURGE_DAMAGED };
@@ -140,6 +143,8 @@ struct seqs {
 };
 size_t seqs_count(const struct seqs *q);
 uint64_t seqs_at(const struct seqs *q, size_t i);
+void seqs_sort(struct seqs *q);
+bool seqs_have(const struct seqs *q, uint64_t seq); /* of a sorted list */
 /* Numbers that a question without parameters answers. out is initialised here. */
 MUST_CHECK enum err seqs_ask(struct node *n, const char *sql, struct seqs *out, struct why *why);
 /* Which contents can be read, of unsent envelopes and of those that are only kept. Outside a transaction. */
@@ -155,17 +160,20 @@ MUST_CHECK enum err aside_end(struct node *n, struct why *why);
 /* Look at what the next request would carry, `budget` bytes of it; what cannot be read back becomes a gap, and its work
  * is written again as far as the overlay has it. */
 MUST_CHECK enum err gap_look(struct node *n, size_t budget, struct why *why);
+/* The same for everything unsent but what an answer has a verdict on. */
+MUST_CHECK enum err gap_look_but(struct node *n, const struct seqs *judged, struct why *why);
 /* The signed gap in the place of an envelope, appended. */
 MUST_CHECK enum err gap_item(struct node *n, uint64_t seq, struct buf *out, struct why *why);
 
 /* ---- gap_work.c: what the overlay still has of an envelope's work. */
 struct gap_work {
-    bool whole;         /* the overlay could be read */
+    bool whole;         /* all that the overlay has of it could be read */
+    bool any;           /* the overlay has something of it */
     struct buf changes; /* a changeset; empty: nothing is left that later edits did not set again */
     struct outbox_origin origin;
     char what[256];
 };
-/* ERR_TAMPERED, ERR_IO: the overlay cannot be read either. */
+/* Rows that cannot be read are left out. */
 MUST_CHECK enum err gap_work_read(struct node *n, uint64_t seq, struct gap_work *out, struct why *why);
 void gap_work_release(struct gap_work *w);
 
@@ -229,6 +237,7 @@ struct answer {
     uint8_t drops_hash[HASH_BYTES];
     struct buf drops; /* struct drop_item after struct drop_item */
     size_t n_drops;
+    struct seqs judged; /* envelopes that it has a verdict on */
 };
 MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer *out,
                                   struct why *why); /* out is initialised here, and borrows in */

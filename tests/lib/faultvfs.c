@@ -41,6 +41,8 @@ static int f_close(sqlite3_file *f)
 
 static int f_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 {
+    struct faultvfs *v = pub_of(f);
+    if (v->fail_read >= 0 && v->fail_read-- == 0) return SQLITE_IOERR_READ;
     return low_of(f)->pMethods->xRead(low_of(f), out, n, at);
 }
 
@@ -171,7 +173,7 @@ struct faultvfs *faultvfs_new(void)
     assert_non_null(o);
     o->low = sqlite3_vfs_find(NULL);
     assert_non_null(o->low);
-    o->pub = (struct faultvfs){.traits = -1, .full_after = -1, .die_after = -1};
+    o->pub = (struct faultvfs){.traits = -1, .full_after = -1, .die_after = -1, .fail_read = -1};
     o->vfs = (sqlite3_vfs){.iVersion = 1, .szOsFile = (int)sizeof(struct fault_file) + o->low->szOsFile,
                            .mxPathname = o->low->mxPathname, .zName = "fault", .pAppData = o, .xOpen = v_open,
                            .xDelete = v_delete, .xAccess = v_access, .xFullPathname = v_full, .xRandomness = v_random,

@@ -159,7 +159,7 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    static const char *const files[] = {"node.key", "node.db", "node.db-wal", "replica.db", "replica.db-wal"};
+    static const char *const files[] = {"replica.key", "replica.db", "replica.db-wal", "spool/answer"};
     char path[256];
     (void)state;
     node_close(node);
@@ -167,7 +167,9 @@ static int stop(void **state)
         (void)snprintf(path, sizeof path, "%s/%s", home, files[i]);
         (void)unlink(path);
     }
-    (void)rmdir(home);
+    (void)snprintf(path, sizeof path, "%s/spool", home);
+    (void)rmdir(path);
+    assert_int_equal(rmdir(home), 0);
     fake_hub_stop(&hub);
     for (size_t i = 0; i < written.n; i++) buf_release(&written.items[i]);
     return 0;
