@@ -302,6 +302,9 @@ void canary_salts(struct sim *s, struct device *d)
 {
     struct ids salts = {0};
     if (d->n == NULL || disk_is_dead(d->m.disk) || d->damaged) return;
+    if (ask_number(s, node_db(d->n),
+                   "SELECT count(*) FROM n_content NATURAL JOIN n_outbox WHERE state IN ('applied', 'merged')") != 0)
+        sim_fail(s, 6, "device %d keeps in readable form what the hub has taken in", d->no);
     struct stmt *st = ask(s, node_db(d->n),
                           "SELECT seq FROM n_outbox WHERE state IN ('applied', 'merged', 'dismissed') AND "
                           "seq NOT IN (SELECT seq FROM n_content) ORDER BY seq");

@@ -97,7 +97,8 @@ static void check_store(struct sim *s, struct device *d, struct draw *by)
     } else if (draw_chance(by, 50)) {
         e = db_check(node_db(d->n), &why);
     }
-    if (e != ERR_OK) sim_fail(s, 7, "the store of device %d: %s: %s", d->no, err_word(e), why.text);
+    bool forged = d->hostile && (e == ERR_TAMPERED || e == ERR_FORMAT); /* its own program finds what it sends */
+    if (e != ERR_OK && !forged) sim_fail(s, 7, "the store of device %d: %s: %s", d->no, err_word(e), why.text);
 }
 
 void check_device(struct sim *s, struct device *d, bool complete)
@@ -111,6 +112,6 @@ void check_device(struct sim *s, struct device *d, bool complete)
     if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
     if (complete) check_cursor(s, d);
     if (complete && draw_chance(&by, 333)) compare_all(s, d);
-    if (complete && !d->suspect && draw_chance(&by, 60)) canary_salts(s, d);
+    if (complete && !d->suspect && draw_chance(&by, 120)) canary_salts(s, d);
     check_drops(s, d);
 }

@@ -207,6 +207,8 @@ void ledger_guessed(const struct ledger *l, const struct device *d, struct ids *
         if (memcmp(l->envelopes[w->by].kid, d->kid, sizeof d->kid) != 0) continue;
         if (w->forged || (w->col < 0 && ids_has(&others, w->id))) ids_add(out, w->id);
     }
+    for (size_t i = 0; i < l->unsure.cap; i++) /* what was being committed is behind the end of the log */
+        if (ids_has(&others, l->unsure.v[i])) ids_add_any(out, l->unsure.v[i]);
     ids_clear(&others);
 }
 

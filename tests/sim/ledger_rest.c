@@ -213,29 +213,32 @@ static bool replaced(struct verdicts *v, size_t i)
     return false;
 }
 
-/* It came as a gap: its device wrote it again, as far as it stood, or had written over it since. */
-static bool written_again(const struct verdicts *v, size_t i)
+static bool said_since(const struct verdicts *v, const struct same *all, const struct posted *mine)
 {
-    const struct written *w = &v->l->ops[i];
-    const struct posted *mine = &v->l->envelopes[w->by];
-    struct same all = same_column(v, w, v->place[i]);
-    for (size_t k = 0; k < all.n; k++) {
-        const struct posted *e = &v->l->envelopes[v->l->ops[all.v[k]].by];
+    for (size_t k = 0; k < all->n; k++) {
+        const struct posted *e = &v->l->envelopes[v->l->ops[all->v[k]].by];
         if (e->at_hub && e->node_no == mine->node_no && e->seq > mine->seq) return true;
     }
     return false;
 }
 
-/* The device had to forget the row: it may have done so before it found that its change had rotted. */
-static bool ordered_away(const struct verdicts *v, const struct written *w)
+/* It came as a gap: its device wrote it again, as far as it stood, or had written over it since. A new row says nothing of
+ * what is NULL in it. */
+static bool written_again(const struct verdicts *v, size_t i)
 {
-    struct stmt *st = ask(v->s, hub_db(v->s->hub),
-                          "SELECT 1 FROM h_drop d JOIN h_row r ON r.no = d.row_no WHERE d.node_no = $1 AND r.id = $2");
-    db_bind_int(st, 1, v->l->envelopes[w->by].node_no);
-    db_bind_id(st, 2, w->id);
-    bool out = ask_next(v->s, st);
-    db_done(st);
-    return out;
+    const struct written *w = &v->l->ops[i];
+    const struct posted *mine = &v->l->envelopes[w->by];
+    struct same all = same_column(v, w, v->place[i]), made = makers(v, w);
+    return said_since(v, &all, mine) || (w->value.kind == VALUE_NULL && said_since(v, &made, mine));
+}
+
+/* What was forged its device finds before the hub does, and nobody wants it again. */
+static bool is_answered_for(const struct verdicts *v, size_t i)
+{
+    const struct written *w = &v->l->ops[i];
+    const struct posted *e = &v->l->envelopes[w->by];
+    bool forged = !e->rotten || v->s->devices[e->device].hostile;
+    return forged || w->gone || written_again(v, i);
 }
 
 /* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. */
@@ -267,7 +270,7 @@ static enum lot find_lot(struct verdicts *v, size_t i)
     const struct written *w = &v->l->ops[i];
     const struct posted *e = &v->l->envelopes[w->by];
     if (!e->at_hub) return is_away(v->s, e) ? LOT_AWAY : LOT_LOST;
-    if (e->gap) return w->gone || written_again(v, i) || ordered_away(v, w) ? LOT_REFUSED : LOT_LOST;
+    if (e->gap) return is_answered_for(v, i) ? LOT_REFUSED : LOT_LOST;
     if (e->known) return rescue_had(v->l, e) ? LOT_SUPERSEDED : LOT_LOST;
     if (!posted_counts(e)) return e->kept ? LOT_REFUSED : LOT_LOST;
     const struct rows_row *r = rows_find(&v->hub, w->tbl, w->id);

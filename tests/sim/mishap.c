@@ -204,8 +204,6 @@ static void read_error(struct sim *s)
     const struct disk_faults f = {.read_error = 1 + sim_random(s, 20)};
     if (d == NULL) return;
     sim_note(s, "a read fails at device %d", d->no);
-    if (!d->suspect) ledger_rotten(s, d); /* what was being read then may be given up, and written again */
-    d->damaged = true;
     arm(d, &f);
     work(s, d, false);
     mishap_over(d);
