@@ -99,9 +99,11 @@ static enum err round_once(struct node *n, const struct carrier *via, const stru
     bool resumed = false;
     enum err e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
     if (e == ERR_OK) e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
-    if (e == ERR_OK) e = take(n, out, &st->taken, why);
-    if (resumed && (e == ERR_TAMPERED || e == ERR_FORMAT)) {
-        /* The pieces of two contacts do not fit together, as after a power cut: once more from the start. */
+    bool fetched = e == ERR_OK;
+    if (fetched) e = take(n, out, &st->taken, why);
+    if (resumed && (e == ERR_TAMPERED || e == ERR_FORMAT || (fetched && e == ERR_REFUSED))) {
+        /* The pieces of two contacts do not fit together, as after a power cut, which may also have taken away whom the
+         * answer is for: once more from the start. */
         e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
         if (e == ERR_OK) e = take(n, out, &st->taken, why);
     }

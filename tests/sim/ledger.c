@@ -297,10 +297,8 @@ static void must_be_alone(struct sim *s, const struct posted *e)
  * when. */
 static void must_wait(struct sim *s, struct posted *e, const struct posted *now, bool revoked)
 {
-    if ((!e->at_hub || e->found) && !s->hub_lost_time) {
-        e->late = revoked;
-        rescue_arrives(s, e, now);
-    }
+    if ((!e->at_hub || e->found) && !s->hub_lost_time) e->late = revoked;
+    if (!e->at_hub || e->found) rescue_arrives(s, e, now);
     if (!e->late || !posted_counts(now)) return; /* what is known counts already */
     struct stmt *st =
         ask(s, hub_db(s->hub), "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'accepted'");

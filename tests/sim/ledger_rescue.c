@@ -124,8 +124,12 @@ bool rescue_had(const struct ledger *l, const struct posted *e)
 /* It came to the hub, for the first time: known there, it changes nothing; else a manager must decide. */
 void rescue_arrives(struct sim *s, struct posted *e, const struct posted *now)
 {
-    if (e->again == 0 || s->hub_lost_time || now->gap) return;
+    if (e->again == 0 || now->gap) return;
     e->known = rescue_had(s->ledger, e);
+    if (s->hub_lost_time) { /* it was told something else before, perhaps: what it says now must do */
+        e->known = e->known && now->verdict == VERDICT_MERGED;
+        return;
+    }
     s->counts[COUNT_KNOWN] += e->known;
     e->late = !e->known;
     if (e->known && now->verdict != VERDICT_MERGED)
