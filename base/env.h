@@ -9,7 +9,9 @@
 
 struct env {
     void *ctx;                                      /* handed to every function below */
-    int64_t (*now_ms)(void *ctx);                   /* Unix milliseconds, UTC */
+    int64_t (*now_ms)(void *ctx);                   /* Unix milliseconds, UTC: the wall clock */
+    int64_t (*steady_ms)(void *ctx);                /* ms since some moment, not set by anybody, running on in suspend;
+                                                       NULL: the wall clock has to do */
     void (*random)(void *ctx, void *out, size_t n); /* cannot fail: aborts where the system has none */
     const char *vfs;                                /* SQLite VFS under the encrypting one; NULL = default */
 
@@ -34,10 +36,17 @@ static inline int64_t env_now(const struct env *e)
 {
     return e->now_ms(e->ctx);
 }
+static inline int64_t env_steady(const struct env *e)
+{
+    return e->steady_ms == NULL ? e->now_ms(e->ctx) : e->steady_ms(e->ctx);
+}
 static inline void env_random(const struct env *e, void *out, size_t n)
 {
     e->random(e->ctx, out, n);
 }
+
+/* "3 Nov 2026 at 14:05 UTC", for words that are read at several places; empty for a time that no calendar has. */
+void utc_text(int64_t ms, char out[40]);
 
 /* A row id: UUIDv7 (RFC 9562 §5.7) from env's clock and randomness. */
 void env_new_id(const struct env *e, uint8_t out[16]);

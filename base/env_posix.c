@@ -25,13 +25,25 @@ static enum err errno_why(struct why *why, const char *what, const char *path)
     }
 }
 
+static int64_t read_clock(clockid_t clock)
+{
+    struct timespec t;
+    if (clock_gettime(clock, &t) != 0)
+        abort(); /* only with a broken kernel; a made-up time would end up in signed records */
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static int64_t posix_now_ms(void *ctx)
 {
     (void)ctx;
-    struct timespec t;
-    if (clock_gettime(CLOCK_REALTIME, &t) != 0)
-        abort(); /* only with a broken kernel; a made-up time would end up in signed records */
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return read_clock(CLOCK_REALTIME);
+}
+
+/* Not CLOCK_MONOTONIC: that stands still while a laptop sleeps, and every morning would look like a jump. */
+static int64_t posix_steady_ms(void *ctx)
+{
+    (void)ctx;
+    return read_clock(CLOCK_BOOTTIME);
 }
 
 static void posix_random(void *ctx, void *out, size_t n)
@@ -249,6 +261,7 @@ const struct env *env_posix(void)
 {
     static const struct env world = {
         .now_ms = posix_now_ms,
+        .steady_ms = posix_steady_ms,
         .random = posix_random,
         .read_file = posix_read_file,
         .write_file = posix_write_file,
@@ -258,4 +271,15 @@ const struct env *env_posix(void)
         .make_dir = posix_make_dir,
     };
     return &world;
+}
+
+void utc_text(int64_t ms, char out[40])
+{
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+    out[0] = '\0';
+    if (gmtime_r(&t, &tm) != NULL)
+        (void)snprintf(out, 40, "%d %.3s %d at %02d:%02d UTC", tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
+                       tm.tm_hour, tm.tm_min);
 }

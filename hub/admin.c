@@ -72,14 +72,6 @@ static enum err insert(struct hub *h, const char *table, const struct value *v, 
     return sight_insert(h, &r, &the_hub, why);
 }
 
-/* Rows of sites and agencies change who sees what everywhere. */
-static enum err settle_everywhere(struct hub *h, struct why *why)
-{
-    enum err e = sight_settle(h, why);
-    if (e == ERR_OK) e = sight_step(h, why);
-    return e == ERR_OK ? sight_settle_all(h, why) : e;
-}
-
 /* --------------------------------------------------------------------------------------------------------- acts */
 
 static enum err add_agency(struct hub *h, const char *code, const char *name, const char *kind, struct why *why)
@@ -91,7 +83,7 @@ static enum err add_agency(struct hub *h, const char *code, const char *name, co
     env_new_id(h->env, id);
     const struct value v[] = {value_id(id), value_str(code), value_str(name), value_str(kind)};
     if (e == ERR_OK) e = insert(h, "agency", v, 4, why);
-    if (e == ERR_OK) e = settle_everywhere(h, why);
+    if (e == ERR_OK) e = sight_settle(h, why);
     return e == ERR_OK ? people_act(h, "agency add", code, NULL, why) : e;
 }
 
@@ -131,7 +123,7 @@ static enum err add_site(struct hub *h, const struct hub_site *s, struct why *wh
     if (e == ERR_OK) e = insert(h, "site", v, 6, why);
     for (size_t i = 0; e == ERR_OK && i < s->n_areas; i++) e = add_coverage(h, s->code, s->areas[i], why);
     if (e == ERR_OK && s->n_areas == 0) e = add_coverage(h, s->code, "*", why);
-    if (e == ERR_OK) e = settle_everywhere(h, why);
+    if (e == ERR_OK) e = sight_settle(h, why);
     return e == ERR_OK ? people_act(h, "site add", s->code, NULL, why) : e;
 }
 

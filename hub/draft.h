@@ -22,6 +22,12 @@ struct standing {
     char area[256];            /* of the case; empty when there is none or it is longer */
     char lead[64];             /* lead agency, likewise */
 };
+/* Access numbers of site_access. */
+enum { ACCESS_NONE, ACCESS_CHECK, ACCESS_VIEW, ACCESS_CONTRIBUTE, ACCESS_ROOM, ACCESS_LEAD };
+static inline bool standing_may_check(int access)
+{
+    return access == ACCESS_CHECK || access >= ACCESS_CONTRIBUTE;
+}
 struct draft_part {
     struct bytes content; /* a changeset that changeset_check accepted; borrowed */
     uint64_t schema;      /* of it: the envelope's */
@@ -57,6 +63,7 @@ struct draft {
     bool user_known; /* the person is of the device's site */
     bool granted;    /* a manager accepted it: refusals for want of authority do not count */
     bool late;       /* judged out of its order in the chain: later envelopes of it may have been applied */
+    bool contribution; /* new records of a site that took part when it wrote them, as far as it knew, and does no more */
     uint64_t withdraws[8]; /* envelopes of the same device that it takes back itself: it does not wait for them */
     size_t n_withdraws;
     /* Of a rescued change: the device whose place the author's took, then whose place that one took, …; and all others
@@ -129,6 +136,9 @@ static inline bool view_any(struct view v)
 /* hub/intake_authorise.c ----------------------------------------------------------------------------------------
  * Judge every operation; nothing is written. */
 MUST_CHECK enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
+/* hub/intake_late.c: d->contribution. And the envelope's place in the device's word about its cuts, once it is judged. */
+MUST_CHECK enum err late_judge(struct hub *h, struct draft *d, struct why *why);
+void late_note(const struct draft *d);
 /* hub/intake_restrict.c: does a restricted case keep a site that is named in it? */
 MUST_CHECK enum err intake_restriction(struct hub *h, const struct draft_part *p, struct judgement *j, struct why *why);
 /* hub/intake_write.c: may the author change this column of the stored row to this value? Findings go to *j. */
@@ -143,6 +153,9 @@ struct column_write {
 };
 MUST_CHECK enum err intake_may_write(struct hub *h, struct draft *d, const struct column_write *w, struct judgement *j,
                                      struct why *why);
+/* hub/intake_release.c: columns of the rule WRITE_RELEASE; and a new release. */
+void intake_release(const struct draft *d, const struct column_write *w, struct judgement *j);
+void intake_new_release(const struct draft *d, const struct op *op, struct judgement *j);
 /* Could this held envelope be taken in on a manager's word? Why not goes to *j. */
 MUST_CHECK enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j,
                                       struct why *why);

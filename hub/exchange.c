@@ -1,6 +1,7 @@
 /* One round: sealed request in, sealed answer out, everything between in one transaction. Read hub_exchange first. */
 #include "hub/cover.h"
 #include "hub/intake.h"
+#include "hub/question.h"
 
 #include "sync/bundle.h"
 
@@ -28,12 +29,15 @@ struct round {
     struct cut cut;      /* where the node stands */
     struct buf drops;    /* framed items */
     uint64_t n_drops;
+    struct questions questions;
+    struct buf replies; /* framed items */
     struct served served;
 };
 
 static void round_release(struct round *r)
 {
     buf_release(&r->drops);
+    buf_release(&r->replies);
     served_release(&r->served);
 }
 
@@ -112,6 +116,8 @@ static enum err take_item(struct round *r, struct bytes item, struct why *why)
     r->n_work++;
     switch (message_type(item)) {
     case MSG_RECEIPT: return take_receipt(r, item, why);
+    case MSG_QUESTION:
+        return r->too_old ? ERR_OK : questions_take(r->h, &r->node, item, &r->questions, why);
     case MSG_ENVELOPE:
     case MSG_GAP: {
         if (r->too_old) return ERR_OK; /* it keeps it, having no verdict */
@@ -297,7 +303,8 @@ static enum err gather(struct round *r, struct why *why)
         r->served.cut = r->cut;
         return ERR_OK;
     }
-    return serve_page(r->h, &r->node, &r->cut, budget < MAX_BUDGET ? budget : MAX_BUDGET, &r->served, why);
+    e = serve_page(r->h, &r->node, &r->cut, budget < MAX_BUDGET ? budget : MAX_BUDGET, &r->served, why);
+    return e == ERR_OK ? served_put_ends(r->h, &r->node, r->hello.request, &r->served, why) : e;
 }
 
 static enum err write_answer(struct round *r, struct buf *answer, struct why *why)
@@ -311,6 +318,7 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
     if (e == ERR_OK) e = put_hello(r, w, binding, why);
     if (e == ERR_OK) e = put_verdicts(r, w, why);
     if (e == ERR_OK) e = put_framed(w, &r->drops, why);
+    if (e == ERR_OK) e = put_framed(w, &r->replies, why);
     if (e == ERR_OK && r->served.any) e = put_framed(w, &r->served.items, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
@@ -327,6 +335,7 @@ static enum err keep_answer(struct round *r, const struct buf *answer, struct wh
     memcpy(r->node.request_hash, r->request_hash, HASH_BYTES);
     hash_blake2b(r->node.answer_hash, buf_bytes(answer));
     memcpy(r->node.cursor, r->served.cut.name, CUT_BYTES);
+    late_all_sent(&r->node, &r->cut, r->hello.unsent <= r->n_envelopes);
     enum err e = nodes_save(r->h, &r->node, why);
     if (e == ERR_OK) e = nodes_note_request(r->h, &r->node, why);
     if (e == ERR_OK) e = nodes_report(r->h, &r->node, &r->hello, r->n_envelopes, why);
@@ -415,6 +424,8 @@ static enum err run(struct round *r, bool may_park, bool *park, struct buf *answ
     if (e == ERR_OK) e = should_park(r, may_park, park, why);
     if (e != ERR_OK || *park) return e;
     if (r->too_old) e = nodes_note_refusal(r->h, &r->node, "the device's Spoke is too old for this hub: update the device", why);
+    if (e == ERR_OK && !r->revoked && !r->too_old)
+        e = questions_answer(r->h, &r->node, &r->questions, &r->replies, why);
     if (e != ERR_OK) return e;
     e = gather(r, why);
     if (e == ERR_OK) e = write_answer(r, answer, why);
@@ -440,6 +451,7 @@ enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct
     struct buf answer;
     bool again = false;
     buf_init(&r.drops, 64u << 20);
+    buf_init(&r.replies, 16u << 20);
     buf_init(&r.served.items, 0);
     buf_init(&answer, BUNDLE_MAX);
     hash_blake2b(r.request_hash, request);

@@ -60,9 +60,71 @@ MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char 
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
 
+/* Who sees what: another policy in the place of the one in force. Applying records it; continuing carries it out, at most
+ * so many cases in one transaction, until *out_done; the hub serves meanwhile, and a hub that was stopped goes on where
+ * it was. ERR_EXISTS: another one is coming already, or this one is in force. ERR_USAGE: not a policy. ERR_LIMIT: a case
+ * is seen in too many ways; nothing was changed. */
+MUST_CHECK enum err hub_policy_apply(struct hub *h, struct bytes text, const char *reason, struct why *why);
+MUST_CHECK enum err hub_policy_continue(struct hub *h, size_t max_cases, bool *out_done, struct why *why);
+bool hub_policy_is_coming(const struct hub *h); /* as its last transaction found it */
+struct hub_policy_progress {
+    bool under_way;
+    int64_t gen;
+    bool widening; /* every case was narrowed */
+    uint64_t cases, done;
+};
+MUST_CHECK enum err hub_policy_progress(struct hub *h, struct hub_policy_progress *out, struct why *why);
+
+/* hub/preview.c: what would happen, before it does; nothing is changed. The callbacks come when all is known, lines by
+ * site, then devices. */
+struct hub_preview_rows {
+    const char *site, *table; /* table NULL: of a device's site, everything */
+    uint64_t appear, leave;   /* rows that the site would see and does not, and the other way round */
+};
+struct hub_preview_device {
+    const uint8_t *kid; /* 16 */
+    const char *site, *state;
+    uint64_t rows;       /* that it could hold and would have to forget */
+    int64_t unsent;      /* changes of its own that it had not sent when it was last heard; -1: never heard */
+    int64_t oldest_ms;   /* time of the oldest of them; 0 none */
+    int64_t last_seen;   /* 0 never */
+};
+struct hub_preview {
+    void *ctx;
+    enum err (*rows)(void *ctx, const struct hub_preview_rows *r, struct why *why);
+    enum err (*device)(void *ctx, const struct hub_preview_device *d, struct why *why);
+};
+/* Of putting another policy in force. ERR_EXISTS: one is coming already. ERR_USAGE: not a policy. */
+MUST_CHECK enum err hub_preview_policy(struct hub *h, struct bytes text, const struct hub_preview *p, struct why *why);
+/* Of revoking a device: rows by table that it could hold (leave), itself (rows: of all tables), then the other devices of
+ * its site. ERR_NOTFOUND. */
+struct hub_preview_revoke {
+    uint64_t unconfirmed; /* rows that it was told to forget and did not confirm */
+    uint64_t waiting;     /* changes of its that are held for a manager, or wait for such */
+    uint64_t cases;       /* that it could hold rows of */
+};
+MUST_CHECK enum err hub_preview_revoke(struct hub *h, const uint8_t kid[16], const struct hub_preview *p,
+                                       struct hub_preview_revoke *out, struct why *why);
+
 /* Call when a backup of this store has been verified, before anything more is taken in: all envelopes taken in so far are
  * covered, and devices may delete the sealed copies that they keep for a hub that is built anew. */
 MUST_CHECK enum err hub_covered(struct hub *h, struct why *why);
+
+/* Who could see a row, and which devices held it: ever (at_ms 0), or at a time. ERR_NOTFOUND. */
+struct hub_saw {
+    bool is_device;
+    const char *site, *agency;
+    int64_t from_ms, until_ms; /* a site saw it from then until then; until 0: it sees it still */
+    uint8_t kid[16];           /* a device of the site */
+    const char *state;         /* holds; confirmed, unconfirmed: told to forget it */
+    int64_t since_ms;
+};
+typedef enum err (*hub_saw_fn)(void *ctx, const struct hub_saw *line, struct why *why);
+MUST_CHECK enum err hub_who_saw(struct hub *h, int table_index, const uint8_t id[16], int64_t at_ms, hub_saw_fn each,
+                                void *ctx, struct why *why);
+/* Break-glass: for how many hours a manager may open a case that is not his site's; 0: not at all, which is the default.
+ * ERR_USAGE: more than 72. */
+MUST_CHECK enum err hub_set_emergency(struct hub *h, int64_t hours, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- for tests and checks */
 /* May this site see this row now, as the masks say; and as the views say, recomputed. They must always agree. */

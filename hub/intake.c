@@ -312,6 +312,7 @@ static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, s
     if (e == ERR_OK) {
         node->last_seq = d->env.h.seq;
         memcpy(node->last_hash, d->hash, HASH_BYTES);
+        late_note(d);
         e = decide_all(h, &l, why);
     }
     free(l.all);

@@ -23,4 +23,7 @@ MUST_CHECK enum err intake_known_again(struct hub *h, struct hub_node *node, uin
                                        const uint8_t hash[HASH_BYTES], struct why *why);
 MUST_CHECK enum err intake_forked(struct hub_node *node, struct why *why);
 
+/* hub/intake_late.c. A request of a device that stands at this cut was taken in: did it bring all that it had to send? */
+void late_all_sent(struct hub_node *node, const struct cut *at, bool everything);
+
 #endif

@@ -7,14 +7,6 @@
 /* Agencies that one change can ask and bring in: searching for a request takes as long as the change is large. */
 #define MAX_ASKS 64u
 
-/* Access numbers of site_access. */
-enum { ACCESS_NONE, ACCESS_CHECK, ACCESS_VIEW, ACCESS_CONTRIBUTE, ACCESS_ROOM, ACCESS_LEAD };
-
-static bool may_check(int access)
-{
-    return access == ACCESS_CHECK || access >= ACCESS_CONTRIBUTE;
-}
-
 static bool may_contribute(int access)
 {
     return access >= ACCESS_CONTRIBUTE;
@@ -157,7 +149,7 @@ static void judge_insert_rule(const struct draft *d, const struct draft_part *p,
             soft(d, j, "Your agency does not take part in this case as one that may add this.");
         return;
     case INSERT_CHECK:
-        if (!may_check(w->now) || !may_check(w->at_base))
+        if (!d->contribution && (!standing_may_check(w->now) || !standing_may_check(w->at_base)))
             soft(d, j, "Your agency does not take part in this case as one that may add this.");
         return;
     }
@@ -265,11 +257,12 @@ static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const 
     else if (!p->makes_case)
         judge_insert_rule(d, p, op->table->insert, j);
     judge_new_columns(d, p, op, j);
+    if (strcmp(op->table->name, "release") == 0) intake_new_release(d, op, j);
     /* Everybody who sees the record would learn that there is a request, which only two agencies may know (rule 3). */
     if (column_of(op, "request_id").kind == VALUE_BLOB)
         hard(j, "A record cannot name the request it answers: others who see the record may not know of the request.");
     /* A duty needs no access, but no duty opens a case that the site is shut out of. */
-    if (!p->makes_case && !p->who.sees_now)
+    if (!p->makes_case && !p->who.sees_now && !d->contribution)
         soft(d, j, "This case was taken back from your site before the change arrived.");
     return e == ERR_OK ? judge_parents(h, d, part, op, j, why) : e;
 }
@@ -324,6 +317,7 @@ static enum err new_case_standing(struct hub *h, struct draft *d, struct draft_p
 enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why)
 {
     enum err e = held_withdrawn(h, d, why);
+    if (e == ERR_OK) e = late_judge(h, d, why);
     if (!d->user_known) soft(d, j, "The person who made this change is not known at this device's site.");
     for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
         struct draft_part *p = &d->decoded[i];

@@ -164,6 +164,7 @@ enum err intake_may_write(struct hub *h, struct draft *d, const struct column_wr
     case WRITE_ASKED:
         if (!may_answer(d, w)) soft(d, j, "Only the agency that this was sent to may answer it.");
         return ERR_OK;
+    case WRITE_RELEASE: intake_release(d, w, j); return ERR_OK;
     case WRITE_JUDGE: return rides_along(w) ? ERR_OK : judge_decision(h, d, w, j, why);
     case WRITE_SETTLE: return rides_along(w) ? ERR_OK : judge_settling(h, d, w, j, why);
     }

@@ -6,6 +6,9 @@
 
 struct sight; /* hub/sight.h: what moved in the running step */
 
+/* How far a change of the policy has come: none is under way, or every case is put under both, or under the coming one. */
+enum policy_phase { POLICY_STANDS, POLICY_NARROWS, POLICY_WIDENS };
+
 struct hub {
     const struct env *env;
     struct db *db;
@@ -14,9 +17,15 @@ struct hub {
     char name[128];
     uint64_t epoch;
     int64_t version;     /* the hub's order: of the last step; h_counter holds it durably */
-    int64_t now_ms;      /* hub's clock at the start of the running transaction */
+    int64_t now_ms;      /* the hub's time at the start of the running transaction: hub/sight_clock.c */
+    int64_t clock_ahead; /* of the steady clock, the wall clock as it was believed */
+    bool clock_known;    /* clock_ahead is set: this process has looked at both */
     struct sight *sight; /* rows and cases touched in the running step */
     bool moved;          /* the running transaction changed rows that some site sees */
+    int64_t policy_seen; /* counter of changes of the policy that this connection's views stand for; -1 unknown */
+    enum policy_phase policy_phase;
+    bool policy_moved;   /* the running transaction laid or took away views: gone with it, if it is undone */
+    bool policy_own;     /* a policy is in force, or coming, that is not the one this program was made with */
 };
 
 /* A transaction of the hub: BEGIN, now_ms and policy_now set, due times swept. Commit or abort; abort also restores
@@ -24,6 +33,14 @@ struct hub {
 MUST_CHECK enum err hub_begin(struct hub *h, struct why *why);
 MUST_CHECK enum err hub_commit(struct hub *h, struct why *why);
 void hub_abort(struct hub *h);
+
+/* hub/step_time.c: when steps of the order were made. */
+/* Those of the running transaction, at its end. */
+MUST_CHECK enum err step_time_note(struct hub *h, struct why *why);
+/* The last step that was there at a time; 0 none. */
+MUST_CHECK enum err step_time_find(struct hub *h, int64_t at_ms, int64_t *out_version, struct why *why);
+/* When a step was made. */
+MUST_CHECK enum err step_time_of(struct hub *h, int64_t version, int64_t *out_ms, struct why *why);
 
 struct hub_node {
     int64_t no;
@@ -41,6 +58,7 @@ struct hub_node {
     uint8_t request_hash[32]; /* of last_request; zeros before the first */
     uint8_t answer_hash[32];  /* hash_blake2b of the whole answer bundle */
     uint8_t cursor[16];       /* cut named in the last answer */
+    int64_t base_at;          /* what it writes now stands upon a cut of this version or later (hub/intake_late.c) */
     uint64_t schema;          /* version of its store, as it said last: it is sent pages of that */
 };
 /* hub/nodes.c. ERR_NOTFOUND. */

@@ -8,7 +8,7 @@
 #define NODE                                                                                                           \
     "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "             \
     "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, ''), coalesce(n.replaces, 0), "         \
-    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1) FROM h_node n "                     \
+    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1), n.base_at FROM h_node n "          \
     "JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code "
 static const char by_kid[] = NODE "WHERE n.kid = $1";
 static const char by_no[] = NODE "WHERE n.no = $1";
@@ -36,6 +36,7 @@ static enum err read_node(struct stmt *s, struct hub_node *out, struct why *why)
     n.last_request = (uint64_t)db_int(s, 6);
     n.schema = (uint64_t)db_int(s, 15);
     n.replaces = db_int(s, 13);
+    n.base_at = db_int(s, 16);
     n.replaced = db_int(s, 14) != 0;
     bool whole = copy_text(n.state, sizeof n.state, db_bytes(s, 3)) &&
                  copy_fixed(n.last_hash, sizeof n.last_hash, db_bytes(s, 5)) &&
@@ -82,7 +83,7 @@ enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
     struct stmt *s;
     enum err e = db_prepare(h->db,
                             "UPDATE h_node SET state = $1, last_seq = $2, last_hash = $3, last_request = $4, "
-                            "request_hash = $5, answer_hash = $6, cursor = $7 WHERE no = $8",
+                            "request_hash = $5, answer_hash = $6, cursor = $7, base_at = $9 WHERE no = $8",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_str(s, 1, n->state);
@@ -93,6 +94,7 @@ enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
     db_bind_blob(s, 6, bytes_of(n->answer_hash, sizeof n->answer_hash));
     db_bind_blob(s, 7, bytes_of(n->cursor, sizeof n->cursor));
     db_bind_int(s, 8, n->no);
+    db_bind_int(s, 9, n->base_at);
     return db_run(s, why);
 }
 

@@ -19,7 +19,7 @@ struct span {
     bool exhausted; /* out: and there are no others */
 };
 
-static enum err fill(struct page *p, struct span *span, struct why *why)
+static enum err fill_rows(struct page *p, struct span *span, int64_t upto, struct why *why)
 {
     struct serve_list list = {.limit = p->budget / SERVE_MIN_ROW + 2};
     bool full = false;
@@ -29,20 +29,34 @@ static enum err fill(struct page *p, struct span *span, struct why *why)
     span->last = span->start;
     do {
         e = serve_collect(p->h, p->n, &span->since, span->last, &list, why);
-        for (size_t i = 0; e == ERR_OK && i < list.n; i++) {
+        for (size_t i = 0; e == ERR_OK && i < list.n && list.rows[i].no <= upto; i++) {
             e = page_add(p, &list.rows[i], &span->since, &full, why);
             if (e != ERR_OK || full) break;
             span->last = list.rows[i].no;
         }
-    } while (e == ERR_OK && !full && list.cut_short);
-    span->exhausted = !full;
+    } while (e == ERR_OK && !full && list.cut_short && list.rows[list.n - 1].no <= upto);
+    if (!full && upto != INT64_MAX) span->last = upto;
+    span->exhausted = !full && upto == INT64_MAX;
     serve_list_release(&list);
     return e;
 }
 
+/* The rows of the span, and the ends of as many. */
+static enum err fill(struct page *p, struct span *span, struct why *why)
+{
+    struct ends_span ends = {.base = span->since.base, .start = span->start};
+    size_t budget = p->budget, bytes = 0;
+    enum err e = serve_ends_limit(p->h, p->n, &ends, budget, &bytes, why);
+    p->budget -= bytes;
+    if (e == ERR_OK) e = fill_rows(p, span, ends.upto, why);
+    p->budget = budget;
+    ends.upto = span->exhausted ? INT64_MAX : span->last;
+    return e == ERR_OK ? serve_ends_collect(p->h, p->n, &ends, &p->ends, why) : e;
+}
+
 /* What `fill` would find. */
 struct news {
-    bool rows; /* something for a page; it was not looked further */
+    bool rows; /* something for a page, an end too; it was not looked further */
     bool own;  /* something that the node wrote itself */
 };
 
@@ -50,6 +64,7 @@ static enum err has_rows(struct hub *h, const struct hub_node *n, int64_t base, 
                          struct why *why)
 {
     const struct serve_since since = {.base = base, .schema = n->schema};
+    const struct ends_span ends = {.base = base, .start = start};
     struct serve_list list = {.limit = SERVE_MAX_BATCH};
     struct news news = {0};
     bool columns[RULES_MAX_COLUMNS];
@@ -65,6 +80,7 @@ static enum err has_rows(struct hub *h, const struct hub_node *n, int64_t base, 
         }
     } while (e == ERR_OK && !news.rows && list.cut_short);
     serve_list_release(&list);
+    if (e == ERR_OK && !news.rows) e = serve_ends_any(h, n, &ends, &news.rows, why);
     if (e == ERR_OK) *out = news;
     return e;
 }
@@ -160,7 +176,7 @@ static enum err fill_series(struct page *p, const struct cut *from, int64_t vers
     enum err e = ERR_OK;
     *to = (struct cut){.lo = from->lo, .hi = from->hi, .pos_from = from->pos, .schema_lo = from->schema_lo};
     if (from->pos != INT64_MAX && !anew) e = fill(p, &span, why);
-    if (e == ERR_OK && p->n_ops == 0) {
+    if (e == ERR_OK && p->n_ops == 0 && p->ends.n == 0) {
         *to = anew ? (struct cut){.lo = from->lo, .schema_lo = from->schema_lo}
                    : (struct cut){.lo = from->hi, .schema_lo = schema};
         to->hi = version;
@@ -210,10 +226,13 @@ enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *f
     /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. Its
      * own work moves it, with an empty page: that is no news to it. So does a later schema version with no value for it,
      * or every round would look all rows through again. */
-    if (e == ERR_OK && page.n_ops == 0 && !page.own && !told_less(from, n))
+    if (e == ERR_OK && page.n_ops == 0 && page.ends.n == 0 && !page.own && !told_less(from, n))
         s.cut = *from;
     else if (e == ERR_OK)
         e = finish(h, n, from, &page, &s, why);
+    s.ends = page.ends.v;
+    s.n_ends = page.ends.n;
+    page.ends = (struct ends_list){0};
     page_release(&page);
     if (e != ERR_OK) {
         served_release(&s);
@@ -225,7 +244,10 @@ enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *f
 
 void served_release(struct served *s)
 {
-    if (s != NULL) buf_release(&s->items);
+    if (s == NULL) return;
+    buf_release(&s->items);
+    free(s->ends);
+    s->ends = NULL;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- pending */

@@ -37,6 +37,23 @@ enum serve_how { SERVE_NOTHING, SERVE_OWN, SERVE_ROW, SERVE_COLUMNS };
 MUST_CHECK enum err serve_how(struct hub *h, const struct hub_node *n, const struct serve_row *r, int64_t base,
                               enum serve_how *out, bool out_columns[RULES_MAX_COLUMNS], struct why *why);
 
+/* serve_ends.c: ends of rows numbered above `start` that changed since `base`. */
+struct ends_span {
+    int64_t base, start;
+    int64_t upto; /* the page goes up to this row */
+};
+/* How far a page may go so that its ends take no more than half of `budget`, and what they may take at most. */
+MUST_CHECK enum err serve_ends_limit(struct hub *h, const struct hub_node *n, struct ends_span *span, size_t budget,
+                                     size_t *out_bytes, struct why *why);
+MUST_CHECK enum err serve_ends_any(struct hub *h, const struct hub_node *n, const struct ends_span *span, bool *out,
+                                   struct why *why);
+struct ends_list {
+    struct end_item *v; /* owned */
+    size_t n, cap;
+};
+MUST_CHECK enum err serve_ends_collect(struct hub *h, const struct hub_node *n, const struct ends_span *span,
+                                       struct ends_list *out, struct why *why);
+
 /* serve_page.c: a page being filled. */
 struct page_op;
 struct page_agency;
@@ -53,6 +70,7 @@ struct page {
     size_t n_agencies, cap_agencies;
     int64_t *parts; /* set of (agency, case), open addressing; -1 free */
     size_t n_parts;
+    struct ends_list ends;
 };
 MUST_CHECK enum err page_init(struct page *p, struct hub *h, const struct hub_node *n, uint64_t budget,
                               struct why *why);

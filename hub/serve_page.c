@@ -46,6 +46,7 @@ void page_release(struct page *p)
     free(p->agencies);
     free(p->ops);
     free(p->parts);
+    free(p->ends.v);
     buf_release(&p->scratch);
     buf_release(&p->arena);
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FEW_STEPS 1000 /* of the hub's order: so many changed cases are looked up rather than all of a site's */
+
 void serve_list_release(struct serve_list *l)
 {
     free(l->rows);
@@ -98,8 +100,19 @@ enum err serve_collect(struct hub *h, const struct hub_node *n, const struct ser
     l->n = 0;
     l->cut_short = false;
     if (since->base == 0 || since->schema < n->schema) return collect_first(h, n->site_no, pos, l, why);
+    /* Never more cases are looked at than changed since, and never many more than the site has. */
     enum err e = db_prepare(
-        h->db, "SELECT case_no, mask, version FROM h_seat WHERE site_no = $1 AND news > $2 AND mask <> 0", &q, why);
+        h->db,
+        h->version - since->base < FEW_STEPS
+            ? "SELECT case_no, mask, version FROM h_seat WHERE site_no = $1 AND news > $2 AND mask <> 0"
+              " UNION SELECT s.case_no, s.mask, s.version FROM h_site n CROSS JOIN h_case k ON k.news > $2"
+              " CROSS JOIN h_seat s ON s.site_no = n.no AND s.case_no = k.no"
+              " WHERE n.no = $1 AND n.news > $2 AND s.mask <> 0"
+            : "SELECT case_no, mask, version FROM h_seat WHERE site_no = $1 AND news > $2 AND mask <> 0"
+              " UNION SELECT s.case_no, s.mask, s.version FROM h_site n CROSS JOIN h_seat s ON s.site_no = n.no"
+              " CROSS JOIN h_case k ON k.no = s.case_no AND k.news > $2"
+              " WHERE n.no = $1 AND n.news > $2 AND s.mask <> 0",
+        &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, n->site_no);
     db_bind_int(q, 2, since->base);

@@ -1,3 +1,4 @@
+#include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 
 #include <stdio.h>
@@ -71,7 +72,7 @@ enum err sight_step(struct hub *h, struct why *why)
 
 /* ------------------------------------------------------------------------------------------------- what was touched */
 
-static enum err touch_case(struct hub *h, const struct sight_case *c, struct why *why)
+enum err sight_touch_case(struct hub *h, const struct sight_case *c, struct why *why)
 {
     struct sight *s = h->sight;
     struct sight_case *last = s->n_cases == 0 ? NULL : &s->cases[s->n_cases - 1];
@@ -80,6 +81,7 @@ static enum err touch_case(struct hub *h, const struct sight_case *c, struct why
         last->seats |= c->seats;
         last->consents |= c->consents;
         last->all |= c->all;
+        last->decided |= c->decided;
         return ERR_OK;
     }
     enum err e = sight_grow(&s->cases, &s->cap_cases, s->n_cases, sizeof *s->cases, why);
@@ -100,11 +102,16 @@ static enum err touch_row(struct hub *h, const struct table_rule *t, const struc
     struct sight_case c = {.no = r->case_no, .content = true};
     c.seats = is_table(t, "case_file") || is_table(t, "participant");
     c.consents = is_table(t, "consent") || is_table(t, "person");
-    if (is_table(t, "site") || is_table(t, "coverage") || is_table(t, "agency")) s->all = true;
     enum err e = sight_grow(&s->rows, &s->cap_rows, s->n_rows, sizeof *s->rows, why);
-    if (e == ERR_OK) e = touch_case(h, &c, why);
+    if (e == ERR_OK) e = sight_touch_case(h, &c, why);
     if (e == ERR_OK) s->rows[s->n_rows++] = *r;
     return e;
+}
+
+static enum err touch_decided(struct hub *h, int64_t case_no, struct why *why)
+{
+    const struct sight_case c = {.no = case_no, .decided = true};
+    return sight_touch_case(h, &c, why);
 }
 
 /* An agency that wrote in a case, or is addressed there, has a channel of its own in it, and so perhaps a seat. */
@@ -122,7 +129,7 @@ static enum err add_voice(struct hub *h, int64_t case_no, const uint8_t case_id[
     db_bind_id(s, 1, case_id);
     db_bind_text(s, 2, agency.s);
     e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) > 0) e = touch_case(h, &c, why);
+    if (e == ERR_OK && db_changes(h->db) > 0) e = sight_touch_case(h, &c, why);
     if (e != ERR_OK || agency.s.n == 0 || agency.s.n >= sizeof last->voice) return e;
     memcpy(last->voice, agency.s.p, agency.s.n);
     last->voice[agency.s.n] = '\0';
@@ -138,22 +145,28 @@ static struct value column(const struct row *r, const char *name)
 
 /* The two people whose values met in a conflict may have written nothing else in the case: their agencies have a
  * voice. */
-static enum err add_author_voice(struct hub *h, const struct sight_row *r, const uint8_t case_id[16],
-                                 struct value person, struct why *why)
+enum err sight_author_voice(struct hub *h, int64_t case_no, const uint8_t case_id[16], struct bytes person,
+                            struct why *why)
 {
     struct stmt *s;
     bool row = false;
-    if (person.kind != VALUE_BLOB || person.s.n != 16) return ERR_OK;
     enum err e = db_prepare(h->db, "SELECT s.agency FROM practitioner p JOIN site s ON s.code = p.site WHERE p.id = $1",
                             &s, why);
     if (e != ERR_OK) return e;
-    db_bind_blob(s, 1, person.s);
+    db_bind_blob(s, 1, person);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        e = add_voice(h, r->case_no, case_id, value_text(db_bytes(s, 0)), why);
+        e = add_voice(h, case_no, case_id, value_text(db_bytes(s, 0)), why);
         if (e != ERR_OK) break;
     }
     db_done(s);
     return e;
+}
+
+static enum err add_author_voice(struct hub *h, const struct sight_row *r, const uint8_t case_id[16],
+                                 struct value person, struct why *why)
+{
+    if (person.kind != VALUE_BLOB) return ERR_OK;
+    return sight_author_voice(h, r->case_no, case_id, person.s, why);
 }
 
 static enum err add_voices(struct hub *h, const struct row *r, const struct sight_row *noted, struct why *why)
@@ -211,13 +224,15 @@ static enum err case_of(struct hub *h, const struct row *r, const struct actor *
     }
     if (!is_table(r->table, "case_file") || !value_equal(r->v[0], r->v[1]))
         return why_set(why, ERR_NOTFOUND, "There is no such case.");
-    e = db_prepare(h->db, "INSERT INTO h_case(id, born, born_node) VALUES ($1, $2, $3)", &s, why);
+    e = db_prepare(h->db, "INSERT INTO h_case(id, born, born_node, policy) VALUES ($1, $2, $3, $4)", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, r->v[1].s.p);
     db_bind_int(s, 2, h->version);
     db_bind_int(s, 3, by->node_no);
+    db_bind_int(s, 4, policy_change_newborn(h));
     e = db_run(s, why);
     if (e == ERR_OK) e = sight_case(h, r->v[1].s.p, &c, &found, why);
+    if (e == ERR_OK && policy_change_newborn(h) == CASE_BOTH) e = sight_note_turn(h, c.no, CASE_BOTH, why);
     *out_no = c.no;
     return e;
 }
@@ -271,31 +286,17 @@ static enum err add_agency_channel(struct hub *h, struct value code, struct why 
     return sight_channel_bit(h, bytes_of_str(name), &bit, why);
 }
 
-/* Settled conflicts are seen by the agencies of their two authors. A person who comes, goes or moves to another site
- * changes those; rare enough for every case. */
-static enum err touch_author(struct hub *h, const uint8_t person[16], struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT 1 FROM conflict WHERE kept_by = $1 OR lost_by = $1 LIMIT 1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, person);
-    e = db_step(s, &row, why);
-    h->sight->all |= e == ERR_OK && row;
-    db_done(s);
-    return e;
-}
-
 /* What else the hub keeps of a new row: voices, due times, its site's number, its agency's channel. */
 static enum err after_insert(struct hub *h, const struct row *r, const struct sight_row *noted, struct why *why)
 {
-    enum err e = ERR_OK;
-    if (r->table->kind == TABLE_CASE) e = add_voices(h, r, noted, why);
-    for (size_t i = 0; e == ERR_OK && i < r->table->n_columns; i++)
-        if (column_is_due(r->table, i)) e = remember_due(h, noted->case_no, r->v[i], why);
+    enum err e = r->table->kind == TABLE_CASE ? add_voices(h, r, noted, why)
+                                              : sight_place_touch(h, r->table, noted->id, why);
+    for (size_t i = 0; e == ERR_OK && i < r->table->n_columns; i++) {
+        if (decided_says(r->table, i, r->v[i])) e = touch_decided(h, noted->case_no, why);
+        if (e == ERR_OK && column_is_due(r->table, i)) e = remember_due(h, noted->case_no, r->v[i], why);
+    }
     if (e == ERR_OK && is_table(r->table, "site")) e = add_site(h, column(r, "code"), why);
     if (e == ERR_OK && is_table(r->table, "agency")) e = add_agency_channel(h, column(r, "code"), why);
-    if (e == ERR_OK && is_table(r->table, "practitioner")) e = touch_author(h, noted->id, why);
     return e;
 }
 
@@ -390,10 +391,10 @@ static enum err after_set(struct hub *h, const struct table_rule *t, const struc
     const char *name = t->columns[col].name;
     struct sight_row noted = {.no = r->no, .case_no = r->case_no};
     uint8_t case_id[16];
+    if (decided_says(t, col, v)) return touch_decided(h, r->case_no, why);
     if (column_is_due(t, col)) return remember_due(h, r->case_no, v, why);
     if (is_table(t, "site") && strcmp(name, "code") == 0) return add_site(h, v, why);
     if (is_table(t, "agency") && strcmp(name, "code") == 0) return add_agency_channel(h, v, why);
-    if (is_table(t, "practitioner") && strcmp(name, "site") == 0) return touch_author(h, id, why);
     if (!is_table(t, "conflict") || (strcmp(name, "kept_by") != 0 && strcmp(name, "lost_by") != 0)) return ERR_OK;
     struct stmt *s;
     bool row = false;
@@ -414,7 +415,10 @@ enum err sight_set(struct hub *h, const struct table_rule *t, const uint8_t id[1
     if (e == ERR_OK && (col == 0 || (t->kind == TABLE_CASE && col <= 2)))
         e = why_set(why, ERR_DENIED, "The id, case and agency of a row never change.");
     if (e == ERR_OK) e = find_row(h, t, id, &r, why);
+    bool place = t->kind == TABLE_REFERENCE && sight_place_reads(t, col);
+    if (e == ERR_OK && place) e = sight_place_touch(h, t, id, why);
     if (e == ERR_OK) e = db_row_set(h->db, t, id, col, v, why);
+    if (e == ERR_OK && place) e = sight_place_touch(h, t, id, why);
     if (e == ERR_OK) e = write_column_entry(h, r.no, col, by, why);
     if (e == ERR_OK) e = note(h, t, id, &r, why);
     return e == ERR_OK ? after_set(h, t, &r, id, col, v, why) : e;
@@ -429,14 +433,14 @@ enum err sight_remove(struct hub *h, const struct table_rule *t, const uint8_t i
         e = why_set(why, ERR_DENIED, "A row of a case is voided, never taken away.");
     if (e == ERR_OK) e = find_row(h, t, id, &r, why);
     h->sight->last.tbl = -1;
+    if (e == ERR_OK) e = sight_place_touch(h, t, id, why);
     if (e == ERR_OK) e = db_row_delete(h->db, t, id, why);
     if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_row SET gone = 1, version = $1 WHERE no = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, h->version);
     db_bind_int(s, 2, r.no);
     e = db_run(s, why);
-    if (e == ERR_OK) e = note(h, t, id, &r, why);
-    return e == ERR_OK && is_table(t, "practitioner") ? touch_author(h, id, why) : e;
+    return e == ERR_OK ? note(h, t, id, &r, why) : e;
 }
 
 enum err sight_named(struct hub *h, int64_t node_no, const struct table_rule *t, const uint8_t id[16], struct why *why)
@@ -449,7 +453,7 @@ enum err sight_named(struct hub *h, int64_t node_no, const struct table_rule *t,
     if (e == ERR_OK) e = sight_grow(&sight->named, &sight->cap_named, sight->n_named, sizeof *sight->named, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
-                       "INSERT INTO h_named(row_no, node_no, version) VALUES ($1, $2, $3)"
+                       "INSERT INTO h_named(row_no, node_no, first, version) VALUES ($1, $2, $3, $3)"
                        " ON CONFLICT(row_no, node_no) DO UPDATE SET version = $3",
                        &s, why);
     if (e != ERR_OK) return e;

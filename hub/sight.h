@@ -37,14 +37,14 @@ MUST_CHECK enum err sight_remove(struct hub *h, const struct table_rule *t, cons
  * itself made on the way (conflict, held): the node never held those, and must not learn their ids. */
 MUST_CHECK enum err sight_named(struct hub *h, int64_t node_no, const struct table_rule *t, const uint8_t id[16],
                                 struct why *why);
-/* Recompute, write drops, bump news, remember due times. Ends the step. Sees by itself when sites, coverage or agencies
- * were touched, and then does what sight_settle_all does. */
+/* Recompute, write drops, bump news, remember due times. Ends the step. */
 MUST_CHECK enum err sight_settle(struct hub *h, struct why *why);
-/* Every seat and mask of every case (after a change of sites, coverage, agencies, policy). */
+/* The same for every seat and mask of every case, whatever was touched. */
 MUST_CHECK enum err sight_settle_all(struct hub *h, struct why *why);
 /* Times that have come: consents, participations, releases. Its own step. Called by hub_begin, with h->now_ms read.
- * Sets policy_now. Where the clock was set back by up to an hour, h->now_ms becomes the last policy_now, because an
- * expiry that was acted upon must not be undone so; set back by more, it had run ahead: every case is judged again. */
+ * Sets policy_now, and h->now_ms to the same. Where the clock was set back by up to an hour, that is the last policy_now,
+ * because an expiry that was acted upon must not be undone so; set back by more, it had run ahead: every case is judged
+ * again. Set forward, it is believed after an hour: hub/sight_clock.c. */
 MUST_CHECK enum err sight_sweep(struct hub *h, struct why *why);
 
 /* ------------------------------------------------------------------------------------------------- questions */
@@ -97,6 +97,8 @@ struct served {
     bool more;
     size_t n_parts;
     struct buf items; /* MSG_PAGE and MSG_PART items, each preceded by: be32 origin length, origin, be32 item length */
+    struct end_item *ends; /* owned: of the page's rows, and of others whose end changed */
+    size_t n_ends;
 };
 /* Rows that the node's site sees and that changed since `from`, or came into its sight, up to `budget` bytes of
  * content. Whole rows (INSERT) where the site did not see the row without a break since the cut, else the columns that
@@ -105,7 +107,10 @@ struct served {
 MUST_CHECK enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *from, uint64_t budget,
                                struct served *out, struct why *why);
 void served_release(struct served *s);
-/* Is there anything for the node: rows, drops, verdicts not yet told? Cheap. */
+/* The ends of the page, as signed MSG_ENDS items, to its items. hub/serve_ends.c */
+MUST_CHECK enum err served_put_ends(struct hub *h, const struct hub_node *n, uint64_t request, struct served *s,
+                                    struct why *why);
+/* Is there anything for the node: rows, ends, drops, verdicts not yet told? Cheap. */
 MUST_CHECK enum err serve_pending(struct hub *h, const struct hub_node *n, const struct cut *from, bool *out,
                                   struct why *why);
 

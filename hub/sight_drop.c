@@ -12,7 +12,7 @@ static enum err note_node(struct sight *s, const struct sight_node *n, struct wh
 }
 
 /* Every node of a site, whatever its state: a revoked one holds its rows still. */
-static enum err load_nodes(struct hub *h, int64_t site_no, struct why *why)
+enum err sight_load_nodes(struct hub *h, int64_t site_no, struct why *why)
 {
     struct sight *s = h->sight;
     struct stmt *q;
@@ -78,15 +78,10 @@ static enum err was_named(struct hub *h, int64_t node_no, int64_t row_no, bool *
 static enum err order_drop(struct hub *h, int64_t node_no, int64_t row_no, struct why *why)
 {
     struct stmt *q;
-    enum err e = db_prepare(
-        h->db, "UPDATE h_drop SET version = $1 WHERE node_no = $2 AND row_no = $3 AND request IS NULL", &q, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(q, 1, h->version);
-    db_bind_int(q, 2, node_no);
-    db_bind_int(q, 3, row_no);
-    e = db_run(q, why);
-    if (e != ERR_OK || db_changes(h->db) > 0) return e;
-    e = db_prepare(h->db, "INSERT INTO h_drop(version, node_no, row_no, ordered_at) VALUES ($1, $2, $3, $4)", &q, why);
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_drop(version, node_no, row_no, ordered_at) VALUES ($1, $2, $3, $4)"
+                            " ON CONFLICT(node_no, row_no) WHERE request IS NULL DO UPDATE SET version = $1",
+                            &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, h->version);
     db_bind_int(q, 2, node_no);
@@ -96,8 +91,8 @@ static enum err order_drop(struct hub *h, int64_t node_no, int64_t row_no, struc
 }
 
 /* `since` is 0 until it is needed: mostly the node's newest whole page is younger than anything that moved here. */
-static enum err could_hold(struct hub *h, const struct sight_row *r, const struct sight_node *n, int64_t *since,
-                           bool *out, struct why *why)
+enum err sight_could_hold(struct hub *h, const struct sight_row *r, const struct sight_node *n, int64_t *since,
+                          bool *out, struct why *why)
 {
     enum err e = ERR_OK;
     if (*since == 0) e = sight_unbroken(h, n->site_no, r->case_no, r->no, since, why);
@@ -110,13 +105,16 @@ static enum err could_hold(struct hub *h, const struct sight_row *r, const struc
 enum err sight_drop_lost(struct hub *h, const struct sight_row *r, const struct sight_seat *seat, struct why *why)
 {
     struct sight *s = h->sight;
-    int64_t since = 0;
+    /* Since the younger of the two changed last they have met without a break: mostly that is all there is to know. */
+    int64_t since = 0, younger = r->mask_version > seat->version ? r->mask_version : seat->version;
+    int64_t met = r->mask_version == 0 ? INT64_MAX : younger;
     bool holds = false;
-    enum err e = load_nodes(h, seat->site_no, why);
+    enum err e = sight_load_nodes(h, seat->site_no, why);
     for (size_t i = 0; e == ERR_OK && i < s->n_nodes; i++) {
         struct sight_node n = s->nodes[i];
         if (n.site_no != seat->site_no || n.node_no == 0) continue;
-        e = could_hold(h, r, &n, &since, &holds, why);
+        holds = n.full_at >= met;
+        if (!holds) e = sight_could_hold(h, r, &n, &since, &holds, why);
         if (e == ERR_OK && holds) e = order_drop(h, n.node_no, r->no, why);
     }
     return e;

@@ -1,43 +1,6 @@
-/* Times that have come, and clocks that are not to be trusted with them. */
+/* Times that have come. Which time it is: hub/sight_clock.c. */
+#include "hub/policy_change.h"
 #include "hub/sight_internal.h"
-
-#define CLOCK_SLACK_MS 3600000 /* set back by less: time stands still until it is reached again */
-
-static enum err last_policy_now(struct hub *h, int64_t *out, struct why *why)
-{
-    struct stmt *q;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT value FROM h_counter WHERE name = 'policy_now'", &q, why);
-    if (e != ERR_OK) return e;
-    e = db_step(q, &row, why);
-    if (e == ERR_OK) *out = row ? db_int(q, 0) : INT64_MIN;
-    db_done(q);
-    return e;
-}
-
-/* An expiry that was acted upon is not undone by a clock that is set back a little. One that ran far ahead and was put
- * right would keep everything expired for as long: then every case is judged again by the right time. */
-static enum err set_policy_now(struct hub *h, bool *out_went_back, struct why *why)
-{
-    struct stmt *q;
-    int64_t last = 0;
-    enum err e = last_policy_now(h, &last, why);
-    if (e != ERR_OK) return e;
-    *out_went_back = last > h->now_ms && last - h->now_ms > CLOCK_SLACK_MS;
-    if (last > h->now_ms && !*out_went_back) h->now_ms = last;
-    e = db_prepare(h->db, "UPDATE policy_now SET now = $1 WHERE now <> $1", &q, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(q, 1, h->now_ms);
-    e = db_run(q, why);
-    if (e == ERR_OK)
-        e = db_prepare(
-            h->db,
-            "INSERT INTO h_counter(name, value) VALUES ('policy_now', $1) ON CONFLICT(name) DO UPDATE SET value = $1",
-            &q, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(q, 1, h->now_ms);
-    return db_run(q, why);
-}
 
 /* Due times that were swept too early stand in the rows still. */
 static enum err learn_due_again(struct hub *h, struct why *why)
@@ -98,7 +61,8 @@ static enum err touch_due(struct hub *h, struct why *why)
 enum err sight_sweep(struct hub *h, struct why *why)
 {
     bool due = false, went_back = false;
-    enum err e = set_policy_now(h, &went_back, why);
+    enum err e = policy_change_load(h, why);
+    if (e == ERR_OK) e = sight_clock(h, &went_back, why);
     if (e == ERR_OK) e = find_due(h, &due, why);
     if (e != ERR_OK || (!due && !went_back)) return e;
     e = sight_step(h, why);

@@ -7,6 +7,10 @@
 #define SIGHT_MAX_BIT     62 /* masks are signed 64-bit integers in SQL; the sign bit stays clear */
 #define SIGHT_MAX_CHANNEL 128
 
+/* The views of the policy in force are in `main`, those of one that is coming in `temp`. A plain name would mean the
+ * latter as soon as there is one: whoever asks says which. */
+enum sight_views { VIEWS_IN_FORCE, VIEWS_COMING };
+
 /* A row of the step: noted when touched, or found to depend on one that was. */
 struct sight_row {
     int64_t no;
@@ -15,6 +19,8 @@ struct sight_row {
     uint8_t id[16];
     int64_t old_mask; /* as the hub has kept it until now */
     int64_t new_mask; /* as the views say; filled in by settling */
+    int64_t first_mask; /* as the policy in force says, while a coming one is asked too (sight_both.c) */
+    int64_t mask_version; /* when old_mask came to be; 0: not asked */
     bool fresh;       /* put in this step: it has no mask yet that could be history */
 };
 
@@ -25,6 +31,8 @@ struct sight_case {
     bool seats;    /* who takes part may have changed */
     bool consents; /* masks of records that need consent may have changed */
     bool all;      /* every mask and seat of it */
+    bool decided;  /* a decision was recorded in its brief */
+    int turn;      /* it is put under this policy (enum case_policy); 0: it stays where it is */
 };
 
 struct sight_named {
@@ -42,7 +50,10 @@ struct sight_seat {
     int64_t site_no;
     int64_t old_mask, new_mask;
     int old_access, new_access;
+    int64_t first_mask; /* as in struct sight_row */
+    int first_access;
     int64_t version; /* when its mask changed last, before this step */
+    int64_t news;    /* as it was before this step */
     bool is_new;
 };
 
@@ -65,8 +76,9 @@ struct sight_last {
 };
 
 struct sight {
+    enum sight_views views; /* which the questions of sight_mask.c are put to */
     bool open; /* a step is running */
-    bool all;  /* sites, coverage or agencies changed: every case */
+    bool all;  /* every case: sight_settle_all, and a clock that went back */
     bool channels_known;
     struct sight_row *rows;
     size_t n_rows, cap_rows;
@@ -97,6 +109,8 @@ MUST_CHECK enum err sight_mask_row(struct hub *h, struct sight_row *r, struct wh
 MUST_CHECK enum err sight_mask_case(struct hub *h, int64_t case_no, struct sight_row *rows, size_t n, struct why *why);
 /* Fills h->sight->seats: those kept (old) and what the views say (new). */
 MUST_CHECK enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why);
+/* What `views` say of the seats that are there, and of others (new_mask, new_access). */
+MUST_CHECK enum err sight_ask_seats(struct hub *h, int64_t case_no, struct why *why);
 /* Bit of a channel; -1: none. Gives a bit to a scheme or a known agency that has none yet; ERR_LIMIT when all are
  * given. */
 MUST_CHECK enum err sight_channel_bit(struct hub *h, struct bytes name, int *out_bit, struct why *why);
@@ -104,13 +118,61 @@ MUST_CHECK enum err sight_channel_bit(struct hub *h, struct bytes name, int *out
 /* Every row of a case into h->sight->work, sorted. */
 MUST_CHECK enum err sight_all_rows(struct hub *h, int64_t case_no, struct why *why);
 
+/* sight_both.c: which policy stands over a case (enum case_policy); asks the store only while one is coming. */
+MUST_CHECK enum err sight_policy_of(struct hub *h, int64_t case_no, int *out, struct why *why);
+/* Every row and seat of a case, as the store keeps it (old) and as the policies that stand over it say (new): into
+ * h->sight->work and seats. */
+MUST_CHECK enum err sight_whole_case(struct hub *h, int64_t case_no, int policy, struct why *why);
+/* The same, for a case that is put under another policy; says so in h_case. */
+MUST_CHECK enum err sight_turn(struct hub *h, const struct sight_case *c, int policy, struct why *why);
+/* It stands under `policy` from this step on: remembers from when until when it stood under both (h_turn). */
+MUST_CHECK enum err sight_note_turn(struct hub *h, int64_t case_no, int policy, struct why *why);
+/* Touch a case so that settling puts it under `turn`. Within a step. */
+MUST_CHECK enum err sight_turn_case(struct hub *h, int64_t case_no, int turn, struct why *why);
+/* Every row and seat of a case as the store keeps it (old, first) and as the coming policy would have it (new). */
+MUST_CHECK enum err sight_beside_kept(struct hub *h, int64_t case_no, struct why *why);
+/* Are there bits enough for the case under both policies? Changes nothing. */
+MUST_CHECK enum err sight_fits(struct hub *h, int64_t case_no, bool *out, struct why *why);
+/* Does the seat show a row that it did not show before? Of work and seats as they are. */
+bool sight_gains(const struct sight *s, const struct sight_seat *seat);
+
 /* Since when mask and seat have met without a break, by the logs alone; 0: they do not meet at the end of the logs. */
 MUST_CHECK enum err sight_unbroken(struct hub *h, int64_t site_no, int64_t case_no, int64_t row_no, int64_t *out,
                                    struct why *why);
 
+/* A case that the step touched. */
+MUST_CHECK enum err sight_touch_case(struct hub *h, const struct sight_case *c, struct why *why);
+/* The agency of a conflict's author has a voice in the case. */
+MUST_CHECK enum err sight_author_voice(struct hub *h, int64_t case_no, const uint8_t case_id[16], struct bytes person,
+                                       struct why *why);
+
+/* sight_place.c: touches the cases that a reference row bears on, as it stands now. Nothing where it is not there. */
+MUST_CHECK enum err sight_place_touch(struct hub *h, const struct table_rule *t, const uint8_t id[16], struct why *why);
+bool sight_place_reads(const struct table_rule *t, size_t column); /* may the views read it? */
+
+/* ends.c: until when each site sees the rows of a case that the running step touched; in `work` as it was settled. After
+ * masks and seats are written; `work` and `seats` are other ones afterwards. */
+MUST_CHECK enum err ends_settle(struct hub *h, const struct sight_case *c, struct why *why);
+/* Is what the store has of this as the views say now? ERR_TAMPERED. Changes nothing. */
+MUST_CHECK enum err ends_verify(struct hub *h, struct why *why);
+
+/* sight_clock.c: h->now_ms, as the wall clock says, becomes the time that is believed, and policy_now with it. went_back:
+ * what ended by a clock that ran ahead has not ended. */
+MUST_CHECK enum err sight_clock(struct hub *h, bool *out_went_back, struct why *why);
+
+/* decided.c: does this value record a decision? And what it rests upon, at the end of the step. */
+bool decided_says(const struct table_rule *t, size_t column, struct value v);
+MUST_CHECK enum err decided_note(struct hub *h, struct why *why);
+
 /* sight_drop.c. `r` left the sight of the seat's site in this step: drops for its nodes that could hold it. */
 MUST_CHECK enum err sight_drop_lost(struct hub *h, const struct sight_row *r, const struct sight_seat *seat,
                                     struct why *why);
+/* Every node of a site, whatever its state, into h->sight->nodes. */
+MUST_CHECK enum err sight_load_nodes(struct hub *h, int64_t site_no, struct why *why);
+/* Could the node hold a row that its site sees, by what is kept? *since is kept for the next node of the site; 0: not
+ * known yet. */
+MUST_CHECK enum err sight_could_hold(struct hub *h, const struct sight_row *r, const struct sight_node *n,
+                                     int64_t *since, bool *out, struct why *why);
 /* Authors of this step whose site does not see what they named. */
 MUST_CHECK enum err sight_drop_named(struct hub *h, struct why *why);
 

@@ -38,21 +38,27 @@ static int known_bit(const struct sight *s, struct bytes name)
     return -1;
 }
 
-/* Words in rows name agencies freely (to_agency, member). Only those that the hub knows, and the schemes of
- * policy.sql, may use up bits: else one partner could exhaust them for everybody. */
+/* Words in rows name agencies freely (to_agency, member). Only those that the hub knows, the schemes of the policy and
+ * channels that stand in its text, word for word, may use up bits: else one partner could exhaust them for everybody. */
 static enum err may_have_bit(struct hub *h, struct bytes name, bool *out, struct why *why)
 {
     static const char agency[] = "agency:", scheme[] = "scheme:";
     struct stmt *q;
-    bool row = false, is_agency = name.n > 7 && memcmp(name.p, agency, 7) == 0;
+    bool row = false, is_agency = name.n > 7 && memcmp(name.p, agency, 7) == 0,
+         is_scheme = name.n > 7 && memcmp(name.p, scheme, 7) == 0;
     *out = false;
-    if (name.n >= SIGHT_MAX_CHANNEL || (!is_agency && !(name.n > 7 && memcmp(name.p, scheme, 7) == 0))) return ERR_OK;
+    if (name.n == 0 || name.n >= SIGHT_MAX_CHANNEL) return ERR_OK;
+    const char *schemes = h->sight->views == VIEWS_COMING ? "SELECT 1 FROM temp.scheme_kind WHERE scheme = $1 LIMIT 1"
+                                                          : "SELECT 1 FROM main.scheme_kind WHERE scheme = $1 LIMIT 1";
+    const char *words = "SELECT 1 FROM h_policy WHERE (state = 'in_force' OR state = 'coming')"
+                        " AND instr(text, char(39) || $1 || char(39)) > 0 LIMIT 1";
     enum err e = db_prepare(h->db,
-                            is_agency ? "SELECT 1 FROM agency WHERE code = $1 LIMIT 1"
-                                      : "SELECT 1 FROM scheme_kind WHERE scheme = $1 LIMIT 1",
+                            is_agency   ? "SELECT 1 FROM agency WHERE code = $1 LIMIT 1"
+                            : is_scheme ? schemes
+                                        : words,
                             &q, why);
     if (e != ERR_OK) return e;
-    db_bind_text(q, 1, bytes_of(name.p + 7, name.n - 7));
+    db_bind_text(q, 1, is_agency || is_scheme ? bytes_of(name.p + 7, name.n - 7) : name);
     e = db_step(q, &row, why);
     *out = e == ERR_OK && row;
     db_done(q);
@@ -134,8 +140,11 @@ static enum err mask_conflict(struct hub *h, struct sight_row *r, struct why *wh
     e = db_step(about, &row, why);
     r->new_mask = 0;
     if (e == ERR_OK && row) {
-        e = db_prepare(h->db, "SELECT channel FROM conflict_channel WHERE id = $1 AND tbl = $2 AND row_id = $3", &q,
-                       why);
+        e = db_prepare(h->db,
+                       h->sight->views == VIEWS_COMING
+                           ? "SELECT channel FROM temp.conflict_channel WHERE id = $1 AND tbl = $2 AND row_id = $3"
+                           : "SELECT channel FROM main.conflict_channel WHERE id = $1 AND tbl = $2 AND row_id = $3",
+                       &q, why);
         if (e == ERR_OK) {
             db_bind_id(q, 1, r->id);
             db_bind_text(q, 2, db_bytes(about, 0));
@@ -156,7 +165,11 @@ enum err sight_mask_row(struct hub *h, struct sight_row *r, struct why *why)
 {
     struct stmt *q;
     if (is_conflict(r->tbl)) return mask_conflict(h, r, why);
-    enum err e = db_prepare(h->db, "SELECT channel FROM plain_channel WHERE tbl = $1 AND id = $2", &q, why);
+    enum err e = db_prepare(h->db,
+                            h->sight->views == VIEWS_COMING
+                                ? "SELECT channel FROM temp.plain_channel WHERE tbl = $1 AND id = $2"
+                                : "SELECT channel FROM main.plain_channel WHERE tbl = $1 AND id = $2",
+                            &q, why);
     if (e != ERR_OK) return e;
     db_bind_str(q, 1, rules_table((size_t)r->tbl)->name);
     db_bind_id(q, 2, r->id);
@@ -194,7 +207,12 @@ enum err sight_mask_case(struct hub *h, int64_t case_no, struct sight_row *rows,
     bool row = false;
     for (size_t i = 0; i < n; i++) rows[i].new_mask = 0;
     enum err e = case_id(h, case_no, id, why);
-    if (e == ERR_OK) e = db_prepare(h->db, "SELECT tbl, id, channel FROM plain_channel WHERE case_id = $1", &q, why);
+    if (e == ERR_OK)
+        e = db_prepare(h->db,
+                       h->sight->views == VIEWS_COMING
+                           ? "SELECT tbl, id, channel FROM temp.plain_channel WHERE case_id = $1"
+                           : "SELECT tbl, id, channel FROM main.plain_channel WHERE case_id = $1",
+                       &q, why);
     if (e != ERR_OK) return e;
     db_bind_id(q, 1, id);
     while ((e = db_step(q, &row, why)) == ERR_OK && row)
@@ -207,13 +225,13 @@ enum err sight_mask_case(struct hub *h, int64_t case_no, struct sight_row *rows,
 
 /* ------------------------------------------------------------------------------------------------------------ seats */
 
-static enum err load_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why)
+static enum err load_seats(struct hub *h, int64_t case_no, struct why *why)
 {
     struct sight *s = h->sight;
     struct stmt *q;
     bool row = false;
     s->n_seats = 0;
-    enum err e = db_prepare(h->db, "SELECT site_no, mask, access, version FROM h_seat WHERE case_no = $1", &q, why);
+    enum err e = db_prepare(h->db, "SELECT site_no, mask, access, version, news FROM h_seat WHERE case_no = $1", &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, case_no);
     while ((e = db_step(q, &row, why)) == ERR_OK && row) {
@@ -222,9 +240,10 @@ static enum err load_seats(struct hub *h, int64_t case_no, bool recompute, struc
         *seat = (struct sight_seat){.site_no = db_int(q, 0),
                                     .old_mask = db_int(q, 1),
                                     .old_access = (int)db_int(q, 2),
-                                    .version = db_int(q, 3)};
-        seat->new_mask = recompute ? 0 : seat->old_mask;
-        seat->new_access = recompute ? 0 : seat->old_access;
+                                    .version = db_int(q, 3),
+                                    .news = db_int(q, 4)};
+        seat->new_mask = seat->old_mask;
+        seat->new_access = seat->old_access;
     }
     db_done(q);
     return e;
@@ -270,18 +289,32 @@ static enum err ask_seats(struct hub *h, const char *sql, const uint8_t id[16], 
     return e;
 }
 
-enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why)
+enum err sight_ask_seats(struct hub *h, int64_t case_no, struct why *why)
 {
+    struct sight *s = h->sight;
+    bool coming = s->views == VIEWS_COMING;
     uint8_t id[16];
-    enum err e = load_seats(h, case_no, recompute, why);
-    if (e != ERR_OK || !recompute) return e;
-    e = case_id(h, case_no, id, why);
+    for (size_t j = 0; j < s->n_seats; j++) s->seats[j].new_mask = s->seats[j].new_access = 0;
+    enum err e = case_id(h, case_no, id, why);
     if (e == ERR_OK)
         e = ask_seats(h,
-                      "SELECT (SELECT no FROM h_site WHERE code = site), channel FROM site_channel WHERE case_id = $1",
+                      coming ? "SELECT (SELECT no FROM h_site WHERE code = site), channel FROM temp.site_channel"
+                               " WHERE case_id = $1"
+                             : "SELECT (SELECT no FROM h_site WHERE code = site), channel FROM main.site_channel"
+                               " WHERE case_id = $1",
                       id, false, why);
     if (e == ERR_OK)
-        e = ask_seats(h, "SELECT (SELECT no FROM h_site WHERE code = site), access FROM site_access WHERE case_id = $1",
+        e = ask_seats(h,
+                      coming ? "SELECT (SELECT no FROM h_site WHERE code = site), access FROM temp.site_access"
+                               " WHERE case_id = $1"
+                             : "SELECT (SELECT no FROM h_site WHERE code = site), access FROM main.site_access"
+                               " WHERE case_id = $1",
                       id, true, why);
     return e;
+}
+
+enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why)
+{
+    enum err e = load_seats(h, case_no, why);
+    return e == ERR_OK && recompute ? sight_ask_seats(h, case_no, why) : e;
 }

@@ -1,5 +1,6 @@
 /* The end of a step: every mask and seat that may have moved is asked of the views again, all pairs of row and site are
  * compared before and after with their final values, and drops, histories and news are written. */
+#include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 
 #include <stdlib.h>
@@ -44,6 +45,8 @@ static size_t merge_cases(struct sight_case *cases, size_t n)
         c->seats |= cases[i].seats;
         c->consents |= cases[i].consents;
         c->all |= cases[i].all;
+        c->decided |= cases[i].decided;
+        if (cases[i].turn > c->turn) c->turn = cases[i].turn;
     }
     return kept;
 }
@@ -211,8 +214,11 @@ static enum err losses_by_row(struct hub *h, struct why *why)
 static enum err lose_row_by_seats(struct hub *h, struct stmt *q, struct why *why)
 {
     struct sight *s = h->sight;
-    struct sight_row r = {
-        .no = db_int(q, 0), .case_no = db_int(q, 1), .tbl = (int)db_int(q, 2), .old_mask = db_int(q, 4)};
+    struct sight_row r = {.no = db_int(q, 0),
+                          .case_no = db_int(q, 1),
+                          .tbl = (int)db_int(q, 2),
+                          .old_mask = db_int(q, 4),
+                          .mask_version = db_int(q, 5)};
     enum err e = db_id(q, 3, r.id) ? ERR_OK : why_set(why, ERR_TAMPERED, "The hub's list of rows is damaged.");
     const struct sight_row *moved = bsearch(&r, s->work, s->n_work, sizeof r, sight_row_order);
     r.new_mask = moved == NULL ? r.old_mask : moved->new_mask;
@@ -231,8 +237,10 @@ static enum err losses_by_seat(struct hub *h, int64_t case_no, struct why *why)
     for (size_t j = 0; j < s->n_seats; j++)
         if (lost_bits(s->seats[j].old_mask, s->seats[j].new_mask)) seen |= s->seats[j].old_mask;
     if (seen == 0) return ERR_OK;
-    enum err e = db_prepare(
-        h->db, "SELECT no, case_no, tbl, id, mask FROM h_row WHERE case_no = $1 AND (mask & $2) <> 0", &q, why);
+    enum err e = db_prepare(h->db,
+                            "SELECT no, case_no, tbl, id, mask, mask_version FROM h_row"
+                            " WHERE case_no = $1 AND (mask & $2) <> 0",
+                            &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, case_no);
     db_bind_int(q, 2, seen);
@@ -276,9 +284,10 @@ static enum err write_mask(struct hub *h, const struct sight_row *r, struct why 
     return db_run(q, why);
 }
 
-static enum err write_seat(struct hub *h, int64_t case_no, const struct sight_seat *seat, struct why *why)
+static enum err write_seat(struct hub *h, const struct sight_case *c, const struct sight_seat *seat, struct why *why)
 {
     struct stmt *q;
+    int64_t case_no = c->no, news = c->turn == 0 || sight_gains(h->sight, seat) ? h->version : seat->news;
     int64_t version = seat->new_mask == seat->old_mask && !seat->is_new ? seat->version : h->version;
     enum err e =
         db_prepare(h->db,
@@ -291,7 +300,7 @@ static enum err write_seat(struct hub *h, int64_t case_no, const struct sight_se
     db_bind_int(q, 3, seat->new_mask);
     db_bind_int(q, 4, seat->new_access);
     db_bind_int(q, 5, version);
-    db_bind_int(q, 6, h->version);
+    db_bind_int(q, 6, news);
     e = db_run(q, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
@@ -306,45 +315,99 @@ static enum err write_seat(struct hub *h, int64_t case_no, const struct sight_se
     return db_run(q, why);
 }
 
-static enum err write_news(struct hub *h, int64_t case_no, struct why *why)
+/* For the sites that see something of what changed: a site that is told of a case by what is hidden from it would look
+ * through all its cases again and again, and find nothing. */
+static enum err write_news(struct hub *h, int64_t case_no, int64_t changed, struct why *why)
 {
+    struct sight *s = h->sight;
     struct stmt *q;
-    enum err e = db_prepare(h->db, "UPDATE h_seat SET news = $1 WHERE case_no = $2 AND mask <> 0", &q, why);
+    enum err e = db_prepare(h->db, "UPDATE h_case SET news = $1 WHERE no = $2", &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, h->version);
     db_bind_int(q, 2, case_no);
+    e = db_run(q, why);
+    for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++) {
+        if ((s->seats[j].new_mask & changed) == 0) continue;
+        e = db_prepare(h->db, "UPDATE h_site SET news = $1 WHERE no = $2", &q, why);
+        if (e != ERR_OK) break;
+        db_bind_int(q, 1, h->version);
+        db_bind_int(q, 2, s->seats[j].site_no);
+        e = db_run(q, why);
+    }
+    return e;
+}
+
+/* A case that is put under another policy has news for those who see a row of it that they did not see: the rows
+ * themselves say what they said. */
+static enum err write_gains(struct hub *h, const struct sight_case *c, struct why *why)
+{
+    struct sight *s = h->sight;
+    struct stmt *q;
+    enum err e = ERR_OK;
     h->moved = true;
-    return db_run(q, why);
+    for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++) {
+        if (!sight_gains(s, &s->seats[j])) continue;
+        e = db_prepare(h->db, "UPDATE h_seat SET news = $1 WHERE site_no = $2 AND case_no = $3", &q, why);
+        if (e != ERR_OK) break;
+        db_bind_int(q, 1, h->version);
+        db_bind_int(q, 2, s->seats[j].site_no);
+        db_bind_int(q, 3, c->no);
+        e = db_run(q, why);
+    }
+    return e;
 }
 
 static enum err write_case(struct hub *h, const struct sight_case *c, struct why *why)
 {
     struct sight *s = h->sight;
-    bool news = c->content;
+    bool moved = false;
+    int64_t changed = c->content && c->all ? INT64_MAX : 0; /* channels of what changed */
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < s->n_work; i++) {
-        if (s->work[i].old_mask == s->work[i].new_mask) continue;
-        news = true;
-        e = write_mask(h, &s->work[i], why);
+        const struct sight_row *r = &s->work[i];
+        if (c->content || r->old_mask != r->new_mask) changed |= r->old_mask | r->new_mask;
+        if (r->old_mask != r->new_mask) e = write_mask(h, r, why);
     }
     for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++) {
         const struct sight_seat *seat = &s->seats[j];
         if (seat->old_mask == seat->new_mask && seat->old_access == seat->new_access) continue;
-        news = true;
-        e = write_seat(h, c->no, seat, why);
+        moved = true;
+        e = write_seat(h, c, seat, why);
     }
-    return e == ERR_OK && news ? write_news(h, c->no, why) : e;
+    if (!moved && !c->content && changed == 0) return e;
+    h->moved = true;
+    if (c->turn != 0) return e == ERR_OK ? write_gains(h, c, why) : e;
+    return e == ERR_OK && (c->content || changed != 0) ? write_news(h, c->no, changed, why) : e;
+}
+
+/* Of a case under one policy, no more than what may have moved. */
+static enum err ask_case(struct hub *h, const struct sight_case *c, const struct sight_row *rows, size_t n, int policy,
+                         struct why *why)
+{
+    h->sight->views = policy == CASE_COMING ? VIEWS_COMING : VIEWS_IN_FORCE;
+    enum err e = gather(h, c, rows, n, why);
+    if (e == ERR_OK) e = sight_mask_seats(h, c->no, c->seats || c->all, why);
+    h->sight->views = VIEWS_IN_FORCE;
+    return e;
 }
 
 /* Drops come before the histories are written, because they ask what could be seen until now. */
 static enum err settle_case(struct hub *h, const struct sight_case *c, const struct sight_row *rows, size_t n,
                             struct why *why)
 {
-    enum err e = gather(h, c, rows, n, why);
-    if (e == ERR_OK) e = sight_mask_seats(h, c->no, c->seats || c->all, why);
+    int policy = CASE_IN_FORCE;
+    enum err e = sight_policy_of(h, c->no, &policy, why);
+    if (e != ERR_OK) return e;
+    if (c->turn != 0)
+        e = sight_turn(h, c, policy, why);
+    else if (policy == CASE_BOTH || h->policy_own)
+        e = sight_whole_case(h, c->no, policy, why);
+    else
+        e = ask_case(h, c, rows, n, policy, why);
     if (e == ERR_OK) e = losses_by_row(h, why);
     if (e == ERR_OK) e = losses_by_seat(h, c->no, why);
-    return e == ERR_OK ? write_case(h, c, why) : e;
+    if (e == ERR_OK) e = write_case(h, c, why);
+    return e == ERR_OK ? ends_settle(h, c, why) : e;
 }
 
 /* ---------------------------------------------------------------------------------------------------- whole steps */
@@ -357,7 +420,7 @@ static enum err add_every_case(struct hub *h, struct why *why)
     enum err e =
         db_exec(h->db,
                 "INSERT INTO case_voice(case_id, agency) SELECT c.case_id, a.agency"
-                " FROM conflict c JOIN conflict_author a ON a.conflict_id = c.id WHERE true ON CONFLICT DO NOTHING",
+                " FROM conflict c JOIN main.conflict_author a ON a.conflict_id = c.id WHERE true ON CONFLICT DO NOTHING",
                 why);
     if (e == ERR_OK) e = db_prepare(h->db, "SELECT no FROM h_case", &q, why);
     if (e != ERR_OK) return e;
@@ -376,6 +439,7 @@ enum err sight_settle(struct hub *h, struct why *why)
     enum err e = s->all ? add_every_case(h, why) : ERR_OK;
     s->n_rows = unique_rows(s->rows, s->n_rows);
     s->n_cases = merge_cases(s->cases, s->n_cases);
+    if (e == ERR_OK) e = decided_note(h, why);
     for (size_t i = 0, r = 0; e == ERR_OK && i < s->n_cases; i++) {
         size_t from = r;
         while (r < s->n_rows && s->rows[r].case_no == s->cases[i].no) r++;

@@ -4,6 +4,7 @@
  *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
  *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
 #include "hub/defaults.h"
+#include "hub/policy_change.h"
 #include "hub/sight.h"
 
 #include "crypto/keyslot.h"
@@ -121,6 +122,7 @@ static enum err fill(struct db *db, const struct env *env, const char *name, con
     e = bring_up(db, why);
     if (e == ERR_OK) e = put_identity(&h, recovery, why);
     if (e == ERR_OK) e = defaults_put(&h, why);
+    if (e == ERR_OK) e = policy_change_first(&h, why);
     if (e == ERR_OK) e = put_state(db, false, "name", bytes_of_str(name), why);
     if (e == ERR_OK)
         e = hub_commit(&h, why);
@@ -278,6 +280,7 @@ enum err hub_open(struct hub **out, const struct env *env, const char *home, str
     struct hub *h = calloc(1, sizeof *h);
     if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     h->env = env;
+    h->policy_seen = -1;
     enum err e = home_paths(&p, home, why);
     if (e == ERR_OK) e = keyslot_open(env, p.key, passphrase, &key, why);
     if (e == ERR_OK) e = db_open(&h->db, env, p.db, &key, why);
@@ -285,6 +288,7 @@ enum err hub_open(struct hub **out, const struct env *env, const char *home, str
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
+    if (e == ERR_OK) e = policy_change_load(h, why);
     secret_release(&key);
     if (e == ERR_OK)
         *out = h;
@@ -334,8 +338,12 @@ enum err hub_begin(struct hub *h, struct why *why)
 enum err hub_commit(struct hub *h, struct why *why)
 {
     enum err e = put_counter(h->db, "version", h->version, why);
+    if (e == ERR_OK) e = step_time_note(h, why);
     if (e == ERR_OK) e = db_commit(h->db, why);
-    if (e != ERR_OK) hub_abort(h);
+    if (e != ERR_OK)
+        hub_abort(h);
+    else
+        h->policy_moved = false;
     return e;
 }
 
@@ -346,6 +354,7 @@ void hub_abort(struct hub *h)
     /* Should even this read fail, a number too high only leaves a gap in the order. */
     if (get_counter(h->db, "version", &version, NULL) == ERR_OK) h->version = version;
     h->moved = false;
+    policy_change_forget(h);
     sight_free(h->sight);
     h->sight = NULL; /* hub_begin makes a new one */
 }

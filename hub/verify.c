@@ -1,4 +1,5 @@
 /* Masks against views: for tests, for `doctor`, and for whoever does not take the hub's word for it. */
+#include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 
 #include <string.h>
@@ -27,20 +28,76 @@ static enum err sees_by_mask(struct hub *h, const char *site, int tbl, const uin
     return yes(s, out, why);
 }
 
-static enum err sees_by_view(struct hub *h, const char *site, const char *tbl, const uint8_t id[16], bool *out,
-                             struct why *why)
+struct sighting {
+    const char *site, *tbl;
+    const uint8_t *id;
+};
+
+/* Does the site hold this channel of the case? */
+static enum err holds(struct hub *h, const struct sighting *x, enum sight_views views, struct stmt *r, bool *out,
+                      struct why *why)
 {
     struct stmt *s;
-    enum err e =
-        db_prepare(h->db,
-                   "SELECT 1 FROM row_channel r JOIN site_channel s ON s.case_id = r.case_id AND s.channel = r.channel"
-                   " WHERE r.tbl = $1 AND r.id = $2 AND s.site = $3 LIMIT 1",
-                   &s, why);
+    enum err e = db_prepare(
+        h->db,
+        views == VIEWS_COMING
+            ? "SELECT 1 FROM temp.site_channel WHERE case_id = $1 AND site = $2 AND channel = $3 LIMIT 1"
+            : "SELECT 1 FROM main.site_channel WHERE case_id = $1 AND site = $2 AND channel = $3 LIMIT 1",
+        &s, why);
     if (e != ERR_OK) return e;
-    db_bind_str(s, 1, tbl);
-    db_bind_id(s, 2, id);
-    db_bind_str(s, 3, site);
+    db_bind_blob(s, 1, db_bytes(r, 0));
+    db_bind_str(s, 2, x->site);
+    db_bind_text(s, 3, db_bytes(r, 1));
     return yes(s, out, why);
+}
+
+/* Channel by channel: SQLite would join the two views by working out every site of every case. */
+static enum err sees_by_views(struct hub *h, const struct sighting *x, enum sight_views views, bool *out,
+                              struct why *why)
+{
+    struct stmt *r;
+    bool row = false;
+    enum err e = db_prepare(h->db,
+                            views == VIEWS_COMING
+                                ? "SELECT case_id, channel FROM temp.row_channel WHERE tbl = $1 AND id = $2"
+                                : "SELECT case_id, channel FROM main.row_channel WHERE tbl = $1 AND id = $2",
+                            &r, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(r, 1, x->tbl);
+    db_bind_id(r, 2, x->id);
+    *out = false;
+    while (!*out && (e = db_step(r, &row, why)) == ERR_OK && row)
+        if (!db_is_null(r, 1) && (e = holds(h, x, views, r, out, why)) != ERR_OK) break;
+    db_done(r);
+    return e;
+}
+
+static enum err policy_of_row(struct hub *h, int tbl, const uint8_t id[16], int *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(
+        h->db, "SELECT c.policy FROM h_row r JOIN h_case c ON c.no = r.case_no WHERE r.id = $1 AND r.tbl = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    db_bind_int(s, 2, tbl);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) *out = (int)db_int(s, 0);
+    db_done(s);
+    return e;
+}
+
+/* As the policy says that stands over the row's case, or both where there are two. */
+static enum err sees_by_view(struct hub *h, const struct sighting *x, int tbl, bool *out, struct why *why)
+{
+    bool first = true, coming = true;
+    int policy = CASE_IN_FORCE;
+    enum err e = policy_change_load(h, why);
+    if (e == ERR_OK) e = policy_of_row(h, tbl, x->id, &policy, why);
+    if (e == ERR_OK && policy != CASE_COMING) e = sees_by_views(h, x, VIEWS_IN_FORCE, &first, why);
+    if (e == ERR_OK && policy != CASE_IN_FORCE) e = sees_by_views(h, x, VIEWS_COMING, &coming, why);
+    *out = first && coming;
+    return e;
 }
 
 enum err hub_sees(struct hub *h, const char *site, const char *tbl, const uint8_t id[16], bool *out_by_mask,
@@ -50,7 +107,7 @@ enum err hub_sees(struct hub *h, const char *site, const char *tbl, const uint8_
     bool mask = false, view = false;
     if (index < 0) return why_set(why, ERR_NOTFOUND, "There is no such table.");
     enum err e = sees_by_mask(h, site, index, id, &mask, why);
-    if (e == ERR_OK) e = sees_by_view(h, site, tbl, id, &view, why);
+    if (e == ERR_OK) e = sees_by_view(h, &(struct sighting){site, tbl, id}, index, &view, why);
     if (e == ERR_OK) {
         *out_by_mask = mask;
         *out_by_view = view;
@@ -98,8 +155,7 @@ enum err hub_site_rows(struct hub *h, const char *site,
 static enum err verify_rows(struct hub *h, int64_t case_no, struct why *why)
 {
     struct sight *s = h->sight;
-    enum err e = sight_all_rows(h, case_no, why);
-    if (e == ERR_OK) e = sight_mask_case(h, case_no, s->work, s->n_work, why);
+    enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < s->n_work; i++)
         if (s->work[i].old_mask != s->work[i].new_mask)
             e = why_set(why, ERR_TAMPERED,
@@ -111,7 +167,7 @@ static enum err verify_rows(struct hub *h, int64_t case_no, struct why *why)
 static enum err verify_seats(struct hub *h, int64_t case_no, struct why *why)
 {
     struct sight *s = h->sight;
-    enum err e = sight_mask_seats(h, case_no, true, why);
+    enum err e = ERR_OK;
     for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++)
         if (s->seats[j].old_mask != s->seats[j].new_mask || s->seats[j].old_access != s->seats[j].new_access)
             e = why_set(why, ERR_TAMPERED, "Site %lld is kept as seeing case %lld otherwise than the policy says.",
@@ -157,15 +213,18 @@ enum err hub_verify(struct hub *h, struct why *why)
     enum err e = h->sight == NULL ? sight_new(&h->sight, why) : ERR_OK;
     if (e != ERR_OK) return e;
     if (h->sight->open) return why_set(why, ERR_FAILED, "A step of the hub's order is not settled yet.");
-    e = verify_known(h, why);
-    if (e == ERR_OK) e = db_prepare(h->db, "SELECT no FROM h_case", &s, why);
+    e = policy_change_load(h, why);
+    if (e == ERR_OK) e = verify_known(h, why);
+    if (e == ERR_OK) e = db_prepare(h->db, "SELECT no, policy FROM h_case", &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        e = verify_rows(h, db_int(s, 0), why);
+        e = sight_whole_case(h, db_int(s, 0), (int)db_int(s, 1), why);
+        if (e == ERR_OK) e = verify_rows(h, db_int(s, 0), why);
         if (e == ERR_OK) e = verify_seats(h, db_int(s, 0), why);
         if (e != ERR_OK) break;
     }
     db_done(s);
+    if (e == ERR_OK) e = ends_verify(h, why);
     sight_forget(h);
     return e;
 }

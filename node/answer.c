@@ -15,6 +15,7 @@ struct check {
     struct buf page_cose;    /* of the running page: its items do not outlive their turn */
     struct signed_page page; /* borrows from page_cose */
     size_t parts_left;       /* of the running page */
+    uint64_t n_replies, last_reply; /* number of the last one's question */
     bool paged;              /* a page was seen: only pages and parts may follow */
 };
 
@@ -139,16 +140,37 @@ static enum err check_part(struct check *c, struct bytes item, struct why *why)
     return e;
 }
 
+static enum err check_reply(struct check *c, struct bytes item, struct why *why)
+{
+    struct reply r;
+    enum err e = message_get_reply(item, &c->n->hub, &r, why);
+    if (e == ERR_OK) e = question_check(c->n, c->a->hello.request, &r, &c->last_reply, why);
+    c->n_replies += e == ERR_OK;
+    return e;
+}
+
+/* The whole list was found good; whether the row is here shows when it is taken. */
+static enum err check_end_item(void *ctx, const struct end_item *end, struct why *why)
+{
+    (void)ctx;
+    (void)end;
+    (void)why;
+    return ERR_OK;
+}
+
 static enum err check_item(struct check *c, struct bytes item, struct why *why)
 {
     unsigned type = message_type(item);
     if (type == MSG_PART) return check_part(c, item, why);
     if (c->parts_left > 0) return broken(why, "entries are missing from it");
     if (type == MSG_PAGE) return check_page(c, item, why);
+    if (type == MSG_ENDS && c->paged)
+        return message_get_ends(item, &c->n->hub, c->n->self.pub.kid, c->a->hello.request, check_end_item, c, why);
     if (c->paged) return broken(why, "its parts are not in their order");
     if (type == MSG_VERDICTS)
         return message_get_verdicts(item, &c->n->hub, c->n->self.pub.kid, c->a->hello.request, check_verdict, c, why);
     if (type == MSG_DROPS) return check_drops(c, item, why);
+    if (type == MSG_REPLY) return check_reply(c, item, why);
     return broken(why, "it holds something that this version of Spoke does not know");
 }
 
@@ -160,7 +182,7 @@ static enum err check_end(struct check *c, struct why *why)
     if (c->a->n_drops != c->a->hello.drops) return broken(why, "orders to forget are missing from it");
     hash_blake2b(c->a->drops_hash, buf_bytes(&c->drop_coses));
     seqs_sort(&c->a->judged);
-    return ERR_OK;
+    return question_check_end(c->n, c->a->hello.request, c->n_replies, why);
 }
 
 static enum err check_items(struct check *c, struct bundle_reader *r, const uint8_t binding[32], struct why *why)
@@ -175,7 +197,8 @@ static enum err check_items(struct check *c, struct bundle_reader *r, const uint
         if (e != ERR_OK || end) break;
         e = check_item(c, item, why);
         unsigned type = message_type(item);
-        if (e == ERR_OK && (type == MSG_VERDICTS || type == MSG_PART)) stash_put(&c->a->stash, item);
+        if (e == ERR_OK && (type == MSG_VERDICTS || type == MSG_PART || type == MSG_REPLY || type == MSG_ENDS))
+            stash_put(&c->a->stash, item);
     }
     return e == ERR_OK ? check_end(c, why) : e;
 }

@@ -32,6 +32,7 @@ static enum err carry_out(struct node *n, const struct answer *a, struct why *wh
     enum err e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
     e = parked_note(n, a, why);
+    if (e == ERR_OK) e = question_forget(n, a, why);
     for (size_t i = 0; e == ERR_OK && i < a->n_drops; i++) {
         struct drop_item d;
         memcpy(&d, a->drops.data + i * sizeof d, sizeof d);

@@ -218,6 +218,7 @@ static enum err make_envelope(struct edit *ed, const struct outbox_origin *origi
     enum err e = outbox_next_seq(ed->n, &ed->seq, why);
     if (e == ERR_OK) e = check_shape(buf_bytes(&ed->changes), db_schema(ed->n->db), why);
     if (e == ERR_OK) e = take_ops(ed, why);
+    if (e == ERR_OK && !ed->again) e = ends_untouched(ed->n, ed->seq, why);
     if (e == ERR_OK) e = count_parts(ed, why);
     if (e == ERR_OK) e = write_parts(ed, why);
     if (e == ERR_OK && origin == NULL) e = outbox_append(ed->n, ed->parts, ed->n_parts, ed->seq, what, why);

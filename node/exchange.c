@@ -116,14 +116,15 @@ static enum err round_once(struct node *n, const struct carrier *via, const stru
  * ever. The answer to a request of an earlier contact may be as old as that contact: what is new comes after it. */
 static enum err wants_more(struct node *n, const struct round_state *st, bool *out, struct why *why)
 {
-    uint64_t unsent = 0, receipts = 0;
+    uint64_t unsent = 0, receipts = 0, questions = 0;
     int64_t oldest;
     enum err e = outbox_count(n, &unsent, &oldest, why);
     if (e == ERR_OK) e = state_ask(n->db, "SELECT count(*) FROM n_receipt WHERE sent = 0", &receipts, why);
+    if (e == ERR_OK) e = question_waiting(n, &questions, why);
     if (e == ERR_OK && st->taken.revoked)
         *out = receipts > 0; /* to confirm what was taken away is all that is left to do */
     else if (e == ERR_OK)
-        *out = st->taken.more || receipts > 0 || st->again || (unsent > 0 && st->taken.judged > 0);
+        *out = st->taken.more || receipts > 0 || questions > 0 || st->again || (unsent > 0 && st->taken.judged > 0);
     return e;
 }
 
@@ -153,7 +154,8 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
     bool more = true;
     *out = r;
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
-    enum err e = drops_confirm(n, NULL); /* what an earlier fault left to be done */
+    enum err e = node_tick(n, NULL); /* done with each answer too, and what keeps it from that is reported there */
+    e = drops_confirm(n, NULL);      /* what an earlier fault left to be done */
     e = ERR_OK;                          /* a full disk must not keep the news out, and is reported after the answer */
     for (unsigned i = 0; e == ERR_OK && more && i < max; i++) {
         struct round_state st = {0};

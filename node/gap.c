@@ -87,7 +87,9 @@ static enum err make_gap(struct node *n, uint64_t seq, enum content_state state,
     struct gap_work work;
     struct seqs sound = {0};
     const struct seqs *kept = state == CONTENT_UNREADABLE ? &sound : NULL;
-    enum err e = gap_work_read(n, seq, &work, why);
+    enum err e = ends_show_now(n, why); /* what stands here of the work may be in them */
+    if (e != ERR_OK) return e;
+    e = gap_work_read(n, seq, &work, why);
     if (e == ERR_OK && kept != NULL) e = aside_find(n, &sound, why);
     if (e == ERR_OK) {
         e = put_gap(n, seq, kept, &work, why);
@@ -95,7 +97,8 @@ static enum err make_gap(struct node *n, uint64_t seq, enum content_state state,
     }
     gap_work_release(&work);
     buf_release(&sound.list);
-    return e;
+    enum err hidden = node_tick(n, e == ERR_OK ? why : NULL);
+    return e == ERR_OK ? hidden : e;
 }
 
 /* Bytes of an envelope, as noted when it was written. */

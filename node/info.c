@@ -34,6 +34,7 @@ static enum err count_work(struct node *n, struct node_info *i, struct why *why)
         {"SELECT count(*) FROM n_outbox WHERE state = 'waits'", &i->waiting},
         {"SELECT count(*) FROM conflict WHERE state = 'open' AND voided_at IS NULL", &i->conflicts},
         {"SELECT count(*) FROM n_receipt", &i->receipts_due},
+        {"SELECT count(*) FROM n_hidden", &i->hidden},
     };
     enum err e = outbox_count(n, &i->unsent, &i->oldest_unsent_ms, why);
     for (size_t k = 0; k < sizeof questions / sizeof questions[0] && e == ERR_OK; k++)

@@ -200,6 +200,23 @@ MUST_CHECK enum err overlay_forget(struct node *n, int table_index, const uint8_
 /* Is every row with an image what image and pending edits make, and has each pending edit its image? ERR_TAMPERED. */
 MUST_CHECK enum err overlay_check(struct node *n, uint64_t *out_pending_rows, struct why *why);
 
+/* ---- ends.c: rows whose time is over stand aside. Within the caller's transaction, where nothing else is said. */
+/* All of them back into their tables. */
+MUST_CHECK enum err ends_show(struct node *n, struct why *why);
+/* As this device's clock says: what is over stands aside, what is not stands in its table. */
+MUST_CHECK enum err ends_apply(struct node *n, struct why *why);
+/* ends_show in a transaction of its own; node_tick is to follow. */
+MUST_CHECK enum err ends_show_now(struct node *n, struct why *why);
+/* An entry of an answer, while no row stands aside. */
+MUST_CHECK enum err ends_take(struct node *n, const struct end_item *end, struct why *why);
+/* With an order to forget the row. */
+MUST_CHECK enum err ends_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why);
+MUST_CHECK enum err ends_hidden(struct node *n, int table_index, const uint8_t id[16], bool *out, struct why *why);
+/* ERR_DENIED: this new edit names a row that stands aside. */
+MUST_CHECK enum err ends_untouched(struct node *n, uint64_t seq, struct why *why);
+/* Is each row in one place, and whole? ERR_TAMPERED. */
+MUST_CHECK enum err ends_check(struct node *n, struct why *why);
+
 /* ---- spool.c: HOME/spool/answer, sealed bytes. */
 MUST_CHECK enum err spool_answer_size(struct node *n, uint64_t *out, struct why *why);   /* 0: none */
 MUST_CHECK enum err spool_put_answer(struct node *n, uint64_t at, struct bytes piece, struct why *why);
@@ -252,6 +269,22 @@ struct taken {
 };
 MUST_CHECK enum err take_answer(struct node *n, struct bytes in, struct round_result *out, struct taken *out_taken,
                                 struct why *why);
+
+/* ---- question.c: what is asked of the hub. Between a request and its answer. */
+/* Before a request is made: questions about rows that are not here go. Outside a transaction. */
+MUST_CHECK enum err question_clear(struct node *n, struct why *why);
+MUST_CHECK enum err question_put(struct node *n, struct bundle_writer *w, struct why *why);
+/* Those that question_put put are in this request. Within a transaction, as all below. */
+MUST_CHECK enum err question_sent(struct node *n, uint64_t request, struct why *why);
+/* How many are in no request yet. */
+MUST_CHECK enum err question_waiting(struct node *n, uint64_t *out, struct why *why);
+/* Does the reply fit what this request asked? *last: number of the one before. ERR_REFUSED, ERR_FORMAT. */
+MUST_CHECK enum err question_check(struct node *n, uint64_t request, const struct reply *r, uint64_t *last,
+                                   struct why *why);
+MUST_CHECK enum err question_check_end(struct node *n, uint64_t request, uint64_t replies, struct why *why);
+MUST_CHECK enum err question_replied(struct node *n, const struct reply *r, struct why *why);
+/* Questions and replies that name rows of an order to forget. Before the rows go. */
+MUST_CHECK enum err question_forget(struct node *n, const struct answer *a, struct why *why);
 
 /* ---- parked.c */
 /* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it, and so do others whose

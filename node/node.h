@@ -6,6 +6,7 @@
 #include "base/env.h"
 #include "sync/db.h"
 #include "sync/messages.h"
+#include "sync/question.h"
 
 struct node; /* opaque */
 
@@ -30,6 +31,7 @@ struct node_info {
     uint64_t conflicts;       /* open conflict rows here */
     uint64_t rows;            /* rows of case tables here */
     uint64_t receipts_due;    /* receipts not yet sent */
+    uint64_t hidden;          /* rows that were shared until a time that is over; not among `rows` */
 };
 
 /* --------------------------------------------------------------------------------------------------- life */
@@ -55,6 +57,9 @@ MUST_CHECK enum err node_enrol_finish(const struct env *env, const char *home, s
 MUST_CHECK enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase,
                               struct why *why);
 void node_close(struct node *n);
+/* Put away what may not be shown any longer, and show again what may, by the clock as it is now. node_open and each round do it;
+ * a program that keeps a device open does it before it shows anything. Costs one question when nothing is due. */
+MUST_CHECK enum err node_tick(struct node *n, struct why *why);
 MUST_CHECK enum err node_get_info(struct node *n, struct node_info *out, struct why *why);
 struct db *node_db(struct node *n);
 const struct env *node_env(const struct node *n);
@@ -110,6 +115,35 @@ MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const s
  * one: ERR_FORMAT. */
 MUST_CHECK enum err node_bundle_export(struct node *n, struct buf *out, struct why *why);
 MUST_CHECK enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why);
+
+/* ------------------------------------------------------------------------------------- questions to the hub */
+/* Why is this row here, who saw it, what would come of sharing a case, show me a case in an emergency: sync/question.h,
+ * hub/RULES.md. */
+struct node_question {
+    unsigned kind; /* enum question_kind */
+    int table_index;
+    uint8_t id[16];      /* zeros for an emergency */
+    const char *agency;  /* NULL: none */
+    const char *text;    /* NULL: none */
+    int64_t at_ms;       /* 0: ever */
+};
+/* It goes with the next request and is answered in its answer. One that waits already is not put twice. ERR_NOTFOUND: the row
+ * is not here; ERR_LIMIT: too long. */
+MUST_CHECK enum err node_ask(struct node *n, const struct node_question *q, uint64_t *out_number, struct why *why);
+struct node_reply {
+    uint64_t number;
+    int64_t asked_ms;
+    bool replied;
+    int64_t replied_ms; /* when the reply came here */
+    int64_t hub_ms;     /* the hub's clock, which it is true at */
+};
+typedef enum err (*reply_line_fn)(void *ctx, const struct reply_line *line, struct why *why);
+/* What was replied; no lines: the hub has nothing to say, for whatever reason. Kept until the same is asked again, for 30 days,
+ * and not longer than what it is about. ERR_NOTFOUND. each may be NULL. */
+MUST_CHECK enum err node_reply(struct node *n, uint64_t number, struct node_reply *out, reply_line_fn each, void *ctx,
+                               struct why *why);
+/* The number of the same question that was replied to, else of one that waits. ERR_NOTFOUND. */
+MUST_CHECK enum err node_reply_to(struct node *n, const struct node_question *q, uint64_t *out_number, struct why *why);
 
 /* ---------------------------------------------------------------------------------------------- questions */
 /* Every envelope of the outbox, oldest first. */

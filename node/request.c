@@ -95,6 +95,7 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
     if (e == ERR_OK) e = put_receipts(n, w, why);
     if (e == ERR_OK) e = put_envelopes(n, w, out_last, why);
+    if (e == ERR_OK) e = question_put(n, w, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     buf_release(&item);
@@ -115,6 +116,7 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
     if (e == ERR_OK) e = state_put(n->db, "request_hash", bytes_of(hash, sizeof hash), why);
     if (e == ERR_OK) e = state_set_number(n->db, "sent_seq", last, why);
     if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
+    if (e == ERR_OK) e = question_sent(n, number, why);
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
     return e;
@@ -125,6 +127,7 @@ static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct b
     struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
     uint64_t last = 0;
     enum err e = gap_look(n, REQUEST_ENVELOPES, why);
+    if (e == ERR_OK) e = question_clear(n, why);
     if (e == ERR_OK) e = fill_hello(n, &hello, why);
     if (e == ERR_OK) e = state_number(n->db, "sent_seq", &last, why);
     if (e == ERR_OK) e = seal(n, &hello, out, &last, why);

@@ -256,7 +256,8 @@ static enum err forget_rows(struct node *n, struct why *why)
 /* The clock stays: what is written from now on is later than what is rescued. */
 static const char forget_sql[] =
     "DELETE FROM n_image; DELETE FROM n_pending; DELETE FROM n_order; DELETE FROM n_parked; DELETE FROM n_receipt;"
-    "DELETE FROM n_gap; DELETE FROM n_rescued;"
+    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question;"
+    "DELETE FROM n_end; DELETE FROM n_hidden;"
     "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head');"
     "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'last_seq', 'contact_ms', 'revoked');"
     "UPDATE n_outbox SET seq = -seq; UPDATE n_content SET seq = -seq;";

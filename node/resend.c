@@ -177,12 +177,22 @@ static enum err not_here(const struct op *op, bool wanted, struct why *why)
                            : "Change the entry itself, or let this go with spoke outbox discard.");
 }
 
+static enum err time_is_over(const struct op *op, struct why *why)
+{
+    (void)why_set(why, ERR_NOTFOUND,
+                  "The time for which the MASH shared this (%s) with this device is over. Nothing was sent.", op->table->name);
+    return why_next(why, ERR_NOTFOUND, "Ask the MASH to share it for longer, or let this go with spoke outbox discard.");
+}
+
 static enum err once_more(void *ctx, const struct op *op, struct why *why)
 {
     const struct again *a = ctx;
     struct row row = {.table = op->table};
     struct buf store;
-    bool here = false;
+    bool here = false, hidden = false;
+    enum err known = ends_hidden(a->k->n, op->table_index, op_row_id(op), &hidden, why);
+    if (known != ERR_OK) return known;
+    if (hidden) return time_is_over(op, why);
     buf_init(&store, (size_t)RULES_MAX_COLUMNS * (RULES_MAX_VALUE + 64) * 2);
     enum err e = db_row_get(a->k->n->db, op->table, op_row_id(op), &store, &row, &here, why);
     buf_release(&store);

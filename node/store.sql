@@ -44,5 +44,18 @@ CREATE TABLE n_parked(seq INTEGER NOT NULL, request INTEGER NOT NULL, PRIMARY KE
 CREATE TABLE n_receipt(request INTEGER NOT NULL, kind INTEGER NOT NULL, item BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY(request, kind)) STRICT, WITHOUT ROWID;
 
+-- Questions to the hub, and what it replied (node/question.c). kind 0: what it was about was taken away while it was under
+-- way. request: the one that took it along last, 0 none yet.
+CREATE TABLE n_question(number INTEGER PRIMARY KEY, kind INTEGER NOT NULL, tbl INTEGER NOT NULL, id BLOB NOT NULL,
+    case_id BLOB NOT NULL, agency TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, asked_ms INTEGER NOT NULL,
+    request INTEGER NOT NULL DEFAULT 0, replied_ms INTEGER, hub_ms INTEGER, lines BLOB) STRICT;
+
+-- Until when rows are to be shown (node/ends.c). hidden: that time has come, and what there is of the row stands in n_hidden
+-- and not in its table, as CBOR (sync/value.h).
+CREATE TABLE n_end(tbl INTEGER NOT NULL, id BLOB NOT NULL, not_after INTEGER NOT NULL, hidden INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;
+CREATE INDEX n_end_time ON n_end(hidden, not_after);
+CREATE TABLE n_hidden(tbl INTEGER NOT NULL, id BLOB NOT NULL, row BLOB NOT NULL, PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;
+
 -- What was done here, without content.
 CREATE TABLE n_audit(no INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, seq INTEGER) STRICT;

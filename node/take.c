@@ -71,16 +71,36 @@ static enum err take_part(struct take *t, struct bytes item, struct why *why)
     return e;
 }
 
+static enum err take_reply(struct take *t, struct bytes item, struct why *why)
+{
+    struct reply r;
+    enum err e = message_get_reply(item, &t->n->hub, &r, why);
+    return e == ERR_OK ? question_replied(t->n, &r, why) : e;
+}
+
+static enum err take_end(void *ctx, const struct end_item *end, struct why *why)
+{
+    struct take *t = ctx;
+    return ends_take(t->n, end, why);
+}
+
 static enum err take_items(struct take *t, struct why *why)
 {
     struct bytes item;
-    bool end = false;
+    bool end = false, shown = false;
     enum err e = ERR_OK;
     while (e == ERR_OK) {
         e = answer_next(t->a, &item, &end, why);
         if (e != ERR_OK || end) break;
+        if (!shown) e = ends_show(t->n, why); /* verdicts, pages and ends find every row in its table */
+        shown = true;
+        if (e != ERR_OK) break;
         if (message_type(item) == MSG_VERDICTS)
             e = message_get_verdicts(item, &t->n->hub, t->n->self.pub.kid, t->a->hello.request, take_verdict, t, why);
+        else if (message_type(item) == MSG_ENDS)
+            e = message_get_ends(item, &t->n->hub, t->n->self.pub.kid, t->a->hello.request, take_end, t, why);
+        else if (message_type(item) == MSG_REPLY)
+            e = take_reply(t, item, why);
         else if (message_type(item) == MSG_PART)
             e = take_part(t, item, why);
     }
@@ -98,6 +118,7 @@ static enum err note_answer(struct take *t, struct why *why)
     if (e == ERR_OK) e = state_set_number(db, "answered", h->request, why);
     if (e == ERR_OK) e = state_set_number(db, "pending", 0, why);
     if (e == ERR_OK) e = state_forget(db, "request", why);
+    if (e == ERR_OK) e = state_set_number(db, "hub_ms", h->clock_ms, why);
     if (e == ERR_OK) e = state_set_number(db, "contact_ms", now < 0 ? 0 : (uint64_t)now, why);
     if (e == ERR_OK) e = state_set_number(db, "revoked", h->revoked, why);
     if (e == ERR_OK) e = state_run(db, "DELETE FROM n_receipt WHERE sent = $1", request, 1, why);
@@ -125,6 +146,7 @@ static enum err take_rest(struct take *t, struct why *why)
     if (e == ERR_OK) e = take_items(t, why);
     if (e == ERR_OK) e = outbox_covered(t->n, t->a->hello.covered, why);
     if (e == ERR_OK) e = note_answer(t, why);
+    if (e == ERR_OK) e = ends_apply(t->n, why);
     if (e == ERR_OK) return db_commit(t->n->db, why);
     db_rollback(t->n->db);
     return e;

@@ -123,7 +123,9 @@ void db_close(struct db *db)
     if (db == NULL)
         return;
     db_stmt_free_all(db);
-    if (db->sql != NULL)
+    if (db->in_memory)
+        (void)sqlite3_close(db->sql);
+    else if (db->sql != NULL)
         pagevfs_close(db->sql);
     free(db);
 }

@@ -31,6 +31,7 @@ struct db {
     struct stmt *buckets[DB_BUCKETS];  /* the cache, by hash of the text */
     size_t n_cached;                   /* statements in it */
     uint64_t clock;                    /* counts db_prepare */
+    bool in_memory;                    /* sync/db_view.c: no file, and no encrypting VFS beneath */
     bool in_tx;                        /* between db_begin and db_commit or db_rollback */
     uint64_t schema;                   /* version of the synced tables */
     uint64_t tx_schema;                /* the same when the transaction began */

@@ -31,6 +31,8 @@ static int judge_read(struct judge *j, const char *table)
         return refuse(j, "Keys are kept in that table; nobody may read it.");
     if (starts_with(table, "pragma_") || starts_with(table, "sqlite_dbpage") || starts_with(table, "dbstat"))
         return refuse(j, "This command reads rows of tables, not the settings or raw pages of the store.");
+    if (starts_with(table, "n_hidden") || starts_with(table, "n_image"))
+        return refuse(j, "Entries whose time is over, and what others wrote under your own changes, are not for reading.");
     return SQLITE_OK;
 }
 

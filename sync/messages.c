@@ -17,12 +17,15 @@ unsigned message_type(struct bytes item)
     case MSG_RECEIPT:
     case MSG_ENVELOPE:
     case MSG_GAP:
+    case MSG_QUESTION:
+    case MSG_REPLY:
     case MSG_HUB_HELLO:
     case MSG_VERDICTS:
     case MSG_ORDERS:
     case MSG_DROPS:
     case MSG_PAGE:
     case MSG_PART:
+    case MSG_ENDS:
     case MSG_ENROL:
     case MSG_REPLACES:
     case MSG_ENROLLED: return (unsigned)type;

@@ -5,17 +5,22 @@
 
 #include "sync/envelope.h"
 
+#define ENDS_MAX 20000u /* in one item */
+
 enum message_type {
     MSG_NODE_HELLO = 1, /* [1, cose] */
     MSG_RECEIPT = 2,    /* [2, cose] */
     MSG_ENVELOPE = 4,   /* [4, cose, [[salt, content], …]] */
     MSG_GAP = 5,        /* [5, cose] in the place of an envelope that cannot be read any more */
+    MSG_QUESTION = 6,   /* [6, cose] sync/question.h */
     MSG_HUB_HELLO = 17, /* [17, cose] */
     MSG_VERDICTS = 18,  /* [18, cose] */
     MSG_ORDERS = 19,    /* [19, cose] */
     MSG_DROPS = 20,     /* [20, cose] */
     MSG_PAGE = 21,      /* [21, cose, n] then n × MSG_PART */
     MSG_PART = 22,      /* [22, salt, content] part of the page before it, in order */
+    MSG_REPLY = 23,     /* [23, cose] sync/question.h */
+    MSG_ENDS = 24,      /* [24, cose] after the page that it belongs to */
     MSG_ENROL = 33,     /* [33, cose] enrolment request */
     MSG_ENROLLED = 34,  /* [34, cose] */
     MSG_REPLACES = 35,  /* [35, cose] after an enrolment request: the device that this one takes the place of */
@@ -70,6 +75,12 @@ struct verdict_item {
 struct drop_item {
     int table_index;
     uint8_t id[16];
+};
+/* Until when a row that the site sees is to be shown. */
+struct end_item {
+    int table_index;
+    uint8_t id[16];
+    uint64_t not_after; /* from then on it is hidden; 0: it has no end any more */
 };
 struct receipt {
     uint8_t node[KID_BYTES];
@@ -146,6 +157,12 @@ MUST_CHECK enum err message_get_drops(struct bytes item, const struct identity *
                                       uint64_t request,
                                       enum err (*each)(void *ctx, const struct drop_item *d, struct why *why),
                                       void *ctx, struct bytes *out_cose, struct why *why);
+MUST_CHECK enum err message_put_ends(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
+                                     uint64_t request, const struct end_item *v, size_t n,
+                                     struct why *why); /* n <= ENDS_MAX: use several items */
+MUST_CHECK enum err message_get_ends(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES],
+                                     uint64_t request, enum err (*each)(void *ctx, const struct end_item *d, struct why *why),
+                                     void *ctx, struct why *why);
 MUST_CHECK enum err message_put_receipt(struct buf *b, const struct identity_secret *by, const struct receipt *m,
                                         struct why *why);
 MUST_CHECK enum err message_get_receipt(struct bytes item, const struct identity *by, struct receipt *out,

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-/* Verdicts and drops: [node, request, [entry, …]], signed by the hub. A list is walked whole before any entry is
+/* Verdicts, drops and ends: [node, request, [entry, …]], signed by the hub. A list is walked whole before any entry is
  * handed out, so that nothing is done for a message that ends in nonsense. FORMAT.md §4. */
 enum { VERDICTS_MAX = 65536, DROPS_MAX = 20000, REASON_MAX = 4096 };
 
 static const char verdicts_typ[] = "application/x-spoke-verdicts";
 static const char drops_typ[] = "application/x-spoke-drops";
+static const char ends_typ[] = "application/x-spoke-ends";
 
 static const char *const verdict_words[] = {
     [VERDICT_APPLIED] = "applied", [VERDICT_MERGED] = "merged", [VERDICT_HELD] = "held",
@@ -115,7 +116,7 @@ enum err message_get_verdicts(struct bytes item, const struct identity *by, cons
     return e;
 }
 
-static bool drop_ok(int64_t table_index)
+static bool table_ok(int64_t table_index)
 {
     size_t n_tables;
     (void)rules_tables(&n_tables);
@@ -130,7 +131,7 @@ enum err message_put_drops(struct buf *b, const struct identity_secret *by, cons
     buf_init(&payload, COSE_MAX);
     put_list_head(&payload, node, request, n);
     for (size_t i = 0; i < n; i++) {
-        if (!drop_ok(v[i].table_index) && payload.err == ERR_OK) payload.err = ERR_FORMAT;
+        if (!table_ok(v[i].table_index) && payload.err == ERR_OK) payload.err = ERR_FORMAT;
         cbor_put_array(&payload, 2);
         cbor_put_int(&payload, v[i].table_index);
         cbor_put_bytes(&payload, bytes_of(v[i].id, sizeof v[i].id));
@@ -143,7 +144,7 @@ static void get_drop(struct cbor_reader *r, struct drop_item *out)
     size_t n_items = cbor_get_array(r, 2);
     int64_t index = cbor_get_int(r);
     cbor_get_fixed(r, out->id, sizeof out->id);
-    if (n_items != 2 || !drop_ok(index)) {
+    if (n_items != 2 || !table_ok(index)) {
         r->err = ERR_FORMAT;
         index = 0;
     }
@@ -171,5 +172,59 @@ enum err message_get_drops(struct bytes item, const struct identity *by, const u
         e = each(ctx, &d, why);
     }
     if (e == ERR_OK && out_cose != NULL) *out_cose = cose;
+    return e;
+}
+
+enum err message_put_ends(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
+                          uint64_t request, const struct end_item *v, size_t n, struct why *why)
+{
+    struct buf payload;
+    if (n > ENDS_MAX) return why_set(why, ERR_LIMIT, "There are too many ends for one message.");
+    buf_init(&payload, COSE_MAX);
+    put_list_head(&payload, node, request, n);
+    for (size_t i = 0; i < n; i++) {
+        bool ok = table_ok(v[i].table_index) && v[i].not_after <= INT64_MAX;
+        if (!ok && payload.err == ERR_OK) payload.err = ERR_FORMAT;
+        cbor_put_array(&payload, 3);
+        cbor_put_int(&payload, v[i].table_index);
+        cbor_put_bytes(&payload, bytes_of(v[i].id, sizeof v[i].id));
+        cbor_put_uint(&payload, v[i].not_after);
+    }
+    return finish(&payload, b, by, MSG_ENDS, ends_typ, why);
+}
+
+static void get_end(struct cbor_reader *r, struct end_item *out)
+{
+    size_t n_items = cbor_get_array(r, 3);
+    int64_t index = cbor_get_int(r);
+    cbor_get_fixed(r, out->id, sizeof out->id);
+    out->not_after = cbor_get_uint(r);
+    if (n_items != 3 || !table_ok(index) || out->not_after > INT64_MAX) {
+        r->err = ERR_FORMAT;
+        index = 0;
+    }
+    out->table_index = (int)index;
+}
+
+enum err message_get_ends(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES], uint64_t request,
+                          enum err (*each)(void *ctx, const struct end_item *d, struct why *why), void *ctx,
+                          struct why *why)
+{
+    struct bytes payload;
+    struct cbor_reader r;
+    struct end_item d;
+    size_t n = 0;
+    enum err e = message_item_verify(item, by, MSG_ENDS, ends_typ, &payload, NULL, why);
+    if (e != ERR_OK) return e;
+    cbor_reader_init(&r, payload);
+    e = get_list_head(&r, node, request, ENDS_MAX, &n, why);
+    if (e != ERR_OK) return e;
+    struct cbor_reader again = r;
+    for (size_t i = 0; i < n && r.err == ERR_OK; i++) get_end(&r, &d);
+    if (!cbor_at_end(&r)) return signed_broken(why);
+    for (size_t i = 0; i < n && e == ERR_OK; i++) {
+        get_end(&again, &d);
+        e = each(ctx, &d, why);
+    }
     return e;
 }

@@ -47,6 +47,7 @@ enum write_rule {
     WRITE_DUTY,       /* only a person with duty manager or social_care for the area */
     WRITE_CONTRIBUTE, /* any agency with `contribute`, the lead, the MASH room */
     WRITE_ASKED,      /* the agency in the row's to_agency */
+    WRITE_RELEASE,    /* release: the asked agency its answer; all else the agency that wrote the row */
     WRITE_JUDGE,      /* a manager for the area, at a MASH node */
     WRITE_SETTLE,     /* conflict: whoever may write the column it is about */
 };

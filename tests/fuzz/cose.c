@@ -1,6 +1,7 @@
 /* Signed things: COSE_Sign1, envelopes and pages, every message of a round, invitations. With the signature tried as it
  * is, and with every signature taken for good, so that what stands behind it is reached. */
 #include "sync/messages.h"
+#include "sync/question.h"
 #include "sync/rules.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -68,6 +69,7 @@ static void page(struct bytes in)
 struct lists {
     struct verdict_item verdicts[LIST];
     struct drop_item drops[LIST];
+    struct end_item ends[LIST];
     size_t n;
 };
 
@@ -109,6 +111,26 @@ static enum err drops(struct bytes in, struct buf *again)
     HOLDS(e == ERR_OK || l.n == 0);
     if (e != ERR_OK || l.n > LIST) return ERR_FORMAT;
     return message_put_drops(again, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, l.drops, l.n, NULL);
+}
+
+static enum err each_end(void *ctx, const struct end_item *d, struct why *why)
+{
+    struct lists *l = ctx;
+    (void)why;
+    HOLDS(rules_table((size_t)d->table_index) != NULL && d->not_after <= INT64_MAX);
+    if (l->n < LIST) l->ends[l->n] = *d;
+    l->n++;
+    return ERR_OK;
+}
+
+static enum err ends(struct bytes in, struct buf *again)
+{
+    static struct lists l;
+    l.n = 0;
+    enum err e = message_get_ends(in, &fuzz_me()->pub, FUZZ_NODE, FUZZ_REQUEST, each_end, &l, NULL);
+    HOLDS(e == ERR_OK || l.n == 0);
+    if (e != ERR_OK || l.n > LIST) return ERR_FORMAT;
+    return message_put_ends(again, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, l.ends, l.n, NULL);
 }
 
 /* Envelopes, pages and parts stand in messages as they are: all of their bytes are the same again. */
@@ -178,12 +200,15 @@ static void message(struct bytes in)
     case MSG_NODE_HELLO: AGAIN(node_hello, message_get_node_hello(in, by, &m, NULL), message_put_node_hello); break;
     case MSG_HUB_HELLO: AGAIN(hub_hello, message_get_hub_hello(in, by, &m, NULL), message_put_hub_hello); break;
     case MSG_RECEIPT: AGAIN(receipt, message_get_receipt(in, by, &m, &cose, NULL), message_put_receipt); break;
+    case MSG_QUESTION: AGAIN(question, message_get_question(in, by, &m, NULL), message_put_question); break;
+    case MSG_REPLY: AGAIN(reply, message_get_reply(in, by, &m, NULL), message_put_reply); break;
     case MSG_GAP: AGAIN(gap, message_get_gap(in, by, &m, &cose, NULL), message_put_gap); break;
     case MSG_ENROLLED: AGAIN(enrol_answer, message_get_enrolled(in, by, &m, NULL), message_put_enrolled); break;
     case MSG_ENROL: e = enrolment(in, &again); break;
     case MSG_REPLACES: e = replacement(in, &again); break;
     case MSG_VERDICTS: e = verdicts(in, &again); break;
     case MSG_DROPS: e = drops(in, &again); break;
+    case MSG_ENDS: e = ends(in, &again); break;
     default: break;
     }
     HOLDS(e == ERR_OK || refusal(e));

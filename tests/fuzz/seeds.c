@@ -4,6 +4,7 @@
 #include "sync/bundle.h"
 #include "sync/changeset.h"
 #include "sync/messages.h"
+#include "sync/question.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -153,9 +154,12 @@ static void list_items(struct buf *b, item_fn *fn, void *ctx)
                                      {.seq = 2, .verdict = VERDICT_HELD, .reason = bytes_of_str("Why.")}};
     struct drop_item d[] = {{.table_index = 3}, {.table_index = 9}};
     memcpy(d[1].id, some_id, 16);
+    const struct end_item ends[] = {{.table_index = 3, .not_after = 1763769600000}, {.table_index = 9}};
     HOLDS(message_put_verdicts(b, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, v, 2, NULL) == ERR_OK);
     give(b, fn, ctx);
     HOLDS(message_put_drops(b, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, d, 2, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    HOLDS(message_put_ends(b, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, ends, 2, NULL) == ERR_OK);
     give(b, fn, ctx);
 }
 
@@ -187,6 +191,23 @@ static void signed_items(struct buf *b, item_fn *fn, void *ctx)
     give(b, fn, ctx);
 }
 
+static void question_items(struct buf *b, item_fn *fn, void *ctx)
+{
+    const struct bytes words[] = {bytes_of_str("site"), bytes_of_str("school-1"), bytes_of_str("school")};
+    struct question q = {.number = 4, .kind = QUESTION_EMERGENCY, .text = "C-7K2M9QXD\nA child at the door."};
+    struct reply r = {.number = 4, .kind = QUESTION_WHO_SAW, .n_lines = 2};
+    struct buf lines;
+    buf_init(&lines, 1u << 12);
+    HOLDS(message_put_question(b, fuzz_me(), &q, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    reply_put_line(&lines, words, 3);
+    reply_put_line(&lines, words, 1);
+    r.lines = buf_bytes(&lines);
+    HOLDS(message_put_reply(b, fuzz_me(), &r, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    buf_release(&lines);
+}
+
 /* Of each shape one, so that what is cut and joined stays short. */
 static void few_items(item_fn *fn, void *ctx)
 {
@@ -202,6 +223,7 @@ static void all_items(item_fn *fn, void *ctx)
     struct buf b;
     buf_init(&b, 1u << 16);
     signed_items(&b, fn, ctx);
+    question_items(&b, fn, ctx);
     list_items(&b, fn, ctx);
     plain_items(&b, fn, ctx);
     buf_release(&b);

@@ -35,6 +35,7 @@ void fake_hub_start(struct fake_hub *f)
     f->now = 1780000000000;
     f->env.ctx = &f->now; /* the real world's functions need no ctx */
     f->env.now_ms = fake_now;
+    f->env.steady_ms = NULL; /* the real one would say that the fake one jumps */
     MUST(hub_init(&f->env, f->dir, "Test MASH", bytes_of_str(passphrase), &why));
     MUST(hub_open(&f->hub, &f->env, f->dir, bytes_of_str(passphrase), &why));
 }
@@ -263,6 +264,15 @@ static void queue_receipt(struct fake_node *n, struct bytes drops)
     buf_release(&item);
 }
 
+static enum err take_end(void *ctx, const struct end_item *d, struct why *why)
+{
+    struct fake_node *n = ctx;
+    (void)why;
+    assert_true(n->n_ends < sizeof n->ends / sizeof n->ends[0]);
+    n->ends[n->n_ends++] = *d;
+    return ERR_OK;
+}
+
 static void take_item(struct fake_node *n, struct bytes item, struct buf *drops)
 {
     struct why why = {0};
@@ -275,10 +285,12 @@ static void take_item(struct fake_node *n, struct bytes item, struct buf *drops)
         MUST(message_get_drops(item, hub, n->id.pub.kid, n->request, take_drop, n, &cose, &why));
         buf_put_bytes(drops, cose);
         return;
+    case MSG_ENDS: MUST(message_get_ends(item, hub, n->id.pub.kid, n->request, take_end, n, &why)); return;
     case MSG_PART:
         MUST(message_get_part(item, &part, &why));
         take_part(n, part.content);
         return;
+    case MSG_REPLY: return; /* for the test to read, in `got` */
     default: assert_int_equal(message_type(item), MSG_PAGE);
     }
 }
@@ -293,7 +305,7 @@ static void read_answer(struct fake_node *n)
     uint8_t binding[32], hash[32];
     bool end = false;
     buf_init(&drops, 64u << 20);
-    n->n_verdicts = n->n_rows = n->n_drops = 0;
+    n->n_verdicts = n->n_rows = n->n_drops = n->n_ends = 0;
     MUST(bundle_reader_new(&r, buf_bytes(&n->got), &n->id, &head, binding, &why));
     MUST(bundle_next(r, &item, &end, &why));
     assert_false(end);

@@ -57,6 +57,8 @@ struct fake_node {
     size_t n_verdicts;
     struct fake_seen rows[4096];
     size_t n_rows, n_drops;
+    struct end_item ends[256];
+    size_t n_ends;
 };
 /* Invite and enrol. Zeroed `n` before. */
 void fake_node_enrol(struct fake_node *n, struct fake_hub *f, const char *site, const char *agency, const char *user);

@@ -1,5 +1,6 @@
 #include "tests/lib/hub_fixture.h"
 
+#include "hub/policy_change.h"
 #include "hub/policy_sql.h"
 #include "hub/store_sql.h"
 #include "sync/schema_sql.h"
@@ -33,6 +34,17 @@ static int64_t fixture_now(void *ctx)
     return ((struct hub_fixture *)ctx)->clock;
 }
 
+static int64_t fixture_steady(void *ctx)
+{
+    return ((struct hub_fixture *)ctx)->steady;
+}
+
+void hub_fixture_steady(struct hub_fixture *f)
+{
+    f->env.steady_ms = fixture_steady;
+    f->h.clock_known = false;
+}
+
 static void fixture_random(void *ctx, void *out, size_t n)
 {
     struct hub_fixture *f = ctx;
@@ -46,7 +58,7 @@ uint64_t hub_fixture_random(struct hub_fixture *f, uint64_t below)
 
 static char *whole_schema(void)
 {
-    const char *parts[] = {sync_schema_sql, hub_store_sql, hub_policy_sql};
+    const char *parts[] = {sync_schema_sql, hub_policy_sql, hub_store_sql};
     size_t n = strlen(parts[0]) + strlen(parts[1]) + strlen(parts[2]) + 4;
     char *all = malloc(n);
     assert_non_null(all);
@@ -67,6 +79,7 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     f->env = *env_posix();
     f->env.ctx = f;
     f->env.now_ms = fixture_now;
+    f->env.steady_ms = NULL;
     f->env.random = fixture_random;
     MUST(secret_start(&why));
     MUST(secret_new(&f->key, 32, &why));
@@ -78,6 +91,7 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     f->h.epoch = 1;
     MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
     MUST(sight_new(&f->h.sight, &why));
+    MUST(policy_change_first(&f->h, &why));
     MUST(identity_generate(&f->h.id, &why));
     return f;
 }
@@ -105,6 +119,7 @@ void hub_fixture_begin(struct hub_fixture *f)
 
 void hub_fixture_commit(struct hub_fixture *f)
 {
+    MUST(step_time_note(&f->h, &why));
     MUST(db_commit(f->h.db, &why));
 }
 

@@ -14,7 +14,8 @@ struct hub_fixture {
     char path[320];
     struct secret key;
     struct env env;
-    int64_t clock; /* what env says the time is */
+    int64_t clock;  /* what env says the time is */
+    int64_t steady; /* what its steady clock says, from hub_fixture_steady on; until then it has none */
     uint64_t rng;  /* what env's randomness comes from */
     int next_id;
     struct hub h;
@@ -24,6 +25,9 @@ struct hub_fixture {
 struct hub_fixture *hub_fixture_new(uint64_t seed);
 void hub_fixture_free(struct hub_fixture *f);
 uint64_t hub_fixture_random(struct hub_fixture *f, uint64_t below);
+
+/* From here the hub has a steady clock. */
+void hub_fixture_steady(struct hub_fixture *f);
 
 /* A transaction as hub_begin and hub_commit make it. */
 void hub_fixture_begin(struct hub_fixture *f);
@@ -62,6 +66,7 @@ struct fixture_row {
     int tbl;
     uint8_t id[16];
     struct buf cbor; /* row_put_cbor */
+    uint64_t not_after; /* 0: no end was told */
 };
 struct fixture_answer {
     bool waiting; /* made by the hub, not yet taken by the node */

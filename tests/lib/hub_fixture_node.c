@@ -162,15 +162,46 @@ static void each_op(struct hub_fixture *f, struct fixture_node *n, struct bytes 
     }
 }
 
+struct ends_taking {
+    struct hub_fixture *f;
+    struct fixture_node *n;
+    bool apply;
+};
+
+static enum err take_end(void *ctx, const struct end_item *end, struct why *why)
+{
+    struct ends_taking *t = ctx;
+    struct id id;
+    bool found;
+    (void)why;
+    memcpy(id.b, end->id, 16);
+    const char *table = rules_table((size_t)end->table_index)->name;
+    if (!t->apply && !hub_fixture_sees(t->f, t->n->n.site, table, id)) /* when it was made, not when it is taken */
+        fail_msg("the end of a row of %s was sent to %s, which may not see it", table, t->n->n.site);
+    if (!t->apply) return ERR_OK;
+    size_t at = find(t->n, end->table_index, end->id, &found);
+    if (!found) fail_msg("the end of a row of %s came, which %s does not hold", table, t->n->n.site);
+    t->n->rows[at].not_after = end->not_after;
+    return ERR_OK;
+}
+
+static void apply(struct hub_fixture *f, struct fixture_node *n, const struct op *op, struct bytes origin);
+
 /* Verifies the page as a node would, and walks its operations. */
 static void each_page_op(struct hub_fixture *f, struct fixture_node *n, op_fn fn)
 {
     struct bytes in = buf_bytes(&n->answer.pages), cose, before = {0};
+    struct ends_taking ends = {.f = f, .n = n, .apply = fn == apply};
     struct signed_page page;
     size_t n_parts;
     while (in.n > 0) {
         assert_int_equal(take_bytes(&in).n, 0);
-        MUST(message_get_page(take_bytes(&in), &cose, &n_parts, &why));
+        struct bytes item = take_bytes(&in);
+        if (message_type(item) == MSG_ENDS) {
+            MUST(message_get_ends(item, &f->h.id.pub, n->n.id.kid, n->answer.request, take_end, &ends, &why));
+            continue;
+        }
+        MUST(message_get_page(item, &cose, &n_parts, &why));
         MUST(page_verify(cose, &f->h.id.pub, &page, &why));
         assert_int_equal(page.n_parts, n_parts);
         assert_memory_equal(page.h.node, n->n.id.kid, 16);
@@ -235,10 +266,13 @@ void hub_fixture_ask(struct hub_fixture *f, struct fixture_node *n, uint64_t bud
     MUST(cut_get(&f->h, n->n.no, n->cursor, &cut, &why));
     MUST(drops_take(&f->h, &n->n, a->request, &a->drops, &a->n_drops, &why));
     MUST(serve_page(&f->h, &n->n, &cut, budget, &served, &why));
+    MUST(served_put_ends(&f->h, &n->n, a->request, &served, &why));
     hub_fixture_commit(f);
     memcpy(a->cut, served.cut.name, 16);
     a->more = served.more;
     a->pages = served.items;
+    buf_init(&served.items, 0); /* the answer's now */
+    served_release(&served);
     if (!served.any) {
         assert_memory_equal(a->cut, n->cursor, 16);
         assert_int_equal(a->pages.len, 0);
@@ -307,9 +341,28 @@ void hub_fixture_node_wrote(struct hub_fixture *f, struct fixture_node *n, const
 }
 
 struct compare {
+    struct hub_fixture *f;
     struct fixture_node *n;
     size_t at;
 };
+
+/* When the row ends for the node's site, by what the hub keeps, which hub_verify holds against the views. */
+static uint64_t end_of(struct hub_fixture *f, const struct fixture_node *n, const struct fixture_row *r)
+{
+    struct stmt *s;
+    bool row = false;
+    MUST(db_prepare(f->h.db,
+                    "SELECT u.at FROM h_row r JOIN h_until u ON u.row_no = r.no AND u.site_no = $1"
+                    " WHERE r.tbl = $2 AND r.id = $3",
+                    &s, &why));
+    db_bind_int(s, 1, n->n.site_no);
+    db_bind_int(s, 2, r->tbl);
+    db_bind_id(s, 3, r->id);
+    MUST(db_step(s, &row, &why));
+    uint64_t at = row ? (uint64_t)db_int(s, 0) : 0;
+    db_done(s);
+    return at;
+}
 
 static enum err compare_row(void *ctx, const struct row *r, struct why *why)
 {
@@ -323,6 +376,8 @@ static enum err compare_row(void *ctx, const struct row *r, struct why *why)
     row_put_cbor(&cbor, r);
     if (!bytes_equal(buf_bytes(&cbor), buf_bytes(&held->cbor)))
         fail_msg("%s has other values in a row of %s", c->n->n.site, r->table->name);
+    if (held->not_after != end_of(c->f, c->n, held))
+        fail_msg("%s heard of another end of a row of %s", c->n->n.site, r->table->name);
     buf_release(&cbor);
     c->at++;
     return ERR_OK;
@@ -330,7 +385,7 @@ static enum err compare_row(void *ctx, const struct row *r, struct why *why)
 
 void hub_fixture_is_exact(struct hub_fixture *f, struct fixture_node *n)
 {
-    struct compare c = {.n = n};
+    struct compare c = {.f = f, .n = n};
     MUST(hub_site_rows(&f->h, n->n.site, compare_row, &c, &why));
     if (c.at != n->n_rows)
         fail_msg("%s holds a row of %s that it may not see", n->n.site, rules_table((size_t)n->rows[c.at].tbl)->name);

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 /* Over the socket: from(8) length(4) request; back: enum err(4) length(4) answer from byte `from` on. */
-struct question {
+struct kill_question {
     uint64_t from;
     uint32_t n;
 };
-struct reply {
+struct kill_reply {
     uint32_t err;
     uint32_t n;
 };
@@ -35,7 +35,7 @@ static struct sockaddr_un address(const struct kill_world *w)
 /* ---------------------------------------------------------------------------------------------------- the hub */
 static void serve_one(struct hub *h, int fd)
 {
-    struct question q;
+    struct kill_question q;
     struct buf request, answer;
     struct hub_exchange_result result;
     struct why why = {0};
@@ -47,7 +47,7 @@ static void serve_one(struct hub *h, int fd)
     enum err e = hub_exchange(h, buf_bytes(&request), false, &answer, &result, &why);
     if (e != ERR_OK) fprintf(stderr, "hub: %s: %s\n", err_word(e), why.text);
     size_t from = e == ERR_OK && q.from <= answer.len ? (size_t)q.from : answer.len;
-    struct reply r = {.err = (uint32_t)e, .n = (uint32_t)(answer.len - from)};
+    struct kill_reply r = {.err = (uint32_t)e, .n = (uint32_t)(answer.len - from)};
     if (kill_write(fd, &r, sizeof r) && r.n > 0)
         (void)!kill_write(fd, answer.data + from, r.n); /* the node may be dead: that is the point */
 out:
@@ -90,7 +90,7 @@ static enum err gone(struct why *why)
 static enum err receive(struct link *l, int fd, enum err (*sink)(void *ctx, struct bytes piece, struct why *why),
                         void *ctx, struct why *why)
 {
-    struct reply r;
+    struct kill_reply r;
     uint8_t piece[1024];
     if (!kill_read(fd, &r, sizeof r)) return gone(why);
     if (r.err != ERR_OK) return why_set(why, (enum err)r.err, "the hub refused");
@@ -111,7 +111,7 @@ static enum err exchange(void *ctx, struct bytes request, uint64_t from, uint64_
 {
     struct link *l = ctx;
     struct sockaddr_un a = address(l->w);
-    struct question q = {.from = from, .n = (uint32_t)request.n};
+    struct kill_question q = {.from = from, .n = (uint32_t)request.n};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     enum err e = ERR_OK;
     (void)wait_ms;

@@ -190,6 +190,8 @@ void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request
             must(message_get_receipt(item, &h->node, &out->receipts[out->n_receipts++], &cose, &why), &why);
         else if (message_type(item) == MSG_GAP)
             must(message_get_gap(item, &h->node, &out->gaps[out->n_gaps++], NULL, &why), &why);
+        else if (message_type(item) == MSG_QUESTION)
+            must(message_get_question(item, &h->node, &out->questions[out->n_questions++], &why), &why);
         else
             read_envelope(h, item, out);
     }
@@ -271,6 +273,14 @@ static void put_page(struct mock_answer *a, const struct mock_hub *h, struct bun
     buf_release(&cose);
 }
 
+static void put_ends(struct mock_answer *a, const struct mock_hub *h, struct bundle_writer *w, struct buf *item)
+{
+    struct why why = {0};
+    uint64_t request = a->ends_request != 0 ? a->ends_request : a->hello.request;
+    must(message_put_ends(item, &h->id, a->hello.node, request, a->ends, a->n_ends, &why), &why);
+    put(w, item);
+}
+
 void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct buf *out)
 {
     struct why why = {0};
@@ -293,7 +303,13 @@ void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct bu
         must(message_put_drops(&item, &h->id, a->hello.node, a->hello.request, a->drops, a->n_drops, &why), &why);
         put(w, &item);
     }
+    for (size_t i = 0; i < a->n_replies; i++) {
+        must(message_put_reply(&item, &h->id, &a->replies[i], &why), &why);
+        put(w, &item);
+    }
+    if (a->n_ends > 0 && a->ends_first) put_ends(a, h, w, &item);
     if (a->with_page) put_page(a, h, w, &item);
+    if (a->n_ends > 0 && !a->ends_first) put_ends(a, h, w, &item);
     must(bundle_finish(w, &why), &why);
     bundle_writer_free(w);
     buf_release(&item);

@@ -19,6 +19,8 @@ struct mock_request {
     size_t n_envelopes;
     struct gap gaps[MOCK_MAX];
     size_t n_gaps;
+    struct question questions[QUESTIONS_MAX];
+    size_t n_questions;
     struct buf contents; /* contents of all their parts, one after the other */
 };
 void mock_request_release(struct mock_request *r);
@@ -30,6 +32,12 @@ struct mock_answer {
     size_t n_verdicts;
     struct drop_item drops[MOCK_MAX];
     size_t n_drops;
+    struct reply replies[QUESTIONS_MAX + 1]; /* to the questions, without lines, but as a test bends them */
+    size_t n_replies;
+    struct end_item ends[2]; /* after the page, if there is one */
+    size_t n_ends;
+    bool ends_first; /* before it */
+    uint64_t ends_request; /* 0: this one's */
     bool with_page; /* set by mock_answer_op */
     struct page_header page;
     struct buf patchset;

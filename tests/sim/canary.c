@@ -186,7 +186,7 @@ static void spare(struct search *q)
     struct rows here;
     struct stmt *st;
     q->sparing = true;
-    rows_read(&here, node_db(q->d->n));
+    rows_read_held(&here, node_db(q->d->n));
     for (size_t i = 0; i < here.n; i++) spare_row(q, &here.v[i]);
     /* Also what such a row said before. Its id tells less: a brief has that of its case. */
     for (size_t i = 0; i < q->c->n; i++) q->spared[i] |= rows_find(&here, q->c->v[i].tbl, q->c->v[i].row) != NULL;
@@ -194,6 +194,12 @@ static void spare(struct search *q)
     st = ask(q->s, node_db(q->d->n), "SELECT item FROM n_content");
     while (ask_next(q->s, st)) look(q, db_bytes(st, 0));
     db_done(st);
+    /* In an emergency somebody was told a case's reference. */
+    st = ask(q->s, node_db(q->d->n), "SELECT text FROM n_question");
+    while (ask_next(q->s, st)) look(q, db_bytes(st, 0));
+    db_done(st);
+    for (size_t i = 0; i < q->s->asked.cap; i++)
+        if (memcmp(q->s->asked.v[i], nobody, 16) != 0) ids_add(&q->named, q->s->asked.v[i]);
     ledger_guessed(q->s->ledger, q->d, &q->named);
     ledger_named(q->s->ledger, q->d, &q->named);
     ledger_guessed(q->s->ledger, q->d, &q->quoted);

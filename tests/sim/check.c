@@ -25,6 +25,16 @@ static void put_ids(struct sim *s, const struct device *d, const struct ids *wit
     }
 }
 
+/* Rows that it holds and does not show. */
+static void put_hidden(struct sim *s, const struct device *d, const struct ids *without, struct buf *line)
+{
+    uint8_t id[16];
+    struct stmt *st = ask(s, node_db(d->n), "SELECT tbl, id FROM n_hidden");
+    while (ask_next(s, st))
+        if (db_id(st, 1, id) && !ids_has(without, id)) told_id(line, (int)db_int(st, 0), id);
+    db_done(st);
+}
+
 static void tell_holds(struct sim *s, const struct device *d, bool complete)
 {
     struct ids own = {0};
@@ -33,9 +43,31 @@ static void tell_holds(struct sim *s, const struct device *d, bool complete)
     told_start(&line, "holds ");
     buf_printf(&line, "%d %s %s", d->no, s->sites[d->site].code, complete ? "full" : "part");
     put_ids(s, d, &own, &line);
+    put_hidden(s, d, &own, &line);
     sim_tell(s, &line);
     buf_release(&line);
     ids_clear(&own);
+}
+
+/* By its clock, what has ended is not shown, and all else is. */
+void check_shown(struct sim *s, const struct device *d)
+{
+    static const char *const words[] = {"shows", "hides"};
+    struct ids none = {0};
+    struct buf line;
+    bool any = ask_number(s, node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_end) OR EXISTS(SELECT 1 FROM n_hidden)") != 0;
+    if (d->suspect || d->unproven) return; /* what it was told is of another time */
+    for (size_t i = 0; any && i < 2; i++) {
+        buf_init(&line, 1u << 20);
+        buf_printf(&line, "%s %d %s %lld", words[i], d->no, s->sites[d->site].code,
+                   (long long)(s->clock + d->m.skew_ms));
+        if (i == 0)
+            put_ids(s, d, &none, &line);
+        else
+            put_hidden(s, d, &none, &line);
+        sim_tell(s, &line);
+        buf_release(&line);
+    }
 }
 
 void check_cursor(struct sim *s, const struct device *d)
@@ -60,7 +92,7 @@ static void compare_all(struct sim *s, const struct device *d)
 {
     struct rows hub, here;
     rows_read(&hub, hub_db(s->hub));
-    rows_read(&here, node_db(d->n));
+    rows_read_held(&here, node_db(d->n));
     check_same_rows(s, d, &hub, &here);
     rows_free(&hub);
     rows_free(&here);
@@ -107,6 +139,7 @@ void check_device(struct sim *s, struct device *d, bool complete)
     if (d->n == NULL || disk_is_dead(d->m.disk)) return;
     if (complete) d->damaged = false;
     tell_holds(s, d, complete);
+    if (complete) check_shown(s, d);
     check_store(s, d, &by);
     check_spool(s, d);
     if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;

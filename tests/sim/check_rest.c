@@ -171,7 +171,8 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
     check_store(s, d, drawn);
     if (!d->suspect) check_verdicts(s, d);
     if (!d->suspect) check_texts(s, d);
-    rows_read(&here, node_db(d->n));
+    if (!d->suspect) question_at_rest(s, d);
+    rows_read_held(&here, node_db(d->n));
     check_same_rows(s, d, hub, &here);
     if (drawn) search_disk(s, d, hub, &here);
     rows_free(&here);
@@ -213,15 +214,29 @@ static void tell_end(struct sim *s)
     buf_release(&line);
 }
 
+/* Its clock is put right: what it hid because of that comes back. */
+static void put_clock_right(struct sim *s, struct device *d)
+{
+    struct why why = {0};
+    d->m.skew_ms = 0;
+    device_enter(s, d);
+    sim_must(s, node_tick(d->n, &why), "look at the clock", &why);
+    (void)device_leave(s, d);
+    check_shown(s, d);
+    if (ask_number(s, node_db(d->n), "SELECT count(*) FROM n_hidden") != 0)
+        sim_fail(s, 1, "device %d hides rows that its site may see, and its clock is right", d->no);
+}
+
 void check_at_rest(struct sim *s)
 {
     struct rows hub;
     bool asked = false;
     if (s->hub == NULL) sim_fail(s, 0, "the hub does not come back");
     for (unsigned i = 0; i < s->n_devices; i++) {
-        const struct device *d = &s->devices[i];
+        struct device *d = &s->devices[i];
         asked |= d->state == DEVICE_LIVE;
         if (d->state == DEVICE_LIVE && d->n == NULL) sim_fail(s, 0, "device %d does not come back", d->no);
+        if (d->state == DEVICE_LIVE) put_clock_right(s, d);
     }
     check_resting_hub(s);
     told_hub(s);

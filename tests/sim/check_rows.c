@@ -39,6 +39,12 @@ static bool is_here(struct sim *s, const struct device *d, int tbl, const uint8_
     db_bind_id(st, 1, id);
     bool out = ask_next(s, st);
     db_done(st);
+    if (out) return true;
+    st = ask(s, node_db(d->n), "SELECT 1 FROM n_hidden WHERE tbl = $1 AND id = $2");
+    db_bind_int(st, 1, tbl);
+    db_bind_id(st, 2, id);
+    out = ask_next(s, st);
+    db_done(st);
     return out;
 }
 

@@ -1,5 +1,5 @@
 /* People who write into the same column before they hear of each other. */
-#include "tests/sim/edit.h"
+#include "tests/sim/people.h"
 
 #include <string.h>
 
@@ -77,7 +77,7 @@ static bool reads(struct sim *s, struct device *d, struct spot *at, char *out, s
     return fits;
 }
 
-static void meets(struct sim *s, struct device *d)
+void clash_meet(struct sim *s, struct device *d)
 {
     if (d->n != NULL) wire_sync(s, d);
 }
@@ -88,16 +88,16 @@ static void there_and_back(struct sim *s, struct device *d, struct device *other
     char text[200];
     struct value old;
     if (!reads(s, d, at, text, sizeof text, &old) || !writes(s, d, at, value_none())) return;
-    meets(s, d);
+    clash_meet(s, d);
     if (!writes(s, d, at, old)) return;
-    meets(s, d);
-    if (writes(s, other, at, value_none())) meets(s, other);
+    clash_meet(s, d);
+    if (writes(s, other, at, value_none())) clash_meet(s, other);
 }
 
 /* ---- what lies under an edit of one's own ---- */
 
 /* A request handed to the hub by hand: what it brings was on its way already when this device wrote on. */
-static bool export_now(struct sim *s, struct device *d, struct buf *out)
+bool clash_export(struct sim *s, struct device *d, struct buf *out)
 {
     struct why why = {0};
     device_enter(s, d);
@@ -107,7 +107,7 @@ static bool export_now(struct sim *s, struct device *d, struct buf *out)
     return !died && e == ERR_OK;
 }
 
-static bool import_now(struct sim *s, struct device *d, struct bytes answer)
+bool clash_import(struct sim *s, struct device *d, struct bytes answer)
 {
     struct why why = {0};
     struct round_result r = {0};
@@ -149,12 +149,12 @@ static void under_ones_own(struct sim *s, struct device *d, struct device *other
     if (!reads(s, d, at, text, sizeof text, &old)) return;
     buf_init(&request, SIM_BUNDLE);
     buf_init(&answer, SIM_BUNDLE);
-    if (export_now(s, d, &request) && writes(s, other, at, value_none())) {
-        meets(s, other);
+    if (clash_export(s, d, &request) && writes(s, other, at, value_none())) {
+        clash_meet(s, other);
         if (s->hub != NULL) wire_hub_is_back(s);
         bool came = s->hub != NULL && d->n != NULL && writes_too_much(s, d, at) && d->n != NULL &&
                     wire_at_hub(s, d, buf_bytes(&request), &answer, &why) == ERR_OK;
-        if (came && import_now(s, d, buf_bytes(&answer)) && writes(s, d, at, value_none())) meets(s, d);
+        if (came && clash_import(s, d, buf_bytes(&answer)) && writes(s, d, at, value_none())) clash_meet(s, d);
     }
     buf_release(&request);
     buf_release(&answer);
@@ -198,7 +198,7 @@ static void accepts_work_of(struct sim *s, struct device *manager, const struct 
 {
     const struct choice waiting = {
         .table = "held", .where = "state = 'waiting' AND node = $1", .arg = value_id(author->kid)};
-    meets(s, manager);
+    clash_meet(s, manager);
     for (uint64_t n = 1 + sim_random(s, 3); n > 0 && manager->n != NULL; n--) {
         struct edit e;
         struct rows_row k;
@@ -207,7 +207,7 @@ static void accepts_work_of(struct sim *s, struct device *manager, const struct 
         if (there) edit_set_named(&e, &k, "state", value_str("accepted"));
         edit_finish(&e, there);
     }
-    meets(s, manager);
+    clash_meet(s, manager);
 }
 
 /* One writes what is held, then the spot, which counts at once, then both again and again, which waits: all of it comes
@@ -219,11 +219,11 @@ static void on_held_work(struct sim *s, struct device *d, struct device *manager
     if (!makes_too_much(s, d, at, made) || !writes(s, d, at, value_none())) return;
     for (uint64_t n = 2 + sim_random(s, 3), i = 0; i < n; i++)
         if (!builds_on(s, d, made, at, parts[i])) return;
-    meets(s, d);
+    clash_meet(s, d);
     if (sim_chance(s, 800)) accepts_work_of(s, manager, d);
 }
 
-static bool can_meet(const struct sim *s, const struct device *d)
+bool clash_can_meet(const struct sim *s, const struct device *d)
 {
     return d->n != NULL && !d->mixed && !d->lying && !d->suspect && d->state == DEVICE_LIVE && d->no != s->shadow;
 }
@@ -232,17 +232,17 @@ static bool can_meet(const struct sim *s, const struct device *d)
 static bool two(struct sim *s, struct spot *at)
 {
     struct device *d = sim_any_device(s), *other = sim_any_device(s);
-    if (d == NULL || d == other || s->hub == NULL || s->hub_lost_time || !can_meet(s, d) || !can_meet(s, other))
+    if (d == NULL || d == other || s->hub == NULL || s->hub_lost_time || !clash_can_meet(s, d) || !clash_can_meet(s, other))
         return false;
     sim_note(s, "devices %d and %d cross in %s.%s", d->no, other->no, at->table, at->column);
-    meets(s, d);
-    meets(s, other);
-    if (!can_meet(s, d) || !can_meet(s, other)) return true;
+    clash_meet(s, d);
+    clash_meet(s, other);
+    if (!clash_can_meet(s, d) || !clash_can_meet(s, other)) return true;
     struct device *room = &s->devices[0];
     switch (sim_random(s, 3)) {
     case 0: there_and_back(s, d, other, at); break;
     case 1: under_ones_own(s, d, other, at); break;
-    default: on_held_work(s, d, can_meet(s, room) ? room : other, at);
+    default: on_held_work(s, d, clash_can_meet(s, room) ? room : other, at);
     }
     return true;
 }
@@ -252,5 +252,6 @@ void people_clash(struct sim *s)
     bool talk = !s->opt.calm && sim_chance(s, 400);
     const char *const *c = columns[sim_random(s, talk ? TEXTS : COLUMNS)];
     struct spot at = {.table = c[0], .column = c[1]};
+    if (talk && sim_chance(s, 350) && (sim_chance(s, 500) ? scene_late(s) : scene_decided(s))) return;
     if (!talk || !two(s, &at)) all_at_once(s, &at);
 }

@@ -1,4 +1,5 @@
 #include "tests/sim/edit.h"
+#include "tests/sim/judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,11 @@ void edit_look(struct edit *e, struct sim *s, struct device *d)
 void edit_start(struct edit *e, struct sim *s, struct device *d)
 {
     edit_look(e, s, d);
+    if (!edit_ok(e, node_tick(d->n, &e->why))) return;
+    int64_t hides = 0;
+    e->hides = wire_ask(node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_hidden)", NULL, &hides) && hides != 0;
+    struct draw by = told_draw(s);
+    if (draw_chance(&by, 150) && !d->ailing && !disk_is_dead(d->m.disk)) check_shown(s, d);
     (void)edit_ok(e, node_edit_begin(d->n, &e->why));
 }
 
@@ -229,7 +235,7 @@ void edit_finish(struct edit *e, bool keep)
         ledger_unsure(s);
     } else {
         ledger_cancel(s);
-        refused = e->err == ERR_DENIED && e->strange;
+        refused = e->err == ERR_DENIED && (e->strange || e->hides); /* a row of that number may stand aside */
     }
     bool died = device_leave(s, d);
     buf_release(&e->row);

@@ -17,6 +17,7 @@ struct edit {
     enum err err; /* the first failure of the store; nothing more is asked of it then */
     struct why why;
     bool strange; /* the device itself may refuse it */
+    bool hides;   /* some rows stand aside here, because their time is over */
     bool forged;  /* what is written now is such as nobody could write honestly */
     struct {
         int tbl, col; /* col -1: a row made here */

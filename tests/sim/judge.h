@@ -124,6 +124,8 @@ void canary_search(struct sim *s, struct device *d, const struct ids *must_not, 
 struct told *told_new(void);
 void told_free(struct told *t);
 void told_hub(struct sim *s);                            /* rows that moved since, and the clock */
+int64_t told_time(struct sim *s);                        /* by which the hub judges ends */
+void told_now_is(struct sim *s, int64_t now);            /* for what was done then */
 void told_wrote(struct sim *s);                          /* who wrote what counts since then; before told_hub */
 void told_is_all(struct sim *s, const struct rows *hub); /* nothing moved without the hub's order saying so */
 void told_start(struct buf *line, const char *word);
@@ -131,7 +133,15 @@ void told_id(struct buf *line, int tbl, const uint8_t id[16]); /* " TABLE:ID" */
 struct draw told_draw(struct sim *s);                          /* a stream for the next check */
 uint64_t *told_clean(struct sim *s, const struct device *d);   /* request up to which its drops were searched for */
 
+/* ---- policies.c */
+void policy_tell(struct sim *s); /* under which of them each case stands; after its rows */
+
+/* ---- questions.c */
+void question_world(struct sim *s); /* is break-glass switched on? */
+void question_at_rest(struct sim *s, const struct device *d);
+
 /* ---- check.c */
+void check_shown(struct sim *s, const struct device *d); /* after it looked at its clock */
 void check_cursor(struct sim *s, const struct device *d); /* of one that was told that it is up to date */
 
 /* ---- check_rows.c */

@@ -153,6 +153,11 @@ static int64_t env_clock(void *ctx)
     return *m->clock + m->skew_ms;
 }
 
+static int64_t env_true(void *ctx)
+{
+    return *((const struct machine *)ctx)->clock;
+}
+
 static void env_draw(void *ctx, void *out, size_t n)
 {
     struct machine *m = ctx;
@@ -196,6 +201,7 @@ void machine_init(struct machine *m, const int64_t *clock, uint64_t seed, uint64
     *m = (struct machine){.clock = clock, .disk = disk_new(), .random = draw_stream(seed, 77, index)};
     m->env = (struct env){.ctx = m,
                           .now_ms = env_clock,
+                          .steady_ms = env_true,
                           .random = env_draw,
                           .vfs = disk_vfs_name(m->disk),
                           .read_file = env_read,

@@ -40,6 +40,7 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_RESCUED] = "envelopes rescued",
     [COUNT_KNOWN] = "of them known to the hub",
     [COUNT_EVICTIONS] = "evictions ordered",
+    [COUNT_REPLIES] = "questions replied to, as kept at rest",
     [COUNT_SCANS] = "disks searched",
     [COUNT_DECISIONS] = "visibility decisions",
     [COUNT_DAYS] = "simulated days",
@@ -128,6 +129,8 @@ static void summary(const struct settings *o, const uint64_t counts[COUNTS], dou
         "sim: %llu worlds from seed %llu, %.1f simulated years, %.1f s: %.1f worlds a second; no promise was broken\n",
         (unsigned long long)o->seeds, (unsigned long long)o->first, (double)counts[COUNT_DAYS] / 365.25, took,
         (double)o->seeds / took);
+    printf("sim: %llu visibility decisions against the oracle, %.0f a second\n",
+           (unsigned long long)counts[COUNT_DECISIONS], (double)counts[COUNT_DECISIONS] / took);
     printf("sim: worlds with conflicts: %llu of %llu\n", (unsigned long long)counts[COUNT_DISPUTED],
            (unsigned long long)o->seeds);
     for (size_t i = 0; i < COUNTS; i++) printf("  %12llu %s\n", (unsigned long long)counts[i], sim_count_names[i]);

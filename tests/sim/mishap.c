@@ -1,5 +1,5 @@
 /* What breaks: power, disks, clocks, and people who put old disks back. */
-#include "tests/sim/sim.h"
+#include "tests/sim/judge.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +285,25 @@ static void skew(struct sim *s)
     sim_note(s, "the clock of device %d is off by %lld s", d->no, (long long)(d->m.skew_ms / 1000));
 }
 
+/* The hub's clock is set wrong, and put right when somebody notices, within the hour. Meanwhile devices ask. What ends by
+ * the wrong time must not end: told.c looks at that. */
+static void hub_skew(struct sim *s)
+{
+    int64_t by = SIM_HOUR + 60000 + (int64_t)sim_random(s, (uint64_t)(sim_chance(s, 500) ? 60 * SIM_DAY : 3653 * SIM_DAY));
+    if (sim_chance(s, 200)) by = -by;
+    if (s->hub == NULL || s->hub_ailing) return;
+    for (int i = 0; i < 3 && s->hub != NULL; i++) {
+        struct device *d = sim_any_device(s);
+        if (d != NULL) wire_sync(s, d);
+        /* A hub that has not looked at its clock since it was switched on knows no better than that it was off so long. */
+        if (i == 0 && (s->hub == NULL || told_time(s) != s->clock)) break;
+        if (i == 0) sim_note(s, "the clock of the hub is off by %lld s", (long long)(by / 1000));
+        s->hub_machine.skew_ms = by;
+        s->clock += (int64_t)sim_random(s, SIM_HOUR / 4);
+    }
+    s->hub_machine.skew_ms = 0;
+}
+
 static void link_is(struct sim *s, bool up)
 {
     unsigned n = 0;
@@ -317,6 +336,7 @@ void mishap(struct sim *s, struct event *e)
     if (s->healing) { /* what was queued before still comes, but nothing breaks any more */
         if (e->kind == SIM_RESTART) restart(s, e);
         if (e->kind == SIM_REJOIN) device_rejoin(s, &s->devices[e->device]);
+        if (e->kind == SIM_POLICY) policy_event(s, e);
         return;
     }
     switch (e->kind) {
@@ -335,6 +355,8 @@ void mishap(struct sim *s, struct event *e)
     case SIM_REJOIN: rejoin(s, e); return;
     case SIM_HUB_BACK: image_hub_back(s, e); return;
     case SIM_SKEW: skew(s); return;
+    case SIM_HUB_CLOCK: hub_skew(s); return;
+    case SIM_POLICY: policy_event(s, e); return;
     default: return; /* SIM_PASS: that time passed is all */
     }
 }

@@ -56,10 +56,10 @@ class Site(typing.NamedTuple):
 
 
 class Facts:
-    """One case at one moment."""
+    """One case at one moment. decided: ids of records that a recorded decision rests upon."""
 
-    def __init__(self, rows, now, kind_of, agency_of):
-        self.rows, self.now = rows, now
+    def __init__(self, rows, now, kind_of, agency_of, decided=frozenset(), plain=None):
+        self.rows, self.now, self.decided, self.plain = rows, now, decided, plain or PLAIN
         self.kind_of, self.agency_of = kind_of, agency_of  # of an agency's code; of a practitioner's id
         by_table = {}
         for row in rows.values():
@@ -113,9 +113,14 @@ def record_channels(row, f):
     """ "shared: open records"; "room: sensitive records"; "A restricted record is in agency:owner only. A record that
     needs consent, has none in force for every person it is about, and has no override by its owner, is in agency:owner
     only" """
-    if row.yes("needs_consent") and not overridden(row, f) and not consented(row, f):
+    if not free(row, f):
         return set()
     return {"open": {"shared"}, "sensitive": {"room"}}.get(row.get("sensitivity"), set())
+
+
+def free(row, f):
+    """May it be told, as far as consent goes?"""
+    return not row.yes("needs_consent") or overridden(row, f) or consented(row, f)
 
 
 def overridden(row, f):
@@ -127,10 +132,13 @@ def overridden(row, f):
 def consented(row, f):
     """ "Consent bears on a record when its scope is `all` or the code of the agency that wrote the record. All that
     bear must be given and in force, one for each person the record is about (no person named: each child or adult
-    subject of the case)." """
+    subject of the case)." "A withdrawal takes back what was told under the consent, except records that a recorded
+    decision rests upon. A consent that was refused or not sought, or that ends by its own time, takes back
+    everything." """
+    stands = ("given", "withdrawn") if row.id in f.decided else ("given",)
     bear = [c for c in f.consents if c.get("scope") in ("all", row.agency)]
     about = f.subjects if row.get("person_id") is None else [row.get("person_id")]
-    given = {person: [c.get("state") == "given" and not f.expired(c, "expires_at")
+    given = {person: [c.get("state") in stands and not f.expired(c, "expires_at")
                       for c in bear if c.get("person_id") == person] for person in about}
     return bool(given) and all(answers and all(answers) for answers in given.values())
 
@@ -167,8 +175,8 @@ def channels_of(row, f, behind=frozenset()):
         found = conflict_channels(row, f, behind)
     else:
         found = {agency(row.agency)}  # "agency:X: every row that X wrote"
-        if row.table in PLAIN:
-            found.add(PLAIN[row.table])
+        if row.table in f.plain:
+            found.add(f.plain[row.table])
         elif row.table in SPECIAL:
             found |= SPECIAL[row.table](row, f)
         # else release_source: "in agency:owner only"
@@ -248,9 +256,9 @@ def reach(site, f):
     return ROOM_ACCESS if f.file is not None and is_room(site, part, f) else part
 
 
-def seen_by(site, key, f):
-    row = f.rows.get(key)
-    return row is not None and bool(channels_of(row, f) & channels_held(site, f))
+def seen_by(site, key, under):
+    """Under each of the policies."""
+    return all(key in f.rows and channels_of(f.rows[key], f) & channels_held(site, f) for f in under)
 
 
 class Standing(typing.NamedTuple):
@@ -258,6 +266,7 @@ class Standing(typing.NamedTuple):
     site: Site
     reach: int  # now and then, whichever was less
     now: int
+    then: tuple  # its reach as its author may have known it
     manager: bool  # a duty for the case's area
     duty: bool  # this one, or social_care
 
@@ -277,8 +286,16 @@ def may_change_own(s, row):
     return row.agency == s.site.agency and (row.table != "case_file" or s.duty or s.now >= CONTRIBUTE)
 
 
+def may_release(s, row):
+    """ "Only the agency that is asked may answer it": such a one names who asked. The others are their writers'. """
+    return s.site.agency == (row.get("to_agency") if row.get("asked_by") is not None else row.agency)
+
+
 MAY = {
     "see": lambda s, row: True,
+    # "a change that does nothing but add records of the author's own agency [...] when it took part with `check` or more"
+    "late": lambda s, row: any(was == CHECK or was >= CONTRIBUTE for was in s.then),
+    "release": may_release,
     "check": lambda s, row: s.reach == CHECK or s.reach >= CONTRIBUTE,
     "contribute": may_contribute,
     "bring": lambda s, row: may_contribute(s, row) or may_lead(s, row),
@@ -291,40 +308,127 @@ MAY = {
 
 # --- The world -------------------------------------------------------------------------------------------------------
 
+class Sight:
+    """What follows from the rows of a case at one moment, under one policy or under two: what both show."""
+
+    def __init__(self, facts):
+        self.facts, self.seen = facts, {}  # keys by site
+        self.members = [self.by_channel(f) for f in facts]
+
+    @staticmethod
+    def by_channel(f):
+        members = {}
+        for row in f.rows.values():
+            for channel in channels_of(row, f):
+                members.setdefault(channel, []).append(row.key)
+        return members
+
+    def of(self, site):
+        if site.code not in self.seen:
+            held = [channels_held(site, f) for f in self.facts]
+            self.seen[site.code] = set.intersection(*(
+                {key for channel in channels for key in members.get(channel, ())}
+                for channels, members in zip(held, self.members)))
+        return self.seen[site.code]
+
+
 class Case:
-    """The rows of a case, and what follows from them while no row, no reference data and no moment has come between."""
+    """The rows of a case, and what follows from them while no row, no reference data and no moment has come between.
+
+    What its decisions rest upon is known but for changes that came to the hub in one step with a decision: `perhaps`."""
 
     def __init__(self):
-        self.rows, self.facts = {}, None
+        self.rows, self.sure = {}, None
         self.log, self.past = [], {}  # (place in the world's order, row); facts of versions gone by
+        self.decided = self.perhaps = frozenset()
+        self.plain = [PLAIN]  # of the policies that it stands under
+        self.turns = [(0, self.decided, self.plain)]  # (place, what may be decided upon since, its policies)
+        self.before = None  # the rows as they stood at the last version, when one was told since
+        self.old = False  # the hub was put back, and may know of decisions of which nothing tells any more
+
+    def facts(self, world, decided, when=None):
+        return [Facts(self.rows, world.now if when is None else when, world.kinds.get, world.agency_of, decided, plain)
+                for plain in self.plain]
+
+    def turn(self, world):
+        self.turns.append((world.puts, self.decided | self.perhaps, self.plain))
+        self.sure = None
 
     def at(self, world):
-        if self.facts is None or not self.first <= world.now < self.last or self.reference != world.reference:
-            self.facts = Facts(self.rows, world.now, world.kinds.get, world.agency_of)
+        """self.sure: what is seen for certain. self.most: what may be seen; mostly the same."""
+        if self.sure is None or not self.first <= world.now < self.last or self.reference != world.reference:
             self.first, self.last, self.reference = world.now, self.next_moment(world.now), world.reference
-            self.members, self.seen = {}, {}  # keys by channel; keys by site
-            for row in self.rows.values():
-                for channel in channels_of(row, self.facts):
-                    self.members.setdefault(channel, []).append(row.key)
+            self.sure = self.most = Sight(self.facts(world, self.decided))
+            if self.perhaps:
+                self.most = Sight(self.facts(world, self.decided | self.perhaps))
+            self.future, self.ending = {}, {}  # sights by moments to come; ends of rows by site
         return self
 
     def next_moment(self, now):
         times = (row.get(column) for row in self.rows.values() for column in MOMENTS.get(row.table, ()))
         return min((t for t in times if t is not None and t > now), default=float("inf"))
 
+    def ends(self, site, world):
+        """(of rows that the site sees: when they leave its sight at the earliest, and at the latest), as the rows stand,
+        for those that leave it by themselves."""
+        if site.code not in self.at(world).ending:
+            known = (self.sure.of(site), self.most.of(site))
+            found, when = ({}, {}), world.now
+            while (when := self.next_moment(when)) != float("inf"):
+                for i, sight in enumerate(self.later(when, world)):
+                    for key in known[i] - sight.of(site):
+                        found[i].setdefault(key, when)
+            self.ending[site.code] = found
+        return self.ending[site.code]
+
+    def later(self, when, world):
+        """(sure, most) at a moment to come, if no row moves until then."""
+        if when not in self.future:
+            sure = Sight(self.facts(world, self.decided, when))
+            most = Sight(self.facts(world, self.decided | self.perhaps, when)) if self.perhaps else sure
+            self.future[when] = sure, most
+        return self.future[when]
+
     def as_of(self, version, world):
-        """What the case was at a version whose end was told."""
+        """What the case was, at most, at a version whose end was told."""
         if version not in self.past:
             upto, now = world.versions[version]
             rows = {row.key: row for place, row in self.log if place <= upto}
-            self.past[version] = Facts(rows, now, world.kinds.get, world.agency_of)
+            decided, plains = [turn[1:] for turn in self.turns if turn[0] <= upto][-1]
+            self.past[version] = [Facts(rows, now, world.kinds.get, world.agency_of, decided, plain) for plain in plains]
         return self.past[version]
 
-    def visible(self, site):
-        if site.code not in self.seen:
-            held = channels_held(site, self.facts)
-            self.seen[site.code] = {key for channel in held for key in self.members.get(channel, ())}
-        return self.seen[site.code]
+    def step(self, world):
+        """ "Records that a recorded decision rests upon: those that were free to be told when the decision
+        (`brief.decided_at`) was taken in." The rows were told as they stand after a step of the hub, in which a record,
+        a consent or a person may have changed before the decision or after it: then nobody can say. """
+        before, self.before = self.before, None
+        if self.old:
+            self.old = False
+            self.doubt(world, {row.id for row in self.rows.values() if row.table == "record"})
+        moved = {key for key, row in self.rows.items() if before.get(key) is not row}
+        if not any(takes_decision(before.get(key), self.rows[key]) for key in moved):
+            return
+        self.decide(world, moved)
+
+    def doubt(self, world, records):
+        self.perhaps |= records
+        self.turn(world)
+
+    def decide(self, world, moved):
+        stirred = any(self.rows[key].table in ("consent", "person") for key in moved)
+        f = self.facts(world, self.decided)[0]
+        records = [row for row in self.rows.values() if row.table == "record"]
+        # Nor does anything say whether it rests upon what needed no consent then.
+        unclear = {row.id for row in records if stirred or row.key in moved or not row.yes("needs_consent")}
+        self.decided |= {row.id for row in records if row.id not in unclear and free(row, f)}
+        self.doubt(world, unclear)
+        self.perhaps -= self.decided
+
+
+def takes_decision(was, row):
+    at = row.get("decided_at") if row.table == "brief" else None
+    return at is not None and (was is None or was.get("decided_at") != at)
 
 
 class World:
@@ -333,8 +437,13 @@ class World:
         self.kinds, self.sites, self.practitioners = {}, {}, {}
         self.cases, self.rows = {}, {}
         self.allowed = {}  # (device, site) -> keys it may hold
+        self.ends = {}  # (device, site) that was told that it is up to date, and nothing since: the ends of its rows
         self.reference = self.decisions = 0  # changes of reference data; rows decided
         self.duties = {}  # of a practitioner: (area, duty)
+        self.policies = {"0": PLAIN}  # channels of whole tables, by the policy's name
+        self.newborn = ["0"]  # under which policies a new case stands
+        self.amnesia = False  # the hub was put back, and its rows are being told
+        self.stepping = []  # cases of which rows were told since the last version
         self.puts, self.versions = 0, {0: (0, 0)}  # rows told; of a version: how many were told by then, and when
         self.touched = {}  # cases steered and rows written since: the first version that did
 
@@ -353,16 +462,50 @@ class World:
             raise Bad(f"{row.key} changed its case")
         self.rows[row.key] = row
         case = self.cases.setdefault(row.case_id, Case())
+        if case.before is None:
+            if not case.rows:
+                case.plain = [self.policies[p] for p in self.newborn]
+                case.turn(self)
+            case.before = dict(case.rows)
+            case.old = self.amnesia and not case.rows
+            self.stepping.append(case)
         case.rows[row.key] = row
-        case.facts = None
+        case.sure = None
         self.puts += 1
         case.log.append((self.puts, row))
 
     def lost(self):
         """The hub was put back from an old image: its rows are told anew. What devices may hold, they still may."""
         self.cases, self.rows, self.versions, self.touched = {}, {}, {0: (self.puts, 0)}, {}
+        self.stepping, self.amnesia = [], True
+
+    def policy(self, case_id, names):
+        """It stands over the case from now on; `*`: over every case, and new ones."""
+        if any(name not in self.policies for name in names):
+            raise Bad(f"unknown policy in {names}")
+        if case_id == "*":
+            self.newborn = names
+        for case in self.cases.values() if case_id == "*" else [self.cases.setdefault(case_id, Case())]:
+            plain = [self.policies[name] for name in names]
+            if case.plain != plain:
+                case.plain = plain
+                case.turn(self)
+                if len(self.newborn) == 2 and names == self.newborn[1:]:
+                    self.only_narrows(case)
+
+    def only_narrows(self, case):
+        """ "First every case goes under both [...]; then every case goes under the new one. A case that the new policy
+        only narrows goes under it at once." """
+        f = case.facts(self, case.decided | case.perhaps)[0]
+        old = Sight([Facts(f.rows, f.now, f.kind_of, f.agency_of, f.decided, self.policies[self.newborn[0]])])
+        for site in self.sites.values():
+            if more := Sight([f]).of(site) - old.of(site):
+                raise Bad("widened before every case was narrowed: " + self.tell("LEAK", more, site))
 
     def version(self, version):
+        for case in self.stepping:
+            case.step(self)
+        self.stepping, self.amnesia = [], False
         self.versions.setdefault(version, (self.puts, self.now))
         self.touched = {}
 
@@ -381,7 +524,7 @@ class World:
         case, row = self.cases.get(case_id), self.rows.get(key)
         if rule == "any" or earlier < version or case is None or (how == "change" and row is None):
             return
-        wrong = self.unpowered(case.at(self).facts, self.then(case, cut), (site, user, rule), (key, row, how))
+        wrong = self.unpowered(case.at(self).most.facts, self.then(case, cut), (site, user, rule), (key, row, how))
         if wrong:
             raise Bad(f"site {site.code} wrote {key} of case {case_id} ({how}, {rule}, base {cut}) and {wrong}")
 
@@ -393,31 +536,41 @@ class World:
 
     def unpowered(self, f, then, author, what):
         (site, user, rule), (key, row, how) = author, what
+        under, f = f, f[0]
         if self.practitioners.get(user, site.code) != site.code:
             return "its person is of another site"
-        if row is None and not channels_held(site, f):
+        if row is None and rule != "late" and not channels_held(site, f):
             return "does not see the case now"
-        if row is not None and not seen_by(site, key, f):
+        if row is not None and not seen_by(site, key, under):
             return "does not see the row now"
         if how == "change" and then is not None and not any(seen_by(site, key, t) for t in then):
             return "did not see the row when it was written"
+        if rule == "late" and then is None:
+            return None  # the device made the case itself, or nobody can say what it knew
         now = reach(site, f)
-        was = now if then is None else max(reach(site, t) for t in then)
+        reaches = (now,) if then is None else tuple(reach(site, t[0]) for t in then)
+        was = max(reaches)
         manager, duty = (self.has_duty(user, site, f.area, d) for d in (("manager",), ("manager", "social_care")))
-        allowed = MAY[rule](Standing(site, min(now, was), now, manager, duty), row)
+        allowed = MAY[rule](Standing(site, min(now, was), now, reaches, manager, duty), row)
         return None if allowed else f"may not: access {now} now, {was} then, duty {duty}"
 
     def visible(self, site):
-        """Every row is decided, whether the answer had to be worked out or still stood: both count as decisions."""
+        """(what it sees for certain, what it may see). Every row is decided, whether the answer had to be worked out or
+        still stood: both count as decisions."""
         self.decisions += len(self.rows)
-        return set().union(*(case.at(self).visible(site) for case in self.cases.values()))
+        sure = set().union(*(case.at(self).sure.of(site) for case in self.cases.values()))
+        doubtful = [case.most.of(site) for case in self.cases.values() if case.most is not case.sure]
+        return sure, sure.union(*doubtful) if doubtful else sure
 
     def meets(self, device, site):
-        self.allowed.setdefault((device, site.code), set()).update(self.visible(site))
+        self.allowed.setdefault((device, site.code), set()).update(self.visible(site)[1])
+        self.ends.pop((device, site.code), None)
 
     def holds(self, device, site, how, keys):
         if how == "full":
             self.allowed[(device, site.code)] = self.compare(keys, site, "device " + device)
+            ends = [case.ends(site, self) for case in self.cases.values()]
+            self.ends[(device, site.code)] = tuple({k: t for e in ends for k, t in e[i].items()} for i in (0, 1))
         elif how == "part":
             # Nothing new is decided: a row in hand may have gone out of sight since it came.
             leaks = keys - self.allowed.get((device, site.code), set())
@@ -427,13 +580,28 @@ class World:
         else:
             raise Bad(f"neither full nor part: {how}")
 
+    def shows(self, device, site, clock, keys, hidden):
+        """ "Each row that will leave a site's sight so is told to its devices with the time, as the rows stand now. A
+        device hides the row at that time by its own clock, and shows it again when the hub says so or its clock was
+        wrong." Between contacts only its clock moves. """
+        earliest, latest = self.ends.get((device, site.code), ({}, {}))
+        if (device, site.code) not in self.ends:
+            return
+        self.decisions += len(keys)
+        wrong = [f"{word} {key} (it ends at {when[key] if key in when else 'no time'})"
+                 for word, when, bad in (("SHOWN", latest, keys & latest.keys() if not hidden else ()),
+                                         ("HIDDEN", earliest, keys if hidden else ()))
+                 for key in sorted(bad) if (when.get(key, float("inf")) <= clock) != hidden]
+        if wrong:
+            raise Bad(f"device {device} for site {site.code}, whose clock says {clock}: " + ", ".join(wrong[:5]))
+
     def compare(self, keys, site, where):
-        expected = self.visible(site)
+        sure, most = self.visible(site)
         wrong = [self.tell(word, some, site)
-                 for word, some in (("LEAK", keys - expected), ("MISSING", expected - keys)) if some]
+                 for word, some in (("LEAK", keys - most), ("MISSING", sure - keys)) if some]
         if wrong:
             raise Bad(f"{where} for site {site.code} at {self.now}: " + "; ".join(wrong))
-        return expected
+        return keys
 
     def tell(self, word, keys, site, most=5):
         more = f" and {len(keys) - most} more" if len(keys) > most else ""
@@ -443,9 +611,11 @@ class World:
         row = self.rows.get(key)
         if row is None:
             return "the hub has no such row"
-        f = Facts(self.cases[row.case_id].rows, self.now, self.kinds.get, self.agency_of)
-        alone = row.table == "record" and row.yes("needs_consent") and not overridden(row, f) and not consented(row, f)
-        notes = (("voided", row.voided), ("no consent", alone), ("restricted case", f.restricted))
+        case = self.cases[row.case_id]
+        f = case.facts(self, case.decided)[0]
+        alone = row.table == "record" and not free(row, f)
+        notes = (("voided", row.voided), ("no consent", alone), ("restricted case", f.restricted),
+                 ("two policies", len(case.plain) > 1), ("decided upon", row.id in case.decided), ("perhaps decided upon", row.id in case.perhaps))
         return (f"row is in {'+'.join(sorted(channels_of(row, f))) or 'no channel'}; "
                 f"site holds {'+'.join(sorted(channels_held(site, f))) or 'none'} of case {row.case_id}"
                 + "".join("; " + note for note, so in notes if so))
@@ -457,8 +627,8 @@ ID = re.compile(r"[0-9a-f]{32}\Z")
 NUMBER = re.compile(r"-?[0-9]+\Z")
 TEXT = re.compile(r"(\\e|(?:[^\\]++|\\x[0-9A-Fa-f]{2})*+)\Z")
 ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|e)")
-NUMBERS = set("restricted quiet protected sensitive needs_consent since until expires_at voided_at".split())
-IDS = {"person_id", "row_id", "kept_by", "lost_by", "override_by"}
+NUMBERS = set("restricted quiet protected sensitive needs_consent since until expires_at voided_at decided_at".split())
+IDS = {"person_id", "row_id", "kept_by", "lost_by", "override_by", "asked_by"}
 
 
 def checked(pattern, word):
@@ -516,6 +686,14 @@ def refer(world, where, key, what):
         world.reference += 1
 
 
+def a_policy(world, words):
+    """Tables that are in another channel than the design says."""
+    moved = dict(word.split(":") for word in words[1:])
+    if not moved.keys() <= PLAIN.keys() or not set(moved.values()) <= {"face", "shared", "room"}:
+        raise Bad(f"bad policy {words}")
+    world.policies[words[0]] = {**PLAIN, **moved}
+
+
 # How each kind of line is read, the least words it has, and whether more may follow.
 LINES = {
     "event": (lambda w, x: setattr(w, "event", number(x[0])), 1, False),
@@ -525,11 +703,15 @@ LINES = {
     "practitioner": (lambda w, x: refer(w, w.practitioners, checked(ID, x[0]), text(x[1])), 2, False),
     "row": (lambda w, x: w.put(a_row(x)), 4, True),
     "duty": (lambda w, x: w.duties.setdefault(checked(ID, x[0]), set()).add((text(x[1]), text(x[2]))), 3, False),
+    "matrix": (a_policy, 2, True),
+    "policy": (lambda w, x: w.policy(x[0] if x[0] == "*" else checked(ID, x[0]), x[1].split("|")), 2, False),
     "version": (lambda w, x: w.version(number(x[0])), 1, False),
     "wrote": (a_wrote, 9, False),
     "lost": (lambda w, x: w.lost(), 0, False),
     "meets": (lambda w, x: w.meets(x[0], w.site(x[1])), 2, False),
     "holds": (lambda w, x: w.holds(x[0], w.site(x[1]), x[2], set(x[3:])), 3, True),
+    "shows": (lambda w, x: w.shows(x[0], w.site(x[1]), number(x[2]), set(x[3:]), False), 3, True),
+    "hides": (lambda w, x: w.shows(x[0], w.site(x[1]), number(x[2]), set(x[3:]), True), 3, True),
     "sees": (lambda w, x: w.compare(set(x[1:]), w.site(x[0]), "the hub"), 1, True)}
 
 

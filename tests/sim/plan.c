@@ -29,6 +29,8 @@ const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_REJOIN] = "enrolled anew",
     [SIM_HUB_BACK] = "hub put back",
     [SIM_SKEW] = "wrong clock",
+    [SIM_HUB_CLOCK] = "wrong clock at the hub",
+    [SIM_POLICY] = "another policy",
     [SIM_PASS] = "silence",
 };
 
@@ -40,6 +42,7 @@ static const unsigned usual[SIM_KINDS] = {
     [SIM_CUT] = 30,   [SIM_MEND] = 50,  [SIM_POWER] = 20,     [SIM_RESTART] = 6,  [SIM_FULL] = 6,  [SIM_READ_ERROR] = 4,
     [SIM_ROT] = 2,    [SIM_LIE] = 2,    [SIM_IMAGE] = 5,      [SIM_PUT_BACK] = 2, [SIM_CLONE] = 2, [SIM_HUB_BACK] = 1,
     [SIM_SKEW] = 40,  [SIM_PASS] = 160, [SIM_ROT_OUTBOX] = 4,
+    [SIM_HUB_CLOCK] = 6, [SIM_POLICY] = 3,
 };
 
 /* Each class is off in half of the seeds, so that what needs quiet in one corner to show gets it. */
@@ -57,6 +60,8 @@ static const enum sim_kind classes[][4] = {
     {SIM_PUT_BACK, SIM_CLONE, SIM_PUT_BACK, SIM_CLONE},
     {SIM_HUB_BACK, SIM_HUB_BACK, SIM_HUB_BACK, SIM_HUB_BACK},
     {SIM_SKEW, SIM_SKEW, SIM_SKEW, SIM_SKEW},
+    {SIM_HUB_CLOCK, SIM_HUB_CLOCK, SIM_HUB_CLOCK, SIM_HUB_CLOCK},
+    {SIM_POLICY, SIM_POLICY, SIM_POLICY, SIM_POLICY},
     {SIM_PASS, SIM_PASS, SIM_PASS, SIM_PASS},
 };
 

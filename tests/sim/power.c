@@ -61,6 +61,9 @@ static const char *unpowered_change(const struct claim *c)
     case WRITE_HUB: return "a column that only the hub writes";
     case WRITE_JUDGE: return mash || (v.kind != VALUE_NULL && is_own(c)) ? NULL : "a judgement away from the MASH";
     case WRITE_OWN: return is_own(c) || accepted ? NULL : "a column of another agency's row";
+    case WRITE_RELEASE:
+        return is_own(c) || rows_is(c->r, "to_agency", c->by->agency) || accepted ? NULL
+                                                                                  : "a word in a release of others";
     case WRITE_DUTY: return accepted || has_duty(c) ? NULL : "what only a person on duty may write";
     case WRITE_ASKED:
         if (rows_is(c->r, "to_agency", c->by->agency) || accepted) return NULL;

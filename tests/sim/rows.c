@@ -1,5 +1,7 @@
 #include "tests/sim/rows.h"
 
+#include "sync/value.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +76,46 @@ static void read_table(struct rows *out, struct db *db, int tbl, const struct ta
     }
 }
 
-static void read_kinds(struct rows *out, struct db *db, bool reference)
+static void take_aside(struct rows *rows, int tbl, const struct table_rule *t, struct bytes cbor)
+{
+    struct row from = {.table = t};
+    if (row_from_cbor(&from, t, cbor, NULL) != ERR_OK) abort();
+    struct rows_row *r = add(rows);
+    *r = (struct rows_row){.tbl = tbl, .r = {.table = t}};
+    for (size_t c = 0; c < t->n_columns; c++) {
+        struct value v = from.v[c];
+        if (v.kind == VALUE_NONE) v = value_null();
+        if (v.kind == VALUE_TEXT || v.kind == VALUE_BLOB) v.s.p = keep(rows, v.s);
+        r->r.v[c] = v;
+    }
+    memcpy(r->id, r->r.v[0].s.p, sizeof r->id);
+    if (t->kind == TABLE_CASE) memcpy(r->case_id, r->r.v[1].s.p, sizeof r->case_id);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(((const struct rows_row *)a)->id, ((const struct rows_row *)b)->id, 16);
+}
+
+/* A device holds what it hides, because its time is over by the device's own clock, like the rest. */
+static void read_aside(struct rows *out, struct db *db, int tbl, const struct table_rule *t)
+{
+    bool more = false;
+    struct stmt *st = NULL;
+    struct why why = {0};
+    size_t before = out->n;
+    enum err e = db_prepare(db, "SELECT row FROM n_hidden WHERE tbl = $1", &st, &why);
+    if (e == ERR_OK) db_bind_int(st, 1, tbl);
+    while (e == ERR_OK && (e = db_step(st, &more, &why)) == ERR_OK && more) take_aside(out, tbl, t, db_bytes(st, 0));
+    db_done(st);
+    if (e != ERR_OK) {
+        fprintf(stderr, "sim: rows that are hidden: %s\n", why.text);
+        abort();
+    }
+    if (out->n > before) qsort(out->v + out->start[tbl], out->n - out->start[tbl], sizeof *out->v, by_id);
+}
+
+static void read_kinds(struct rows *out, struct db *db, bool reference, bool aside)
 {
     size_t n_tables;
     const struct table_rule *all = rules_tables(&n_tables);
@@ -83,18 +124,24 @@ static void read_kinds(struct rows *out, struct db *db, bool reference)
     for (size_t t = 0; t < n_tables; t++) {
         out->start[t] = out->n;
         if (reference || all[t].kind == TABLE_CASE) read_table(out, db, (int)t, &all[t]);
+        if (aside && all[t].kind == TABLE_CASE) read_aside(out, db, (int)t, &all[t]);
     }
     for (size_t t = n_tables; t <= ROWS_TABLES; t++) out->start[t] = out->n;
 }
 
 void rows_read(struct rows *out, struct db *db)
 {
-    read_kinds(out, db, true);
+    read_kinds(out, db, true, false);
+}
+
+void rows_read_held(struct rows *out, struct db *device)
+{
+    read_kinds(out, device, true, true);
 }
 
 void rows_read_cases(struct rows *out, struct db *db)
 {
-    read_kinds(out, db, false);
+    read_kinds(out, db, false, false);
 }
 
 void rows_free(struct rows *rows)

@@ -19,6 +19,7 @@ struct rows {
     struct rows_block *mem;        /* owned */
 };
 void rows_read(struct rows *out, struct db *db);       /* all tables */
+void rows_read_held(struct rows *out, struct db *device); /* of a device, with those that it hides */
 void rows_read_cases(struct rows *out, struct db *db); /* without reference data */
 void rows_free(struct rows *rows);
 const struct rows_row *rows_find(const struct rows *rows, int tbl, const uint8_t id[16]);

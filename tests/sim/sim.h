@@ -60,6 +60,8 @@ enum sim_kind {
     SIM_REJOIN,                     /* a computer that the hub refused is enrolled anew (queued when it is refused) */
     SIM_HUB_BACK,                   /* the hub is put back from an old image, without anybody saying so */
     SIM_SKEW,                       /* a clock goes wrong */
+    SIM_HUB_CLOCK,                  /* the hub's, for some minutes */
+    SIM_POLICY,                     /* another policy comes, a few cases at a time (queued by itself) */
     SIM_PASS,                       /* time passes: hours to months */
     SIM_KINDS
 };
@@ -173,6 +175,7 @@ enum sim_count {
     COUNT_RESCUED /* envelopes */,
     COUNT_KNOWN /* of them: the hub had them already */,
     COUNT_EVICTIONS,
+    COUNT_REPLIES,
     COUNT_SCANS,
     COUNT_DECISIONS,
     COUNT_DAYS,
@@ -213,12 +216,14 @@ struct sim {
     int64_t hub_died_at;
     struct machine *outside_hub, *outside_device; /* whose randomness comes back at hub_leave, device_leave */
     uint32_t *children;                           /* owned; events queued so far by each planned one */
+    bool policies;                                /* there was more than one */
     int64_t hub_version;                          /* up to which the trace has told the hub's rows */
     struct sim_site sites[SIM_SITES];
     unsigned n_sites;
     struct device devices[SIM_DEVICES];
     unsigned n_devices;  /* slots in use, DEVICE_NONE among them */
     int shadow;          /* device of shadow.c; -1: none */
+    struct ids asked;    /* of rows that somebody asked about without seeing them (shadow.c) */
     unsigned words;      /* texts written so far: each is new */
     char arena[1 << 15]; /* texts of the edit in hand */
     size_t used;
@@ -339,6 +344,9 @@ void shadow_act(struct sim *s);
 /* twin.c: pairs of worlds that must agree (invariants 8 and 9). No oracle listens. */
 void twin_hidden(uint64_t seed, bool loud);
 void twin_clocks(uint64_t seed, bool loud);
+
+/* policies.c */
+void policy_event(struct sim *s, const struct event *e);
 
 /* mishap.c: handlers of the mishaps. */
 void mishap(struct sim *s, struct event *e);

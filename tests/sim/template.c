@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MADE_AT (SIM_START - SIM_DAY)
+#define MADE_AT   (SIM_START - SIM_DAY)
+#define MADE_SEED UINT64_MAX /* of no world: or its computers would draw again what these drew */
 
 static const struct sim_site possible[] = {
     {"care", "social_care", "care-mash", "mash", {"north", ""}, 1},
@@ -81,7 +82,7 @@ static void enrol(struct making *w, int site)
     struct machine m;
     struct why why = {0};
     int no = (int)t->n_devices++;
-    machine_init(&m, &w->clock, 10, (uint64_t)no);
+    machine_init(&m, &w->clock, MADE_SEED, (uint64_t)no);
     const struct joining j = {.hub = w->hub, .at_hub = &w->m, .m = &m, .site = &t->sites[site]};
     must(template_enrol(&j, &why), "enrol", &why);
     disk_settle(m.disk);
@@ -170,7 +171,7 @@ enum err template_enrol(const struct joining *j, struct why *why)
 static void make(struct template *t, unsigned no)
 {
     struct making w = {.t = t, .clock = MADE_AT, .draw = draw_stream(no, 5, 0)};
-    machine_init(&w.m, &w.clock, 10, 1000 + no);
+    machine_init(&w.m, &w.clock, MADE_SEED, 1000 + no);
     choose_sites(&w);
     make_hub(&w);
     for (unsigned i = 0; i < t->n_sites; i++) enrol(&w, (int)i);

@@ -373,6 +373,90 @@ class Conflicts(unittest.TestCase):
         self.assertEqual(w.row("conflict", "y", "csc", tbl="conflict", row_id="#x", state="open").who("x"), "")
 
 
+class Decided(unittest.TestCase):
+    """What a recorded decision rests upon is not taken back with a consent that is withdrawn."""
+
+    def setUp(self):
+        self.w = Small().part("pol").row("person", "p", "csc", role="child").row("brief", "b", "csc")
+        self.w.record(needs_consent=1, person_id="#p")
+        self.consent("given").lines.append("version 1")
+
+    def consent(self, state, **more):
+        return self.w.row("consent", "c", "csc", person_id="#p", scope="all", state=state, **more)
+
+    def decide(self, at=NOW, version=2):
+        self.w.row("brief", "b", "csc", decided_at=at).lines.append(f"version {version}")
+
+    def may(self):
+        """(may it be held, may it be lacking): both when the oracle cannot know."""
+        keys = " ".join(self.w.key(n) for n in ("case", "part pol", "p", "b", "c"))
+        return tuple(answer(self.w.lines + [f"sees pol-n {keys}{rec}", "end"])[0].startswith("ok ")
+                     for rec in (" " + self.w.key("rec"), ""))
+
+    def test_without_a_decision_a_withdrawal_takes_back(self):
+        self.assertEqual(self.may(), (True, False))
+        self.consent("withdrawn")
+        self.assertEqual(self.may(), (False, True))
+
+    def test_after_a_decision_a_withdrawal_leaves_it(self):
+        self.decide()
+        self.consent("withdrawn").lines.append("version 3")
+        self.assertEqual(self.may(), (True, False))
+
+    def test_after_a_decision_all_else_takes_back(self):
+        self.decide()
+        for state in ("refused", "not_sought"):
+            self.consent(state).lines.append("version 3")
+            self.assertEqual(self.may(), (False, True), state)
+        self.consent("given", expires_at=NOW)
+        self.assertEqual(self.may(), (False, True))
+        self.consent("withdrawn")
+        self.assertEqual(self.may(), (True, False), "and it rests upon it still")
+
+    def test_a_decision_after_the_withdrawal_rests_upon_nothing(self):
+        self.consent("withdrawn").lines.append("version 2")
+        self.decide(version=3)
+        self.assertEqual(self.may(), (False, True))
+
+    def test_a_brief_without_a_date_decides_nothing(self):
+        self.w.row("brief", "b", "csc", decision="later").lines.append("version 2")
+        self.consent("withdrawn")
+        self.assertEqual(self.may(), (False, True))
+
+    def test_a_date_that_stood_already_is_no_new_decision(self):
+        self.consent("withdrawn").lines.append("version 2")
+        self.decide(version=3)
+        self.consent("given").lines.append("version 4")
+        self.w.row("brief", "b", "csc", decided_at=NOW, decision="more").lines.append("version 5")
+        self.consent("withdrawn")
+        self.assertEqual(self.may(), (False, True))
+        self.consent("given").lines.append("version 6")
+        self.decide(NOW + 1, version=7)
+        self.consent("withdrawn")
+        self.assertEqual(self.may(), (True, False), "another date is a decision again")
+
+    def test_a_person_who_joins_after_the_decision_must_consent(self):
+        self.w.record(needs_consent=1)
+        self.w.lines.append("version 1")
+        self.decide()
+        self.consent("withdrawn").lines.append("version 3")
+        self.assertEqual(self.may(), (True, False))
+        self.w.row("person", "q", "csc", role="adult")
+        self.assertTrue(self.w.sees("pol-n", "q"))
+        self.assertFalse(self.w.sees("pol-n", "rec"))
+
+    def test_what_came_in_one_step_with_the_decision_may_be_either(self):
+        self.w.row("brief", "b", "csc", decided_at=NOW)
+        self.consent("withdrawn").lines.append("version 2")
+        self.assertEqual(self.may(), (True, True))
+
+    def test_a_hub_that_was_put_back_may_know_of_decisions(self):
+        rows = [line for line in self.w.lines if line.startswith("row")]
+        self.w.lines += ["lost", *rows, "version 1"]
+        self.consent("withdrawn").lines.append("version 2")
+        self.assertEqual(self.may(), (True, True))
+
+
 class Verdicts(unittest.TestCase):
     """The protocol, and that the oracle notices what it is there for."""
 
@@ -473,6 +557,98 @@ class Verdicts(unittest.TestCase):
             p.stdin.close()
 
 
+class Ends(unittest.TestCase):
+    """What ends by itself is hidden by the device's own clock, and nothing else."""
+
+    def setUp(self):
+        self.w = Small().part("pol", "view", until=NOW + 10).row("brief", "b", "csc")
+        self.w.row("release", "r", "csc", to_agency="pol", expires_at=NOW + 5).record(agency="pol")
+        self.w.row("person", "p", "csc", role="child").record("c", needs_consent=1, person_id="#p")
+        self.w.row("consent", "k", "csc", person_id="#p", scope="all", state="given", expires_at=NOW + 7)
+        names = ("case", "part pol", "b", "r", "rec", "p", "c", "k")
+        self.full = "holds 3 pol-n full " + " ".join(self.w.key(n) for n in names)
+
+    def ok(self, word, clock, *names, between=()):
+        line = " ".join([word, "3", "pol-n", str(NOW + clock), *(self.w.key(n) for n in names)])
+        return answer(self.w.lines + ["meets 3 pol-n", self.full, *between, line, "end"])[0].startswith("ok ")
+
+    def test_what_ended_by_its_clock_is_not_shown(self):
+        for name, end in (("r", 5), ("c", 7), ("b", 10), ("case", 10), ("p", 10)):
+            self.assertTrue(self.ok("shows", end - 1, name), name)
+            self.assertFalse(self.ok("shows", end, name), name)
+            self.assertTrue(self.ok("hides", end, name), name)
+            self.assertFalse(self.ok("hides", end - 1, name), name)
+
+    def test_what_has_no_end_is_never_hidden(self):
+        for name in ("rec", "part pol"):
+            self.assertTrue(self.ok("shows", 10**9, name))
+            self.assertFalse(self.ok("hides", 10**9, name))
+
+    def test_what_it_sees_otherwise_stays(self):
+        self.w.part("pol", "check", name="more")
+        self.full += " " + self.w.key("more")
+        self.assertFalse(self.ok("hides", 10, "p"))
+        self.assertTrue(self.ok("hides", 10, "b"))
+
+    def test_a_part_that_begins_later_brings_nothing_back_before_the_hub_says_so(self):
+        self.w.part("pol", "view", name="more", since=NOW + 20)
+        self.full += " " + self.w.key("more")
+        self.assertFalse(self.ok("shows", 25, "b"))
+
+    def test_a_part_that_begins_in_time_goes_on(self):
+        self.w.part("pol", "view", name="more", since=NOW + 10)
+        self.full += " " + self.w.key("more")
+        self.assertTrue(self.ok("shows", 25, "b"))
+        self.assertFalse(self.ok("hides", 25, "b"))
+
+    def test_after_another_contact_nothing_is_said(self):
+        self.assertTrue(self.ok("shows", 10, "b", between=["meets 3 pol-n"]))
+        self.assertFalse(self.ok("shows", 10, "b", between=["now 2"]))
+        self.assertFalse(self.ok("shows", 10, "b", between=["meets 4 pol-n"]))
+
+
+class Policies(unittest.TestCase):
+    """While the policy changes a case stands under the old one, under both, or under the new one."""
+
+    def setUp(self):
+        self.w = Small().part("pol", "check").part("edu", "view").row("warning", "w", "hlt").row("episode", "e", "hlt")
+        self.w.row("conflict", "k", "csc", tbl="warning", row_id="#w", state="open")
+        self.w.lines += ["matrix 1 warning:shared episode:face"]
+
+    def sees(self, *names):
+        self.w.lines.append(f"policy {id_of('case')} {'|'.join(names)}")
+        return [self.w.who(n) for n in ("w", "e", "k")]
+
+    def test_under_both_only_what_both_show(self):
+        csc = "csc-mash csc-night"
+        self.assertEqual(self.sees("0"), [f"{csc} pol-n hlt-n edu-n", f"{csc} hlt-n edu-n", f"{csc} pol-n hlt-n edu-n"])
+        self.assertEqual(self.sees("0", "1"), [f"{csc} hlt-n edu-n", f"{csc} hlt-n edu-n", f"{csc} hlt-n edu-n"])
+        self.assertEqual(self.sees("1"), [f"{csc} hlt-n edu-n", f"{csc} pol-n hlt-n edu-n", f"{csc} hlt-n edu-n"])
+
+    def test_every_case_and_new_ones(self):
+        self.w.lines += ["policy * 1"]
+        self.assertFalse(self.w.sees("pol-n", "w"))
+        self.w.row("case_file", "two", "csc", case="two", area="north").row("warning", "x", "csc", case="two")
+        self.w.row("participant", "p", "csc", case="two", member="pol", access="check")
+        self.assertFalse(self.w.sees("pol-n", "x"))
+        self.w.lines += ["policy * 0"]
+        self.assertTrue(self.w.sees("pol-n", "x"))
+
+    def test_none_is_widened_before_all_are_narrowed(self):
+        case = id_of("case")
+        for turn, good in (("1", False), ("0|1", True)):
+            lines = self.w.lines + ["policy * 0", "policy * 0|1", f"policy {case} 0", f"policy {case} {turn}", "end"]
+            self.assertEqual(answer(lines)[0].startswith("ok"), good)
+        self.assertTrue(answer(self.w.lines + ["policy * 1", f"policy {case} 1", "end"])[0].startswith("ok"))
+        self.w.row("episode", "e", "hlt", voided_at=1)
+        lines = self.w.lines + ["policy * 0", "policy * 0|1", f"policy {case} 0", f"policy {case} 1", "end"]
+        self.assertTrue(answer(lines)[0].startswith("ok"), "what only narrows goes at once")
+
+    def test_bad_lines_are_said(self):
+        for line in ("matrix 2 record:face", "matrix 2 warning:none", "policy * 7", "policy x 0"):
+            self.assertTrue(answer(self.w.lines + [line, "end"])[0].startswith("bad 7"), line)
+
+
 class Writing(unittest.TestCase):
     """Who may write. The case is led by pol; pol contributes, hlt views, edu checks; hou has no part."""
 
@@ -542,6 +718,25 @@ class Writing(unittest.TestCase):
     def test_the_asked_agency_answers_and_the_asker_cancels(self):
         self.w.row("request", "q", "csc", to_agency="edu").lines.append("version 6")
         self.assertEqual(self.who("asked", "q", cut="6 6"), "csc-mash csc-night edu-n")
+
+    def test_a_note_alone_counts_when_its_agency_took_part_then(self):
+        self.w.part("pol", "none").part("edu", "none").part("hlt", "none").lines.append("version 6")
+        new = self.new("record")
+        self.assertEqual(self.who("late", new, how="insert"), "csc-mash pol-n edu-n", "view never added records")
+        self.assertEqual(self.who("check", new, how="insert"), "csc-mash", "more than a note needs a part now")
+        self.assertEqual(self.who("late", new, how="insert", cut="6 6"), "csc-mash")
+        self.assertTrue(self.ok("hou-n", "late", new, how="insert", cut="-1 -1"), "it made the case itself")
+
+    def test_a_note_of_a_site_that_came_later(self):
+        self.w.part("hou", "contribute").lines.append("version 6")
+        self.assertFalse(self.ok("hou-n", "late", self.new("record"), how="insert"))
+        self.assertTrue(self.ok("hou-n", "late", self.new("record"), how="insert", cut="6 6"))
+
+    def test_only_the_asked_agency_answers_a_question_to_share(self):
+        self.w.row("release", "q", "pol", to_agency="hlt", state="asked", asked_by="#person pol-n")
+        self.w.row("release", "t", "pol", to_agency="hlt", state="granted").lines.append("version 6")
+        self.assertEqual(self.who("release", "q", cut="6 6"), "hlt-n")
+        self.assertEqual(self.who("release", "t", cut="6 6"), "pol-n")
 
     def test_a_manager_of_the_room_judges_held_work(self):
         self.w.row("held", "h", "pol").lines.append("version 6")

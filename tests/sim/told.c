@@ -163,16 +163,28 @@ static void tell_row(struct sim *s, int tbl, const uint8_t id[16])
     buf_release(&store);
 }
 
-static void tell_now(struct sim *s)
+/* By what the hub judges ends: its wall clock, unless that jumped. */
+int64_t told_time(struct sim *s)
 {
-    struct told *t = s->ledger->told;
+    return ask_number(s, hub_db(s->hub), "SELECT now FROM policy_now");
+}
+
+void told_now_is(struct sim *s, int64_t now)
+{
     struct buf line;
-    if (t->now == s->clock) return;
-    t->now = s->clock;
+    s->ledger->told->now = now;
     told_start(&line, "now ");
-    buf_printf(&line, "%lld", (long long)t->now);
+    buf_printf(&line, "%lld", (long long)now);
     sim_tell(s, &line);
     buf_release(&line);
+}
+
+static void tell_now(struct sim *s)
+{
+    const struct told *t = s->ledger->told;
+    int64_t now = told_time(s);
+    if (now > s->clock) sim_fail(s, 4, "the hub takes a time for come that has not come");
+    if (t->now != now) told_now_is(s, now);
 }
 
 static void tell_lost(struct sim *s)
@@ -191,7 +203,7 @@ void told_hub(struct sim *s)
     if (s->hub_lost_time && !s->ledger->told->lost) s->hub_version = -1;
     s->ledger->told->lost = s->hub_lost_time;
     int64_t version = ask_number(s, hub_db(s->hub), "SELECT value FROM h_counter WHERE name = 'version'");
-    if (version == s->hub_version) return;
+    bool moved = version != s->hub_version;
     if (s->hub_version < 0) tell_lost(s);
     struct stmt *st = ask(s, hub_db(s->hub), "SELECT tbl, id FROM h_row WHERE version > $1 ORDER BY no");
     db_bind_int(st, 1, s->hub_version);
@@ -201,6 +213,8 @@ void told_hub(struct sim *s)
         tell_row(s, (int)db_int(st, 0), id);
     }
     db_done(st);
+    policy_tell(s);
+    if (!moved) return;
     s->hub_version = version;
     struct buf line;
     told_start(&line, "version ");
@@ -217,6 +231,7 @@ struct wrote { /* an envelope that counts since the rows were told last */
     char user[33];
     int64_t lo, hi; /* versions of its base cut; -1: the hub has it no more */
     bool accepted;
+    bool notes;       /* it does nothing but add records */
     struct buf asked; /* agencies to which it sends a request, each between spaces */
 };
 
@@ -259,6 +274,7 @@ static void note_asked(void *ctx, const struct op *op)
 {
     struct wrote *w = ctx;
     struct value to = new_value(op, "to_agency");
+    w->notes &= op->kind == OP_INSERT && strcmp(op->table->name, "record") == 0;
     if (op->kind != OP_INSERT || strcmp(op->table->name, "request") != 0 || to.kind != VALUE_TEXT) return;
     buf_put_str(&w->asked, " ");
     buf_put_bytes(&w->asked, to.s);
@@ -327,10 +343,20 @@ static void tell_insert(const struct wrote *w, const struct op *op, const struct
     bool decides = false, weak = t->insert == INSERT_CONTRIBUTE || t->insert == INSERT_CHECK;
     const char *rule = weak ? (t->insert == INSERT_CHECK ? "check" : "contribute") : "lead";
     if (strcmp(t->name, "participant") == 0) rule = rule_of_part(w, op, at);
+    if (w->notes) rule = "late";
     put_wrote(w, op, at, rule);
     for (size_t c = 3; weak && c < t->n_columns; c++)
         decides |= t->columns[c].write == WRITE_LEAD && op->new_[c].kind != VALUE_NULL && !says(op->new_[c], "open");
     if (decides) put_wrote(w, op, at, "lead");
+}
+
+/* Granted or refused, by whom and when, is the answer; the rest is its writer's. */
+static const char *rule_of_release(const struct op *op, size_t c)
+{
+    const char *name = op->table->columns[c].name;
+    bool decided = strcmp(name, "decided_by") == 0 || strcmp(name, "decided_at") == 0;
+    bool answered = strcmp(name, "state") == 0 && (says(op->new_[c], "granted") || says(op->new_[c], "refused"));
+    return decided || answered ? "release" : "own";
 }
 
 /* Decisions are told once, with the column `state`. Who may settle a conflict follows from what it is about: that is
@@ -343,6 +369,7 @@ static const char *rule_of_column(const struct op *op, size_t c)
     case WRITE_DUTY: return "duty";
     case WRITE_CONTRIBUTE: return "contribute";
     case WRITE_ASKED: return "asked";
+    case WRITE_RELEASE: return rule_of_release(op, c);
     case WRITE_JUDGE:
         if (strcmp(op->table->columns[c].name, "state") != 0) return "see";
         return says(op->new_[c], "withdrawn") ? "own" : "judge";
@@ -412,6 +439,7 @@ static void tell_wrote(struct sim *s, struct stmt *st)
     w.lo = db_int(st, 6);
     w.hi = db_int(st, 7);
     if (bytes_equal(db_bytes(st, 8), bytes_of(none, sizeof none))) w.lo = w.hi = 0;
+    w.notes = true;
     buf_init(&w.asked, 1u << 20);
     struct why why = {0};
     sim_must(s, journal_each(parts, note_asked, &w, &why), "read the hub's journal", &why);

@@ -40,15 +40,6 @@ static void tell_meeting(struct sim *s, const struct device *d)
     buf_release(&line);
 }
 
-static void tell_now(struct sim *s, int64_t now)
-{
-    struct buf line;
-    buf_init(&line, 64);
-    buf_printf(&line, "now %lld", (long long)now);
-    sim_tell(s, &line);
-    buf_release(&line);
-}
-
 static void note_number(struct sim *s, struct device *d, uint64_t number)
 {
     for (unsigned i = 0; i < s->n_devices; i++) {
@@ -67,9 +58,10 @@ void wire_hub_is_back(struct sim *s)
     check_hub(s);
     ledger_at_hub(s);
     note_number(s, d, last_request(s, d));
-    tell_now(s, s->hub_died_at);
+    int64_t now = told_time(s);
+    told_now_is(s, now < s->hub_died_at ? now : s->hub_died_at);
     tell_meeting(s, d);
-    tell_now(s, s->clock);
+    told_now_is(s, now);
 }
 
 /* The same request gets the same answer, for ever or until a newer one was answered. */

@@ -1,4 +1,5 @@
 /* A world from its seed to its rest. */
+#include "tests/sim/judge.h"
 #include "tests/sim/queue.h"
 #include "tests/sim/sim.h"
 
@@ -153,6 +154,7 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *opt)
     s->shadow = -1;
     load(s);
     if (opt->shadowed) shadow_choose(s);
+    question_world(s);
     office_tell_all(s);
     check_hub(s);
     plan_events(s);
@@ -172,6 +174,7 @@ void sim_free(struct sim *s)
     queue_free(s);
     ledger_free(s->ledger);
     canary_free(s->canary);
+    ids_clear(&s->asked);
     trace_free(s->trace);
     free(s->children);
     free(s);
@@ -201,13 +204,33 @@ static void mend(struct sim *s)
 }
 
 /* Until everybody has talked with nothing to say since anybody had anything to say. */
-static void come_to_rest(struct sim *s)
+static void talk_it_over(struct sim *s)
 {
     unsigned still = 0, rounds = 0;
     for (unsigned i = 0; still < s->n_devices; i = (i + 1) % s->n_devices, rounds++) {
         struct device *d = &s->devices[i];
         if (rounds == HEAL_PASSES * s->n_devices) sim_fail(s, 1, "the world does not come to rest");
         still = d->n != NULL && wire_sync_clean(s, d) ? 1 : still + 1;
+    }
+}
+
+/* With nobody to ask it, the hub does not look at its clock. */
+static bool anybody_asks(const struct sim *s)
+{
+    for (unsigned i = 0; i < s->n_devices; i++)
+        if (s->devices[i].state == DEVICE_LIVE && s->devices[i].n != NULL) return true;
+    return false;
+}
+
+/* A hub that looked at its clock after months, for the first time since it was switched on, waits an hour before it
+ * believes it: then all of it has to be talked over once more. */
+static void come_to_rest(struct sim *s)
+{
+    talk_it_over(s);
+    for (int i = 0; s->hub != NULL && anybody_asks(s) && told_time(s) < s->clock; i++) {
+        if (i == 3) sim_fail(s, 1, "the hub does not believe its clock, hours later");
+        s->clock += SIM_HOUR + 60000;
+        talk_it_over(s);
     }
 }
 

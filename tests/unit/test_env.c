@@ -264,6 +264,21 @@ static void env_id_of_a_broken_clock_is_still_an_id(void **state)
     assert_memory_equal(id, want, 16);
 }
 
+static void env_steady_clock_never_goes_back_and_is_not_the_wall_clock(void **state)
+{
+    (void)state;
+    const struct env *e = env_posix();
+    const struct env without = {.now_ms = clock_before_1970};
+    int64_t before = env_steady(e), wall = env_now(e);
+    assert_true(before > 0 && before < wall);
+    for (int i = 0; i < 1000; i++) {
+        int64_t now = env_steady(e);
+        assert_true(now >= before);
+        before = now;
+    }
+    assert_int_equal(env_steady(&without), env_now(&without));
+}
+
 static void path_join_refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -290,6 +305,7 @@ int main(void)
         cmocka_unit_test(env_makes_folders_with_their_parents),
         cmocka_unit_test(env_ids_are_uuid_version_7_and_differ),
         cmocka_unit_test(env_id_of_a_broken_clock_is_still_an_id),
+        cmocka_unit_test(env_steady_clock_never_goes_back_and_is_not_the_wall_clock),
         cmocka_unit_test(path_join_refuses_what_does_not_fit),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -281,6 +281,11 @@ static bool may_write(const struct author *a, const struct touched *t, size_t c)
     case WRITE_ASKED:
         return is(column(&t->before, "to_agency"), a->node->agency) ||
                (own && is(column(&t->now, "state"), "cancelled"));
+    case WRITE_RELEASE: /* told by its writer, or a question that is answered by whom it asks */
+        if (column(&t->before, "asked_by").kind == VALUE_NULL) return own;
+        if (own && is(column(&t->now, "state"), "expired")) return true;
+        if (strcmp(t->table->columns[c].name, "reason") == 0) return own;
+        return is(column(&t->before, "to_agency"), a->node->agency);
     case WRITE_JUDGE: return a->manager || (own && is(column(&t->now, "state"), "withdrawn"));
     case WRITE_SETTLE: return level >= 1;
     }
