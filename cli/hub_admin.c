@@ -1,4 +1,4 @@
-/* spoke-hub bundle, held, conflict, policy, verify: what lies in the store. */
+/* spoke-hub bundle, held, conflict, verify: what lies in the store. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
 #include "sync/bundle.h"
@@ -85,85 +85,6 @@ static enum err list_conflicts(struct cli *c, struct hub *h, struct why *why)
         cols, COUNT(cols), "There are no conflicts.", why);
 }
 
-/* ----------------------------------------------------------------------------------------------------- policy */
-/* What holds for a column: the hub's own rule, else the default of the schema. */
-static enum err policy_of(struct hub *h, const struct table_rule *t, const struct column_rule *col, char policy[16],
-                          char arg[256], bool *out_own, struct why *why)
-{
-    struct stmt *s = NULL;
-    bool row = false;
-    enum err e = db_prepare(hub_db(h), "SELECT policy, arg FROM column_policy WHERE tbl = $1 AND col = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_str(s, 1, t->name);
-    db_bind_str(s, 2, col->name);
-    e = db_step(s, &row, why);
-    snprintf(policy, 16, "%s", rules_policy_word(col->policy));
-    snprintf(arg, 256, "%s", col->arg != NULL ? col->arg : "");
-    *out_own = false;
-    if (e == ERR_OK && row && !db_is_null(s, 0)) {
-        struct bytes p = db_bytes(s, 0), a = db_bytes(s, 1);
-        *out_own = !bytes_equal(p, bytes_of_str(policy)) || !bytes_equal(a, bytes_of_str(arg));
-        snprintf(policy, 16, "%.*s", (int)p.n, (const char *)p.p);
-        snprintf(arg, 256, "%.*s", (int)a.n, a.n > 0 ? (const char *)a.p : "");
-    }
-    db_done(s);
-    return e;
-}
-
-static enum err show_policy(struct cli *c, struct hub *h, struct json *list, const struct table_rule *t,
-                            const struct column_rule *col, struct why *why)
-{
-    char policy[16], arg[256];
-    bool own = false;
-    enum err e = policy_of(h, t, col, policy, arg, &own, why);
-    if (e != ERR_OK) return e;
-    if (!c->json) {
-        printf("%-14s %-16s %s%s%s%s\n", t->name, col->name, policy, arg[0] != '\0' ? " " : "", arg,
-               own ? "  (set by this hub)" : "");
-        return ERR_OK;
-    }
-    struct json *o = json_object_new();
-    json_set_str(o, "tbl", t->name);
-    json_set_str(o, "col", col->name);
-    json_set_str(o, "policy", policy);
-    json_set_str(o, "arg", arg[0] != '\0' ? arg : NULL);
-    json_set_bool(o, "own", own);
-    json_append(list, o);
-    return ERR_OK;
-}
-
-static enum err policy_show(struct cli *c, struct hub *h, struct why *why)
-{
-    struct json *list = c->json ? json_array_new() : NULL;
-    const char *only = c->n_args > 0 ? c->args[0] : NULL;
-    size_t n = 0, shown = 0;
-    const struct table_rule *t = rules_tables(&n);
-    enum err e = ERR_OK;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < t[i].n_columns && e == ERR_OK; k++) {
-            const struct column_rule *col = &t[i].columns[k];
-            if (t[i].kind != TABLE_CASE || col->write == WRITE_NEVER || col->write == WRITE_HUB ||
-                (only != NULL && strcmp(only, t[i].name) != 0))
-                continue;
-            e = show_policy(c, h, list, &t[i], col, why);
-            shown++;
-        }
-    if (e == ERR_OK && only != NULL && shown == 0)
-        e = why_set(why, ERR_NOTFOUND, "There is no table of cases with that name.");
-    if (e == ERR_OK && c->json) return show_json(list, why);
-    json_free(list);
-    return e;
-}
-
-static enum err policy_set(struct cli *c, struct hub *h, struct why *why)
-{
-    char both[200];
-    enum err e = hub_set_policy(h, c->args[0], c->args[1], c->args[2], c->n_args > 3 ? c->args[3] : NULL, why);
-    if (e != ERR_OK) return e;
-    snprintf(both, sizeof both, "%s.%s", c->args[0], c->args[1]);
-    return hub_home_said(c, "column", both, "The rule holds for every change from now on.", why);
-}
-
 static enum err verify(struct cli *c, struct hub *h, struct why *why)
 {
     enum err e = hub_verify(h, why);
@@ -189,14 +110,6 @@ static enum err run_conflicts(struct cli *c, struct why *why)
 {
     return hub_home_run(c, list_conflicts, why);
 }
-static enum err run_policy_show(struct cli *c, struct why *why)
-{
-    return hub_home_run(c, policy_show, why);
-}
-static enum err run_policy_set(struct cli *c, struct why *why)
-{
-    return hub_home_run(c, policy_set, why);
-}
 static enum err run_verify(struct cli *c, struct why *why)
 {
     return hub_home_run(c, verify, why);
@@ -215,13 +128,6 @@ const struct command hub_store_commands[] = {
      "spoke-hub held list", held_flags, run_held},
     {"conflict list", "", 0, 0, "Count the conflicts by table and state.", "spoke-hub conflict list", NULL,
      run_conflicts},
-    {"policy show", "[TABLE]", 0, 1, "Show which of two people's values stands, column by column.",
-     "spoke-hub policy show case_file", NULL, run_policy_show},
-    {"policy set", "TABLE COLUMN POLICY [ARG]", 3, 4,
-     "Change which value stands in a column when two people wrote it at once. POLICY is lww, max, "
-     "strictest, authority or escalate; max and strictest take an order such as \"blue<green<amber<red\", authority "
-     "takes social_care or lead.",
-     "spoke-hub policy set case_file due_at escalate", NULL, run_policy_set},
     {"verify", "", 0, 0, "Check the store. Who sees what is worked out anew for every row and compared.",
      "spoke-hub verify", NULL, run_verify},
     {0}};

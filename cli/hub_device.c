@@ -78,7 +78,20 @@ static const struct show_column node_columns[] = {
     {"replaces", "In the place of", SHOW_ID},
     {"replaced_by", "Its place is taken by", SHOW_ID},
     {"schema", NULL, SHOW_INT},
+    {"oldest_unconfirmed_drop", "To forget since", SHOW_TIME},
+    {"unconfirmed_drop_age_ms", "Unconfirmed for", SHOW_AGE},
+    {"confirmed_drops", "Confirmed removed", SHOW_INT},
+    {"last_confirmed", "Confirmed last", SHOW_TIME},
+    {"parked", "Unsent work that still names such rows", SHOW_INT},
 };
+
+/* Of the orders to forget: since when the oldest waits for its receipt, and what was confirmed. $1 is the hub's clock. */
+#define DROP_COLUMNS                                                                                                   \
+    "(SELECT min(d.ordered_at) FROM h_drop d WHERE d.node_no = n.no AND d.receipt_at IS NULL), "                       \
+    "$1 - (SELECT min(d.ordered_at) FROM h_drop d WHERE d.node_no = n.no AND d.receipt_at IS NULL), "                  \
+    "(SELECT count(*) FROM h_drop d WHERE d.node_no = n.no AND d.receipt_at IS NOT NULL), "                            \
+    "(SELECT max(d.receipt_at) FROM h_drop d WHERE d.node_no = n.no), "                                                \
+    "(SELECT sum(o.parked) FROM h_drop_order o WHERE o.node_no = n.no) "
 
 static enum err node_list(struct cli *c, struct hub *h, struct why *why)
 {
@@ -102,16 +115,21 @@ static enum err node_show(struct cli *c, struct hub *h, struct why *why)
         "(SELECT count(*) FROM h_held x WHERE x.node_no = n.no AND x.state = 'waiting'), n.last_request, "
         "(SELECT o.kid FROM h_node o WHERE o.no = n.replaces), (SELECT o.kid FROM h_node o WHERE "
         "o.replaces = n.no ORDER BY o.no DESC LIMIT 1), "
-        "n.schema "
-        "FROM h_node n JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code WHERE n.kid = $1";
+        "n.schema, " DROP_COLUMNS
+        "FROM h_node n JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code WHERE n.kid = $2";
     uint8_t kid[16];
     struct stmt *s = NULL;
     bool found = false;
     enum err e = pick_node(c, h, kid, why);
     if (e == ERR_OK) e = db_prepare(hub_db(h), sql, &s, why);
     if (e != ERR_OK) return e;
-    db_bind_id(s, 1, kid);
-    return show_one(c, s, node_columns, COUNT(node_columns), &found, why);
+    db_bind_int(s, 1, env_now(c->env));
+    db_bind_id(s, 2, kid);
+    e = show_one(c, s, node_columns, COUNT(node_columns), &found, why);
+    if (e == ERR_OK && !c->json)
+        fprintf(stderr, "Confirmed means: gone from Spoke's files on that device, its log and what waits there to be taken "
+                        "in. It says nothing of blocks of its disk that were freed before, nor of copies of the disk.\n");
+    return e;
 }
 
 static enum err node_revoke(struct cli *c, struct hub *h, struct why *why)
@@ -164,7 +182,10 @@ const struct command hub_device_commands[] = {
      "device that is 'forked' was put back from an old copy, or a copy of it is in use: it is not heard until it is set up "
      "anew with a new invitation (spoke enrol --again). One that is 'replaced' was: its successor stands beside it.",
      "spoke-hub node list", NULL, run_node_list},
-    {"node show", "ID", 1, 1, "Show one device.", "spoke-hub node show 3f2a90c1", NULL, run_node_show},
+    {"node show", "ID", 1, 1,
+     "Show one device: when it was last in contact, what it has not sent, and what it was told to forget and has not "
+     "confirmed, with how long that has waited.",
+     "spoke-hub node show 3f2a90c1", NULL, run_node_show},
     {"node revoke", "ID", 1, 1,
      "Cut a device off, for instance one that was stolen. What it sends afterwards is held, not lost.",
      "spoke-hub node revoke 3f2a90c1 --reason \"left on a train\"", revoke_flags, run_node_revoke},

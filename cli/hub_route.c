@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define OCTETS "application/octet-stream"
+#define OCTETS       "application/octet-stream"
+#define POLICY_CASES 20 /* put under a coming policy with each exchange */
 
 static int status_of(enum err e)
 {
@@ -88,6 +89,19 @@ static void post_enrol(struct hub_route *r, const struct http_request *req, stru
     answer(reply, e, &why, &out);
 }
 
+/* A policy that was left half way goes on whenever a device comes: a few cases, which keep the next one waiting for no more
+ * than a moment. Devices that are parked come again when rows moved by it, and so it goes on by itself. */
+static void continue_policy(struct hub_route *r, struct httpd *server)
+{
+    struct why why = {0};
+    bool done = false;
+    if (!hub_policy_is_coming(r->hub)) return;
+    enum err e = hub_policy_continue(r->hub, POLICY_CASES, &done, &why);
+    if (e == ERR_OK && server != NULL) httpd_wake(server);
+    if (e != ERR_OK && r->log != NULL)
+        fprintf(r->log, "time=%lld policy=stopped error=%s\n", (long long)(env_now(r->env) / 1000), err_word(e));
+}
+
 static void post_exchange(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
 {
     struct why why = {0};
@@ -97,6 +111,7 @@ static void post_exchange(struct hub_route *r, const struct http_request *req, s
     /* The sealed request says how long its maker would wait; but it is sent again byte for byte by a device that may
      * not wait now, and would give up before it is answered: so the sender has to say so too. */
     bool may_park = req->wait_s > 0 && !req->last_chance;
+    continue_policy(r, atomic_load(&r->server));
     enum err e = hub_exchange(r->hub, req->body, may_park, &out, &result, &why);
     struct httpd *server = atomic_load(&r->server);
     if (e == ERR_OK && result.moved && server != NULL) httpd_wake(server);

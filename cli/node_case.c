@@ -70,10 +70,14 @@ static enum err put_case(struct work *w, const uint8_t id[16], const char *refer
     return work_put(w, &r, why);
 }
 
-static void participant_id(uint8_t out[16], const uint8_t case_id[16], const char *member, const char *site)
+/* One for each agency that lets it take part: two devices of one agency make the same row. Of several agencies each has its
+ * own, or a part that one of them keeps quiet would be met, unseen, by the row of another. */
+static void participant_id(const struct work *w, uint8_t out[16], const uint8_t case_id[16], const char *member,
+                           const char *site)
 {
-    const struct bytes parts[] = {bytes_of(case_id, 16), bytes_of_str(member), bytes_of_str(site)};
-    work_derived_id(out, "spoke/participant/1", parts, 3);
+    const struct bytes parts[] = {bytes_of(case_id, 16), bytes_of_str(member), bytes_of_str(site),
+                                  bytes_of_str(w->info.agency)};
+    work_derived_id(out, "spoke/participant/1", parts, 4);
 }
 
 /* Beside the case: where it came from, who opened it, and the first rating with its reason. */
@@ -86,7 +90,7 @@ static enum err put_origin(struct work *w, const uint8_t case_id[16], struct why
     work_set(&r, "received_at", value_int(w->now));
     enum err e = work_put(w, &r, why);
     if (e != ERR_OK) return e;
-    participant_id(id, case_id, w->info.agency, "");
+    participant_id(w, id, case_id, w->info.agency, "");
     work_row(w, &r, "participant", case_id, id, id);
     work_set(&r, "member", value_str(w->info.agency));
     work_set(&r, "site", value_str(""));
@@ -252,8 +256,8 @@ struct share {
     struct value until;
 };
 
-static enum err put_participant(struct work *w, const struct share *sh, const uint8_t case_id[16],
-                                const uint8_t id[16], struct why *why)
+static enum err put_participant(struct work *w, const struct share *sh, const uint8_t case_id[16], const uint8_t id[16],
+                                struct why *why)
 {
     struct row r;
     uint8_t same[16];
@@ -278,21 +282,50 @@ static enum err renew_participant(struct work *w, const struct share *sh, const 
     return e;
 }
 
+enum { PARTS_MAX = 256 };
+
+/* Parts of an agency in a case that stand here; those at one site ("": at all that cover the area), or with site NULL all. */
+static enum err list_parts(struct work *w, const uint8_t case_id[16], const char *member, const char *site,
+                           uint8_t ids[PARTS_MAX][16], size_t *out_n, struct why *why)
+{
+    struct stmt *s = NULL;
+    size_t n = 0;
+    bool row = false;
+    enum err e = db_prepare(w->db,
+                            "SELECT id FROM participant WHERE case_id = $1 AND member = $2 AND voided_at IS NULL"
+                            " AND ($3 IS NULL OR coalesce(site, '') = $3) AND (access IS NOT 'none' OR $3 IS NOT NULL)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    db_bind_str(s, 2, member);
+    db_bind_str(s, 3, site);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row && n < PARTS_MAX) db_id(s, 0, ids[n++]);
+    db_done(s);
+    if (e == ERR_OK && row) /* half of an agency's parts must not be left standing */
+        e = why_set(why, ERR_LIMIT, "That agency takes part in more than %d ways. Nothing was changed.", PARTS_MAX);
+    *out_n = n;
+    return e;
+}
+
+/* Every part that stands here is what was said now, whoever wrote it: the widest would count. Else a row of this agency. */
 static enum err share_one(struct work *w, const struct share *sh, const char *typed, struct json *list, struct why *why)
 {
-    uint8_t case_id[16], id[16];
+    uint8_t case_id[16], ids[PARTS_MAX][16];
     char text[37];
-    bool there = false;
+    size_t n = 0;
+    bool there = true;
     enum err e = work_pick(w, "case_file", typed, case_id, why);
+    if (e == ERR_OK) e = list_parts(w, case_id, sh->agency, sh->site, ids, &n, why);
+    if (e == ERR_OK && n == 0) {
+        participant_id(w, ids[n++], case_id, sh->agency, sh->site);
+        e = work_has(w, "participant", ids[0], &there, why);
+    }
+    for (size_t i = 0; e == ERR_OK && there && i < n; i++) e = renew_participant(w, sh, ids[i], why);
+    if (e == ERR_OK && !there) e = put_participant(w, sh, case_id, ids[0], why);
     if (e != ERR_OK) return e;
-    participant_id(id, case_id, sh->agency, sh->site);
-    e = work_has(w, "participant", id, &there, why);
-    if (e == ERR_OK)
-        e = there ? renew_participant(w, sh, id, why) : put_participant(w, sh, case_id, id, why);
-    if (e != ERR_OK) return e;
-    if (list == NULL) return work_say_id(w, "Shared; participant", id, why);
+    if (list == NULL) return work_say_id(w, "Shared; participant", ids[0], why);
     struct json *o = json_object_new();
-    uuid_format(id, text);
+    uuid_format(ids[0], text);
     json_set_str(o, "id", text);
     json_append(list, o);
     return ERR_OK;
@@ -302,9 +335,8 @@ static enum err do_share(struct work *w, struct why *why)
 {
     int n = w->c->n_args - 1;
     const char *site = cli_flag(w->c, "site"), *access = cli_flag(w->c, "access");
-    struct share sh = {.agency = w->c->args[n],
-                       .site = site != NULL ? site : "",
-                       .access = access != NULL ? access : "contribute"};
+    struct share sh = {
+        .agency = w->c->args[n], .site = site != NULL ? site : "", .access = access != NULL ? access : "contribute"};
     struct json *list = w->c->json && n > 1 ? json_array_new() : NULL;
     enum err e = check_member(w, sh.agency, sh.site, why);
     if (e == ERR_OK) e = work_time_flag(w, "until", value_null(), &sh.until, why);
@@ -320,27 +352,12 @@ static enum err run_share(struct cli *c, struct why *why)
     return work_edit(c, "shared a case with an agency", do_share, why);
 }
 
-enum { UNSHARE_MAX = 256 };
-
 static enum err do_unshare(struct work *w, struct why *why)
 {
-    uint8_t case_id[16], ids[UNSHARE_MAX][16];
-    struct stmt *s = NULL;
+    uint8_t case_id[16], ids[PARTS_MAX][16];
     size_t n = 0;
-    bool row = false;
     enum err e = work_pick(w, "case_file", w->c->args[0], case_id, why);
-    if (e == ERR_OK)
-        e = db_prepare(
-            w->db,
-            "SELECT id FROM participant WHERE case_id = $1 AND member = $2 AND voided_at IS NULL AND access IS NOT 'none'",
-            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, case_id);
-    db_bind_str(s, 2, w->c->args[1]);
-    while ((e = db_step(s, &row, why)) == ERR_OK && row && n < UNSHARE_MAX) db_id(s, 0, ids[n++]);
-    db_done(s);
-    if (e == ERR_OK && row) /* half of an agency's parts must not be left standing */
-        e = why_set(why, ERR_LIMIT, "That agency takes part at more than %d sites. Nothing was changed.", UNSHARE_MAX);
+    if (e == ERR_OK) e = list_parts(w, case_id, w->c->args[1], NULL, ids, &n, why);
     if (e == ERR_OK && n == 0) e = why_set(why, ERR_NOTFOUND, "That agency takes no part in this case.");
     for (size_t i = 0; i < n && e == ERR_OK; i++) {
         e = work_update(w, "participant", ids[i], "access", value_str("none"), why);
@@ -385,8 +402,7 @@ const struct command node_case_commands[] = {
     {"case set", "CASE COLUMN=VALUE...", 2, CLI_MAX_ARGS,
      "Change what is said about a case: rag, status, summary, decision and the like.",
      "spoke case set C-7K2M9QXD rag=amber status=gathering", NULL, run_set},
-    {"case share", "CASE... AGENCY", 2, CLI_MAX_ARGS,
-     "Let an agency take part in a case, or in several.",
+    {"case share", "CASE... AGENCY", 2, CLI_MAX_ARGS, "Let an agency take part in a case, or in several.",
      "spoke case share C-7K2M9QXD probation --basis \"Working Together\"", share_flags, run_share},
     {"case unshare", "CASE AGENCY", 2, 2,
      "End an agency's part in a case. What it wrote stays with it; all else leaves its devices.",

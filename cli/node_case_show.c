@@ -2,11 +2,15 @@
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
 
+#include <string.h>
+
+enum { COLUMNS = 12 };
+
 struct section {
     const char *key;   /* JSON key */
     const char *title; /* heading */
-    const char *sql;   /* $1 is the case */
-    struct show_column columns[9];
+    const char *sql;   /* $1 is the case; where the time is asked for, that is $1 and the case $2 */
+    struct show_column columns[COLUMNS];
 };
 
 static const struct section sections[] = {
@@ -80,14 +84,60 @@ static const struct section sections[] = {
       {"occurred_at", "When", SHOW_TIME},
       {"agency", "Written by", SHOW_TEXT},
       {"body", NULL, SHOW_TEXT}}},
+    {"requests",
+     "Asked and answered",
+     "SELECT q.id, q.agency, q.to_agency, q.question, q.rag, q.asked_at, q.due_at, q.state, q.result, q.reason, "
+     WORK_REQUEST_SAYS("$1") " FROM request q WHERE q.case_id = $2 AND q.voided_at IS NULL ORDER BY q.asked_at, q.id",
+     {{"id", "Id", SHOW_ID},
+      {"agency", "From", SHOW_TEXT},
+      {"to_agency", "To", SHOW_TEXT},
+      {"question", "Question", SHOW_TEXT},
+      {"rag", NULL, SHOW_TEXT},
+      {"asked_at", NULL, SHOW_TIME},
+      {"due_at", "Due", SHOW_TIME},
+      {"state", NULL, SHOW_TEXT},
+      {"result", NULL, SHOW_TEXT},
+      {"reason", NULL, SHOW_TEXT},
+      {"says", "Answer", SHOW_TEXT}}},
+    {"pointers",
+     "Held by others: ask them",
+     "SELECT id, agency, note, contact FROM pointer WHERE case_id = $1 AND voided_at IS NULL ORDER BY id",
+     {{"id", "Id", SHOW_ID},
+      {"agency", "Who", SHOW_TEXT},
+      {"note", "Note", SHOW_TEXT},
+      {"contact", "Whom to ask", SHOW_TEXT}}},
+    {"releases",
+     "Told between agencies",
+     "SELECT r.id, r.agency, r.to_agency, r.state, r.how, r.reason, r.title, r.conditions, r.expires_at, r.body, "
+     WORK_RELEASE_SAYS("$1") " FROM release r WHERE r.case_id = $2 AND r.voided_at IS NULL AND NOT " WORK_RELEASE_IS_REASON
+     " ORDER BY r.id",
+     {{"id", "Id", SHOW_ID},
+      {"agency", "From", SHOW_TEXT},
+      {"to_agency", "To", SHOW_TEXT},
+      {"state", NULL, SHOW_TEXT},
+      {"how", NULL, SHOW_TEXT},
+      {"reason", "Reason", SHOW_TEXT},
+      {"title", "Title", SHOW_TEXT},
+      {"conditions", "Conditions", SHOW_TEXT},
+      {"expires_at", "Until", SHOW_TIME},
+      {"body", NULL, SHOW_TEXT},
+      {"says", "What", SHOW_TEXT}}},
     {"consents",
      "Consent",
-     "SELECT id, person_id, scope, state, given_at, expires_at FROM consent WHERE case_id = $1 AND voided_at IS NULL ORDER BY person_id, scope",
+     "SELECT k.id, k.person_id, trim(coalesce(p.given_names, '') || ' ' || coalesce(p.family_name, '')), k.scope, k.state,"
+     " CASE WHEN k.state = 'given' AND k.expires_at <= $1 THEN 'given, and over now' WHEN k.state = 'not_sought'"
+     " THEN 'not sought' ELSE k.state END, k.reason, k.capacity, k.told_at, k.given_at, k.expires_at FROM consent k"
+     " LEFT JOIN person p ON p.id = k.person_id WHERE k.case_id = $2 AND k.voided_at IS NULL ORDER BY k.person_id, k.scope",
      {{"id", NULL, SHOW_ID},
-      {"person_id", "Person", SHOW_ID},
-      {"scope", "For", SHOW_TEXT},
-      {"state", "State", SHOW_TEXT},
-      {"given_at", "Given", SHOW_TIME},
+      {"person_id", NULL, SHOW_ID},
+      {"person", "Person", SHOW_TEXT},
+      {"scope", "For records of", SHOW_TEXT},
+      {"state", NULL, SHOW_TEXT},
+      {"says", "Consent", SHOW_TEXT},
+      {"reason", "Reason", SHOW_TEXT},
+      {"capacity", "Capacity", SHOW_TEXT},
+      {"told_at", "Family told", SHOW_TIME},
+      {"given_at", "Noted", SHOW_TIME},
       {"expires_at", "Until", SHOW_TIME}}},
     {"ratings",
      "Ratings",
@@ -120,7 +170,7 @@ static const struct section sections[] = {
 static size_t width(const struct section *s)
 {
     size_t n = 0;
-    while (n < 9 && s->columns[n].name != NULL) n++;
+    while (n < COLUMNS && s->columns[n].name != NULL) n++;
     return n;
 }
 
@@ -131,7 +181,9 @@ static enum err show_section(struct work *w, const struct section *sec, const ui
     bool row = false;
     enum err e = db_prepare(w->db, sec->sql, &s, why);
     if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
+    bool timed = strstr(sec->sql, "$2") != NULL;
+    if (timed) db_bind_int(s, 1, w->now);
+    db_bind_id(s, timed ? 2 : 1, id);
     if (into == NULL) {
         printf("\n%s\n", sec->title);
         return show_list(w->c, s, sec->columns, width(sec), "Nothing.", NULL, why);

@@ -7,12 +7,19 @@
 extern const struct command node_home_commands[];   /* enrol, status, sync, bundle, outbox, verify */
 extern const struct command node_case_commands[];   /* case … */
 extern const struct command node_person_commands[]; /* person, kin, contact, warning */
-extern const struct command node_record_commands[]; /* record, void, consent */
+extern const struct command node_record_commands[]; /* record */
+extern const struct command node_request_commands[]; /* request */
+extern const struct command node_release_commands[]; /* release, pointer */
+extern const struct command node_consent_commands[]; /* consent, record override, void */
 extern const struct command node_conflict_commands[]; /* conflict */
 extern const struct command node_outbox_commands[]; /* outbox show, send-again, discard */
 extern const struct command node_judge_commands[];  /* held */
+extern const struct command node_ask_commands[];    /* explain, who-saw, preview, break-glass */
 extern const struct command node_data_commands[];   /* import, sql */
 
 enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file of its own */
+extern const struct flag node_release_list_flags[];
+enum err node_release_list(struct cli *c, struct why *why); /* release list and show likewise */
+enum err node_release_show(struct cli *c, struct why *why);
 
 #endif

@@ -125,6 +125,7 @@ static void status_json(const struct node_info *i, struct json *o)
     json_set_int(o, "waiting", (int64_t)i->waiting);
     json_set_int(o, "conflicts", (int64_t)i->conflicts);
     json_set_int(o, "rows", (int64_t)i->rows);
+    json_set_int(o, "hidden", (int64_t)i->hidden);
     json_set_int(o, "receipts_due", (int64_t)i->receipts_due);
     json_set_bool(o, "revoked", i->revoked);
 }
@@ -145,6 +146,10 @@ static void status_text(const struct node_info *i, int64_t now)
     printf("%-18s %llu\n%-18s %llu\n", "Not accepted yet", (unsigned long long)(i->held + i->waiting), "Two versions",
            (unsigned long long)i->conflicts);
     printf("%-18s %llu\n", "Rows held here", (unsigned long long)i->rows);
+    if (i->hidden != 0)
+        printf("%-18s %llu %s come to the end of the time for which %s shared; %s back if the MASH extends it\n",
+               "Not shown any more", (unsigned long long)i->hidden, i->hidden == 1 ? "row has" : "rows have",
+               i->hidden == 1 ? "it was" : "they were", i->hidden == 1 ? "it comes" : "they come");
     if (i->revoked) puts("The hub has cut this device off. Phone its administrator.");
 }
 

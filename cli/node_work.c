@@ -2,7 +2,7 @@
 
 #include "base/cbor.h"
 #include "cli/secretin.h"
-#include "crypto/hash.h"
+#include "node/act.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -223,16 +223,7 @@ enum err work_time_flag(struct work *w, const char *flag, struct value otherwise
 
 void work_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n)
 {
-    struct buf b;
-    uint8_t hash[HASH_BYTES];
-    buf_init(&b, 1u << 16);
-    for (size_t i = 0; i < n; i++) {
-        buf_put_be32(&b, (uint32_t)parts[i].n);
-        buf_put_bytes(&b, parts[i]);
-    }
-    hash_labelled(hash, label, buf_bytes(&b));
-    buf_release(&b);
-    memcpy(out, hash, 16);
+    act_derived_id(out, label, parts, n);
 }
 
 void work_reference(struct work *w, char out[16])

@@ -64,4 +64,35 @@ MUST_CHECK enum err work_file(struct work *w, const char *path, struct value *ou
 /* Print {"id": …} or "TITLE ID". */
 MUST_CHECK enum err work_say_id(struct work *w, const char *title, const uint8_t id[16], struct why *why);
 
+/* What was just done in a case: will the hub hold it, because this site takes part with less than that asks for? Then it is
+ * said on stderr, and the command ends as one that wants a person. `contribute`: else `check` is enough. */
+MUST_CHECK enum err node_outlook(struct work *w, const uint8_t case_id[16], bool contribute, bool *out_held,
+                                 struct why *why);
+
+/* After a change of consent, or of a record that needs it: what nobody else can see now, said on stderr and put into the
+ * JSON object `into` (may be NULL). cli/node_consent.c. */
+MUST_CHECK enum err node_consent_effect(struct work *w, const uint8_t case_id[16], struct json *into, struct why *why);
+
+/* Requests and releases in plain words, for lists and for `case show`: SQL over a request q or a release r. `now` is the
+ * parameter that holds the time. */
+#define WORK_REQUEST_SAYS(now)                                                                                         \
+    "CASE q.state WHEN 'answered' THEN CASE q.result WHEN 'known' THEN 'known to them' WHEN 'not_known'"               \
+    " THEN 'not known to them' ELSE 'nothing that bears on this' END"                                                  \
+    " WHEN 'declined' THEN 'declined: ' || coalesce(q.reason, '') WHEN 'cancelled' THEN 'taken back'"                  \
+    " ELSE CASE WHEN q.due_at < " now " THEN 'late: no answer yet' ELSE 'no answer yet' END END"
+/* The reason of a refusal, a row beside the question that was refused. */
+#define WORK_RELEASE_IS_REASON                                                                                         \
+    "(r.state = 'refused' AND r.asked_by IS NULL AND EXISTS (SELECT 1 FROM release k WHERE k.case_id = r.case_id"      \
+    " AND k.asked_by IS NOT NULL AND k.state = 'refused' AND k.agency = r.to_agency AND k.to_agency = r.agency"        \
+    " AND k.decided_at = r.decided_at))"
+#define WORK_RELEASE_SAYS(now)                                                                                         \
+    "CASE WHEN r.asked_by IS NOT NULL THEN CASE r.state WHEN 'asked' THEN 'asked: no answer yet'"                      \
+    " WHEN 'granted' THEN 'asked: granted' WHEN 'refused' THEN 'asked: refused: ' || coalesce((SELECT k.reason"        \
+    " FROM release k WHERE k.case_id = r.case_id AND k.agency = r.to_agency AND k.to_agency = r.agency"                \
+    " AND k.state = 'refused' AND k.asked_by IS NULL AND k.decided_at = r.decided_at AND k.voided_at IS NULL), '')"    \
+    " ELSE 'asked: taken back' END"                                                                                          \
+    " WHEN r.state = 'refused' THEN 'refused' WHEN r.expires_at <= " now " THEN 'told, and over now'"                  \
+    " ELSE CASE r.how WHEN 'whole' THEN 'told whole' WHEN 'redacted' THEN 'told in the owner''s words'"                \
+    " ELSE 'told in person' END END"
+
 #endif

@@ -49,3 +49,30 @@ void plain_line(char *text)
     size_t n = strlen(text);
     plain_text(text, n + 1, bytes_of(text, n));
 }
+
+/* In pieces that end between characters: a terminal shows a cut one as two strange signs. */
+static size_t piece(struct bytes in, size_t most)
+{
+    size_t n = in.n < most ? in.n : most;
+    while (n < in.n && n > most - 4 && (in.p[n] & 0xC0) == 0x80) n--;
+    return n;
+}
+
+void plain_block(FILE *f, const char *margin, struct bytes in)
+{
+    char text[513];
+    while (in.n > 0) {
+        const uint8_t *end = memchr(in.p, '\n', in.n);
+        struct bytes line = bytes_of(in.p, end != NULL ? (size_t)(end - in.p) : in.n);
+        in = bytes_of(in.p + line.n + (end != NULL), in.n - line.n - (end != NULL));
+        if (line.n > 0 && line.p[line.n - 1] == '\r') line.n--;
+        fputs(margin, f);
+        while (line.n > 0) {
+            size_t n = piece(line, sizeof text - 1);
+            plain_text(text, sizeof text, bytes_of(line.p, n));
+            fputs(text, f);
+            line = bytes_of(line.p + n, line.n - n);
+        }
+        fputc('\n', f);
+    }
+}

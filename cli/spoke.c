@@ -5,9 +5,13 @@ static const struct command *const groups[] = {node_home_commands,
                                                node_case_commands,
                                                node_person_commands,
                                                node_record_commands,
+                                               node_request_commands,
+                                               node_release_commands,
+                                               node_consent_commands,
                                                node_conflict_commands,
                                                node_judge_commands,
                                                node_outbox_commands,
+                                               node_ask_commands,
                                                node_data_commands,
                                                NULL};
 
