@@ -1,4 +1,4 @@
-/* spoke-hub bundle, held, conflict, verify: what lies in the store. */
+/* spoke-hub bundle, held, conflict, act, verify: what lies in the store. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
 #include "sync/bundle.h"
@@ -85,6 +85,22 @@ static enum err list_conflicts(struct cli *c, struct hub *h, struct why *why)
         cols, COUNT(cols), "There are no conflicts.", why);
 }
 
+/* Each contact may bring attempts to open a case: the newest are what is looked for. */
+static enum err list_acts(struct cli *c, struct hub *h, struct why *why)
+{
+    static const struct show_column cols[] = {{"no", NULL, SHOW_INT},
+                                              {"at", "When", SHOW_TIME},
+                                              {"act", "What", SHOW_TEXT},
+                                              {"about", "About", SHOW_TEXT},
+                                              {"reason", "Why, and what came of it", SHOW_TEXT}};
+    struct stmt *s = NULL;
+    enum err e =
+        db_prepare(hub_db(h), "SELECT no, at, act, about, reason FROM h_act ORDER BY no DESC LIMIT $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, cli_has(c, "all") ? INT64_MAX : 100);
+    return show_list(c, s, cols, COUNT(cols), "Nothing was done yet.", NULL, why);
+}
+
 static enum err verify(struct cli *c, struct hub *h, struct why *why)
 {
     enum err e = hub_verify(h, why);
@@ -110,12 +126,17 @@ static enum err run_conflicts(struct cli *c, struct why *why)
 {
     return hub_home_run(c, list_conflicts, why);
 }
+static enum err run_acts(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, list_acts, why);
+}
 static enum err run_verify(struct cli *c, struct why *why)
 {
     return hub_home_run(c, verify, why);
 }
 
 static const struct flag held_flags[] = {{"all", NULL, "also what a manager has decided already"}, {0}};
+static const struct flag act_flags[] = {{"all", NULL, "also those before the last 100"}, {0}};
 
 const struct command hub_store_commands[] = {
     {"bundle exchange", "IN OUT", 2, 2,
@@ -128,6 +149,10 @@ const struct command hub_store_commands[] = {
      "spoke-hub held list", held_flags, run_held},
     {"conflict list", "", 0, 0, "Count the conflicts by table and state.", "spoke-hub conflict list", NULL,
      run_conflicts},
+    {"act list", "", 0, 0,
+     "List what administrators did, and what the hub noted for them: devices refused, clocks that jumped, every attempt "
+     "to open a case in an emergency. The newest first.",
+     "spoke-hub act list", act_flags, run_acts},
     {"verify", "", 0, 0, "Check the store. Who sees what is worked out anew for every row and compared.",
      "spoke-hub verify", NULL, run_verify},
     {0}};

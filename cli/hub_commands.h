@@ -6,7 +6,7 @@
 
 extern const struct command hub_place_commands[];  /* init, agency, site, practitioner, duty */
 extern const struct command hub_device_commands[]; /* invite, node */
-extern const struct command hub_store_commands[];  /* bundle, held, conflict, verify */
+extern const struct command hub_store_commands[];  /* bundle, held, conflict, act, verify */
 extern const struct command hub_saw_commands[];    /* who-saw, emergency */
 extern const struct command hub_policy_commands[]; /* policy */
 extern const struct command hub_serve_commands[];  /* serve */

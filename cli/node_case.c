@@ -282,6 +282,30 @@ static enum err renew_participant(struct work *w, const struct share *sh, const 
     return e;
 }
 
+/* Only the lead agency, or somebody on duty for the area, may say who takes part; of others the hub holds it. */
+static enum err say_who_decides(struct work *w, const uint8_t case_id[16], struct why *why)
+{
+    struct stmt *s = NULL;
+    bool may = false;
+    enum err e = db_prepare(w->db,
+                            "SELECT 1 FROM case_file c WHERE c.id = $1 AND (c.lead_agency = $2 OR EXISTS (SELECT 1 FROM"
+                            " duty d WHERE d.practitioner = $3 AND d.area IN ('*', c.area)"
+                            " AND d.duty IN ('manager', 'social_care')))",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    db_bind_str(s, 2, w->info.agency);
+    db_bind_id(s, 3, w->info.user);
+    e = db_step(s, &may, why);
+    db_done(s);
+    if (e != ERR_OK || may) return e;
+    fprintf(stderr,
+            "Your agency does not lead this case. The MASH keeps this back until a manager accepts it; nobody sees "
+            "more or less until then.\n");
+    w->c->attention = true;
+    return ERR_OK;
+}
+
 enum { PARTS_MAX = 256 };
 
 /* Parts of an agency in a case that stand here; those at one site ("": at all that cover the area), or with site NULL all. */
@@ -322,8 +346,9 @@ static enum err share_one(struct work *w, const struct share *sh, const char *ty
     }
     for (size_t i = 0; e == ERR_OK && there && i < n; i++) e = renew_participant(w, sh, ids[i], why);
     if (e == ERR_OK && !there) e = put_participant(w, sh, case_id, ids[0], why);
+    if (e == ERR_OK) e = say_who_decides(w, case_id, why);
     if (e != ERR_OK) return e;
-    if (list == NULL) return work_say_id(w, "Shared; participant", ids[0], why);
+    if (list == NULL) return work_say_id(w, "Shared with the next contact; participant", ids[0], why);
     struct json *o = json_object_new();
     uuid_format(ids[0], text);
     json_set_str(o, "id", text);
@@ -363,7 +388,8 @@ static enum err do_unshare(struct work *w, struct why *why)
         e = work_update(w, "participant", ids[i], "access", value_str("none"), why);
         if (e == ERR_OK) e = work_update(w, "participant", ids[i], "until", value_int(w->now), why);
     }
-    return e == ERR_OK ? work_say_id(w, "No longer shared: case", case_id, why) : e;
+    if (e == ERR_OK) e = say_who_decides(w, case_id, why);
+    return e == ERR_OK ? work_say_id(w, "No longer shared once the MASH has heard of it: case", case_id, why) : e;
 }
 static enum err run_unshare(struct cli *c, struct why *why)
 {

@@ -120,8 +120,7 @@ static enum err tell_seat(struct asking *a, int64_t case_no, struct why *why)
     return ERR_OK;
 }
 
-/* -------------------------------------------------------------------------------------------------- who else sees
- * it */
+/* ------------------------------------------------------------------------------------------------- who else sees it */
 
 static enum err tell_other(void *ctx, const struct hub_saw *line, struct why *why)
 {

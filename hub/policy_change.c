@@ -2,11 +2,13 @@
 #include "hub/policy_change.h"
 
 #include "hub/people.h"
+#include "hub/policy_check_case.h"
 #include "hub/policy_sql.h"
-#include "hub/policy_text.h"
+#include "hub/policy_try.h"
 #include "hub/sight_internal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char counter[] = "policy"; /* moves whenever a change of the policy begins, turns or ends */
@@ -202,20 +204,44 @@ static enum err moved_on(struct hub *h, struct why *why)
     return e == ERR_OK ? policy_change_load(h, why) : e;
 }
 
-/* Every channel that a site will hold has a bit before anything moves: one too many must not be found out when half of
- * the cases are under the new policy, and then again with every write. */
-static enum err give_bits(struct hub *h, struct why *why)
+static enum err give_bits_to(struct hub *h, struct db *db, const char *channels, struct why *why)
 {
     struct stmt *q;
     bool row = false;
     int bit;
-    enum err e = db_prepare(h->db, "SELECT DISTINCT channel FROM temp.site_channel", &q, why);
+    enum err e = db_prepare(db, channels, &q, why);
     if (e != ERR_OK) return e;
     h->sight->views = VIEWS_COMING;
     while ((e = db_step(q, &row, why)) == ERR_OK && row)
         if ((e = sight_channel_bit(h, db_bytes(q, 0), &bit, why)) != ERR_OK) break;
     h->sight->views = VIEWS_IN_FORCE;
     db_done(q);
+    if (e != ERR_LIMIT) return e;
+    (void)why_set(why, e,
+                  "With this policy the hub would have to tell more than %d channels apart, those of its agencies "
+                  "included. Nothing was changed.",
+                  SIGHT_MAX_BIT + 1);
+    return why_next(why, e, "Let the policy do with channels and schemes that the one in force has too.");
+}
+
+/* Every channel that a site will hold has a bit before anything moves: one too many must not be found out when half of
+ * the cases are under the new policy, and then again with every write. Nor months later, when somebody takes part as
+ * nobody does now: so the cases of `policy check` are asked too, where sites take part in every way. */
+static enum err give_bits(struct hub *h, struct bytes text, struct why *why)
+{
+    struct policy_check *laid = calloc(1, sizeof *laid);
+    struct db *db = NULL;
+    if (laid == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to change the policy.");
+    enum err e = policy_try_open(h->env, text, &db, why);
+    if (e == ERR_OK) e = policy_check_lay(db, laid, why);
+    if (e == ERR_OK)
+        e = give_bits_to(h, db, "SELECT channel FROM row_channel UNION SELECT channel FROM site_channel", why);
+    if (e == ERR_OK)
+        e = give_bits_to(h, h->db,
+                         "SELECT channel FROM temp.site_channel UNION SELECT 'scheme:' || scheme FROM temp.scheme_kind",
+                         why);
+    db_close(db);
+    free(laid);
     return e;
 }
 
@@ -250,7 +276,7 @@ static enum err begin_change(struct hub *h, struct bytes text, const char *reaso
     if (e == ERR_OK) e = must_differ(h, text, why);
     if (e == ERR_OK) e = record(h, text, reason, &gen, why);
     if (e == ERR_OK) e = moved_on(h, why);
-    if (e == ERR_OK) e = give_bits(h, why);
+    if (e == ERR_OK) e = give_bits(h, text, why);
     if (e == ERR_OK) e = check_sizes(h, why);
     sight_forget(h);
     (void)snprintf(about, sizeof about, "policy %lld", (long long)gen);

@@ -1,5 +1,6 @@
 #include "hub/policy_text.h"
 
+#include "base/cbor.h"
 #include "sync/db_view.h"
 #include "sync/rules.h"
 
@@ -197,6 +198,8 @@ enum err policy_text_read(struct bytes text, struct policy_text *out, struct why
     memset(out, 0, sizeof *out);
     if (text.n > POLICY_TEXT_MAX) return why_set(why, ERR_USAGE, "This text is too long for a policy.");
     if (text.n > 0 && memchr(text.p, 0, text.n) != NULL) return why_set(why, ERR_USAGE, "This is not a text.");
+    /* Its channels are told to devices (explain), and what is no text could not be: they would ask again for ever. */
+    if (!utf8_valid(text)) return why_set(why, ERR_USAGE, "This is not a text: save it as UTF-8.");
     while ((t = next(&s)) == TOKEN_WORD) {
         enum err e = take_view(&s, out, why);
         if (e != ERR_OK) return e;

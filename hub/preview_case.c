@@ -88,8 +88,7 @@ static bool read_text(struct preview *p)
     return strcmp(p->access, "check") == 0 || strcmp(p->access, "view") == 0 || strcmp(p->access, "contribute") == 0;
 }
 
-/* --------------------------------------------------------------------------------------------------- before and
- * after */
+/* ------------------------------------------------------------------------------------------------- before and after */
 
 static enum err grow(void *array, size_t *cap, size_t n, size_t size, struct why *why)
 {
@@ -214,7 +213,7 @@ static enum err next_part(struct preview *p, enum which which, const uint8_t aft
         db_prepare(p->a->h->db,
                    "SELECT x.id FROM participant x JOIN h_row r ON r.id = x.id AND r.tbl = $1 LEFT JOIN h_seat s ON"
                    " s.site_no = $2 AND s.case_no = r.case_no WHERE r.case_no = $3 AND x.member = $4 AND x.id > $5"
-                   " AND ($6 = 2 OR (x.voided_at IS NULL AND x.access <> 'none')) AND ($6 <> 2 OR"
+                   " AND x.voided_at IS NULL AND ($6 = 2 OR x.access <> 'none') AND ($6 <> 2 OR"
                    " coalesce(x.site, '') = $7) AND ($6 = 0) = (coalesce(x.quiet, 0) <> 0 AND (r.mask &"
                    " coalesce(s.mask, 0)) = 0) ORDER BY x.id LIMIT 1",
                    &s, why);
@@ -260,16 +259,19 @@ static enum err insert_part(struct preview *p, struct why *why)
     return sight_insert(p->a->h, &r, &the_hub, why);
 }
 
+/* As the devices do it: every part that stands is what is said now, for the widest would count. */
 static enum err share(struct preview *p, struct why *why)
 {
-    static const uint8_t none[16];
-    uint8_t id[16];
-    bool found = false;
-    enum err e = next_part(p, SAME_SITE, none, id, &found, why);
-    if (e != ERR_OK || !found) return e == ERR_OK ? insert_part(p, why) : e;
-    e = set(p, id, "access", value_str(p->access), why);
-    if (e == ERR_OK) e = set(p, id, "until", value_null(), why);
-    return e == ERR_OK ? set(p, id, "voided_at", value_null(), why) : e;
+    uint8_t id[16] = {0};
+    bool found = true, any = false;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && found) {
+        e = next_part(p, SAME_SITE, id, id, &found, why);
+        any |= e == ERR_OK && found;
+        if (e == ERR_OK && found) e = set(p, id, "access", value_str(p->access), why);
+        if (e == ERR_OK && found) e = set(p, id, "until", value_null(), why);
+    }
+    return e == ERR_OK && !any ? insert_part(p, why) : e;
 }
 
 static enum err unshare(struct preview *p, struct why *why)
@@ -304,8 +306,8 @@ static enum err try_and_undo(struct preview *p, struct why *why)
     enum err e = db_savepoint(h->db, SAVEPOINT, why);
     if (e != ERR_OK) return e;
     e = try_it(p, why);
-    /* A case under two policies may have no bits left for it (hub/sight_both.c): nothing is told until there is one
-     * again. An error would bar the device from every contact until then. */
+    /* The hub may have no bit left for a channel that this would need (hub/sight_mask.c): then nothing is told. An
+     * error would bar the device from every contact. */
     p->no_room = e == ERR_LIMIT;
     if (p->no_room) e = ERR_OK;
     struct why undone = {0};
@@ -316,8 +318,7 @@ static enum err try_and_undo(struct preview *p, struct why *why)
     return e == ERR_OK && back != ERR_OK ? why_set(why, back, "%s", undone.text) : e;
 }
 
-/* --------------------------------------------------------------------------------------------------------- the
- * reply */
+/* -------------------------------------------------------------------------------------------------------- the reply */
 
 static void tell(struct preview *p)
 {

@@ -264,6 +264,26 @@ enum err ends_hidden(struct node *n, int table_index, const uint8_t id[16], bool
     return e;
 }
 
+enum err ends_case_of(struct node *n, int table_index, const uint8_t id[16], uint8_t out[16], bool *out_here,
+                      struct why *why)
+{
+    struct drop_item d = {.table_index = table_index};
+    struct row row;
+    struct buf store;
+    memcpy(d.id, id, sizeof d.id);
+    memset(out, 0, 16);
+    buf_init(&store, ROW_MAX);
+    enum err e = read_aside(n, &d, &store, &row, out_here, why);
+    if (e == ERR_OK && *out_here && row.table->kind == TABLE_CASE) {
+        if (row.v[1].kind != VALUE_BLOB || row.v[1].s.n != 16)
+            e = damaged(why);
+        else
+            memcpy(out, row.v[1].s.p, 16);
+    }
+    buf_release(&store);
+    return e;
+}
+
 enum err ends_untouched(struct node *n, uint64_t seq, struct why *why)
 {
     struct stmt *s = NULL;

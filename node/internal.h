@@ -212,6 +212,9 @@ MUST_CHECK enum err ends_take(struct node *n, const struct end_item *end, struct
 /* With an order to forget the row. */
 MUST_CHECK enum err ends_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 MUST_CHECK enum err ends_hidden(struct node *n, int table_index, const uint8_t id[16], bool *out, struct why *why);
+/* The case of a row that stands aside; of reference data zeros. *out_here false: none stands aside. */
+MUST_CHECK enum err ends_case_of(struct node *n, int table_index, const uint8_t id[16], uint8_t out[16], bool *out_here,
+                                 struct why *why);
 /* ERR_DENIED: this new edit names a row that stands aside. */
 MUST_CHECK enum err ends_untouched(struct node *n, uint64_t seq, struct why *why);
 /* Is each row in one place, and whole? ERR_TAMPERED. */

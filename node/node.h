@@ -128,7 +128,7 @@ struct node_question {
     int64_t at_ms;       /* 0: ever */
 };
 /* It goes with the next request and is answered in its answer. One that waits already is not put twice. ERR_NOTFOUND: the row
- * is not here; ERR_LIMIT: too long. */
+ * is not here; ERR_LIMIT: too long; ERR_USAGE: a word that its kind needs is missing, or is no UTF-8. */
 MUST_CHECK enum err node_ask(struct node *n, const struct node_question *q, uint64_t *out_number, struct why *why);
 struct node_reply {
     uint64_t number;

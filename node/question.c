@@ -68,18 +68,42 @@ static enum err find_same(struct node *n, const char *sql, const struct node_que
     return e;
 }
 
+static bool copy(char *out, size_t n, struct bytes v)
+{
+    if (v.n >= n) return false;
+    if (v.n > 0) memcpy(out, v.p, v.n);
+    out[v.n] = '\0';
+    return true;
+}
+
+/* What cannot be put into a request, or what the hub could not read there, would keep every later contact from it. */
+static enum err can_be_put(struct node *n, const struct node_question *q, struct why *why)
+{
+    struct question m = {.number = 1, .kind = q->kind, .at = (uint64_t)q->at_ms};
+    struct buf item;
+    if (q->at_ms < 0 || !copy(m.agency, sizeof m.agency, bytes_of_str(q->agency != NULL ? q->agency : "")) ||
+        !copy(m.text, sizeof m.text, bytes_of_str(q->text != NULL ? q->text : "")))
+        return why_set(why, ERR_LIMIT, "This is longer than what can be asked.");
+    if (of_row(q->kind)) m.table = (uint64_t)q->table_index;
+    memcpy(m.id, q->id, sizeof m.id);
+    buf_init(&item, 1u << 16);
+    enum err e = message_put_question(&item, &n->self, &m, why);
+    buf_release(&item);
+    if (e != ERR_FORMAT) return e;
+    (void)why_set(
+        why, ERR_USAGE,
+        "This cannot be asked like that: a word is missing, or has letters that cannot be read. Nothing was asked.");
+    return why_next(why, ERR_USAGE, "Type it again, with plain letters only.");
+}
+
 static enum err check(struct node *n, const struct node_question *q, uint8_t out_case[16], struct why *why)
 {
-    struct question probe;
     bool here = true;
     memset(out_case, 0, 16);
-    if ((q->agency != NULL && strlen(q->agency) >= sizeof probe.agency) ||
-        (q->text != NULL && strlen(q->text) >= sizeof probe.text) || q->at_ms < 0)
-        return why_set(why, ERR_LIMIT, "This is longer than what can be asked.");
-    if (!of_row(q->kind)) return ERR_OK;
-    if (q->table_index < 0 || rules_table((size_t)q->table_index) == NULL)
+    if (of_row(q->kind) && (q->table_index < 0 || rules_table((size_t)q->table_index) == NULL))
         return why_set(why, ERR_NOTFOUND, "This device holds nothing of that kind.");
-    enum err e = case_of(n, q->table_index, q->id, out_case, &here, why);
+    enum err e = can_be_put(n, q, why);
+    if (e == ERR_OK && of_row(q->kind)) e = case_of(n, q->table_index, q->id, out_case, &here, why);
     return e == ERR_OK && !here ? why_set(why, ERR_NOTFOUND, "This device holds no such row.") : e;
 }
 
@@ -185,7 +209,7 @@ enum err node_reply_to(struct node *n, const struct node_question *q, uint64_t *
 
 /* --------------------------------------------------------------------------------------------------------- sending */
 
-/* No question goes out about a row that is not here any more, or whose text cannot be asked. */
+/* No question goes out about a row that is not here any more. */
 static enum err forget_absent(struct node *n, struct why *why)
 {
     struct stmt *s = NULL;
@@ -231,14 +255,6 @@ enum err question_clear(struct node *n, struct why *why)
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
     return e;
-}
-
-static bool copy(char *out, size_t n, struct bytes v)
-{
-    if (v.n >= n) return false;
-    if (v.n > 0) memcpy(out, v.p, v.n);
-    out[v.n] = '\0';
-    return true;
 }
 
 static enum err put_one(struct node *n, struct bundle_writer *w, struct stmt *s, struct buf *item, struct why *why)
@@ -386,6 +402,7 @@ static enum err forget_one(struct node *n, const struct drop_item *d, struct why
     uint8_t case_id[16];
     bool here = false, file = strcmp(rules_table((size_t)d->table_index)->name, "case_file") == 0;
     enum err e = case_of(n, d->table_index, d->id, case_id, &here, why);
+    if (e == ERR_OK && !here) e = ends_case_of(n, d->table_index, d->id, case_id, &here, why); /* its time is over */
     for (size_t i = 0; e == ERR_OK && i < 2; i++) {
         struct stmt *s = NULL;
         e = db_prepare(n->db, both[i], &s, why);

@@ -22,7 +22,7 @@ static bool question_ok(const struct question *q)
     bool row = q->table <= INT32_MAX && rules_table((size_t)q->table) != NULL;
     bool of_case = row && strcmp(rules_table((size_t)q->table)->name, "case_file") == 0;
     bool agency = q->agency[0] != '\0', text = q->text[0] != '\0';
-    if (q->number == 0) return false;
+    if (q->number == 0 || !utf8_valid(bytes_of_str(q->agency)) || !utf8_valid(bytes_of_str(q->text))) return false;
     switch (q->kind) {
     case QUESTION_EXPLAIN: return row && !agency && !text && q->at == 0;
     case QUESTION_WHO_SAW: return row && !agency && !text;

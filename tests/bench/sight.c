@@ -1,7 +1,7 @@
-/* Who sees what, in a hub of many cases: what it costs to share a case of 500 rows with an agency and to take it back, what
- * the hub's upkeep adds to a write of one row, and how fast a new device of a site with 5,000 cases is told them. Beside each
- * time stands a raw limit, measured alternately in the same store. Two stores, a small and a large one, in one run, because
- * nothing of this may grow with cases that it does not concern.
+/* Who sees what, in a hub of many cases: what it costs to share a case of 500 rows with an agency and to take it back,
+ * what the hub's upkeep adds to a write of one row, and how fast a new device of a site with 5,000 cases is told them.
+ * Beside each time stands a raw limit, measured alternately in the same store. Two stores, a small and a large one, in
+ * one run, because nothing of this may grow with cases that it does not concern.
  *
  * bench_sight [repeats] [cases] [cases] — usually 15 10000 100000 */
 #include "tests/lib/bench.h"
@@ -44,7 +44,7 @@ static void area_name(char out[16], unsigned no)
     (void)snprintf(out, 16, "area%02u", no % AREAS);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the town */
+/* --------------------------------------------------------------------------------------------------------- the town */
 
 static void put_site(struct town *t, unsigned no)
 {
@@ -142,7 +142,8 @@ static void run(struct town *t, const struct buf *sql)
     BENCH_MUST(db_exec(t->f->h.db, (const char *)sql->data, &why));
 }
 
-/* Copy number k of every case, with all that the hub keeps of it: other ids, and numbers that go on from the last ones. */
+/* Copy number k of every case, with all that the hub keeps of it: other ids, and numbers that go on from the last
+ * ones. */
 static void copy_cases(struct town *t, unsigned k, int64_t case_step, int64_t row_step)
 {
     struct buf sql;
@@ -239,7 +240,7 @@ static void fill(struct town *t, size_t cases)
     (void)fflush(stdout);
 }
 
-/* ----------------------------------------------------------------------------------------------- share and take back */
+/* ---------------------------------------------------------------------------------------------- share and take back */
 
 /* The participant's row alone, as any program with a database would write it. */
 static struct bench_time bare_share(struct town *t)

@@ -50,6 +50,17 @@ exits() { # exits CODE CLAIM COMMAND...: its exit code, and a message on stderr 
         ok "$text"
     fi
 }
+has() { # has CLAIM PATTERN: what the last command printed matches
+    if grep -q -e "$2" "$work/out"; then ok "$1"; else not_ok "$1" "no '$2' in: $(head -c 600 "$work/out")"; fi
+}
+lacks() {
+    if grep -q -e "$2" "$work/out"; then not_ok "$1" "'$2' in: $(head -c 600 "$work/out")"; else ok "$1"; fi
+}
+says() { # the same of its messages
+    if grep -q -e "$2" "$work/err"; then ok "$1"; else not_ok "$1" "stderr lacks '$2'"; fi
+}
+keep() { "$@" >"$work/said" 2>&1; } # for `said`
+said() { grep -qF -- "$1" "$work/said"; }
 done_with_claims() {
     [ "$failures" -eq 0 ] || echo "$failures claims do not hold."
     [ "$failures" -eq 0 ]
@@ -77,6 +88,16 @@ node() { # node NAME ARGUMENT...
 }
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
 count() { node "$1" sql "select count(*) v from $2" --json | field v; }
+device_of() { hub node list --json | tr '}' '\n' | grep "\"site\":\"$1\"" | field id; } # device_of SITE
+by_stick() { # the round of node NAME by files; the hub is not serving
+    must node "$1" bundle export "$work/$1.out" >/dev/null
+    must hub bundle exchange "$work/$1.out" "$work/$1.in" >/dev/null
+    must node "$1" bundle import "$work/$1.in" >/dev/null
+}
+in_step() { # by stick until nothing is left to pull, send or confirm
+    local i
+    for i in 1 2 3; do by_stick "$1"; done
+}
 
 start_hub() {
     mkfifo "$work/line"

@@ -3,13 +3,6 @@
 # what the other gets; the other gets that and nothing else; consent, override and mistakes show and take back the same.
 . "$(dirname "$0")/lib.sh"
 
-has() { # has CLAIM PATTERN: the last output says so
-    if grep -q -e "$2" "$work/out"; then ok "$1"; else not_ok "$1" "no '$2' in: $(head -c 600 "$work/out")"; fi
-}
-lacks() {
-    if grep -q -e "$2" "$work/out"; then not_ok "$1" "'$2' in: $(head -c 600 "$work/out")"; else ok "$1"; fi
-}
-says() { if grep -q -e "$2" "$work/err"; then ok "$1"; else not_ok "$1" "stderr lacks '$2'"; fi; }
 value() { node "$1" sql "select $2 v from $3" --json | field v; } # value NODE COLUMN FROM
 everybody() { # what one wrote reaches all the others
     local at

@@ -42,7 +42,6 @@ error_is() { # error_is CODE WORD CLAIM COMMAND...: that exit code; one error ob
         not_ok "$text" "exit code $got"
     fi
 }
-says() { if grep -q "$2" "$work/err"; then ok "$1"; else not_ok "$1" "stderr lacks '$2'"; fi; }
 clean() { # clean CLAIM FILE: no control character but the newline, no U+0080 to U+009F, nothing that turns text around
     if LC_ALL=C grep -q $'[\001-\011\013-\037\177]\|\302[\200-\237]\|\342\200[\252-\256]' "$2"; then
         not_ok "$1" "$(cat -v "$2" | head -c 300)"

@@ -3,13 +3,6 @@
 # cannot wait, and settles it with a reason that stays on record.
 . "$(dirname "$0")/lib.sh"
 
-has() { # has CLAIM PATTERN: the last output says so
-    if grep -q -e "$2" "$work/out"; then ok "$1"; else not_ok "$1" "no '$2' in: $(head -c 600 "$work/out")"; fi
-}
-lacks() {
-    if grep -q -e "$2" "$work/out"; then not_ok "$1" "'$2' in: $(head -c 600 "$work/out")"; else ok "$1"; fi
-}
-says() { if grep -q -e "$2" "$work/err"; then ok "$1"; else not_ok "$1" "stderr lacks '$2'"; fi; }
 listed() { # the ids of a list's cases, in its order
     node a conflict list --json "$@" 2>/dev/null | tr '{' '\n' | field reference
 }

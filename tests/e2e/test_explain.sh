@@ -3,13 +3,6 @@
 # an emergency: over HTTP, with the hub out of reach, and by USB stick.
 . "$(dirname "$0")/lib.sh"
 
-has() { # has CLAIM PATTERN: the last output says so
-    if grep -q -e "$2" "$work/out"; then ok "$1"; else not_ok "$1" "no '$2' in: $(head -c 800 "$work/out")"; fi
-}
-lacks() {
-    if grep -q -e "$2" "$work/out"; then not_ok "$1" "'$2' in: $(head -c 600 "$work/out")"; else ok "$1"; fi
-}
-says() { if grep -q -e "$2" "$work/err"; then ok "$1"; else not_ok "$1" "stderr lacks '$2'"; fi; }
 rows_of() { # rows_of TABLE EFFECT: the count in the last reply
     tr '{' '\n' <"$work/out" | grep "\"table\":\"$1\"" | grep "\"effect\":\"$2\"" | field count
 }
@@ -132,4 +125,8 @@ exits 3 "whose site works on the case" node b break-glass "$case_ref" --reason "
 has "has it already" "What your site sees of the case is here already"
 stop_hub
 exits 0 "and off again" hub emergency off
+exits 0 "administrators read of every attempt" hub act list
+has "who, which case and why" "Cid at c-site, $case_ref: opened until .*Child at the clinic"
+has "and why not" "C-00000000: not opened, there is no such case"
+has "and of what they did themselves" "emergency off"
 done_with_claims

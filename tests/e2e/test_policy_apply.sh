@@ -3,19 +3,6 @@
 # then in force, devices brought to it at their next contact; and told what is on a device before it is revoked.
 . "$(dirname "$0")/lib.sh"
 
-by_stick() { # the round of node NAME by files; the hub is not serving
-    must node "$1" bundle export "$work/$1.out" >/dev/null
-    must hub bundle exchange "$work/$1.out" "$work/$1.in" >/dev/null
-    must node "$1" bundle import "$work/$1.in" >/dev/null
-}
-in_step() {
-    local i
-    for i in 1 2 3; do by_stick "$1"; done
-}
-device_of() { hub node list --json | tr '}' '\n' | grep "\"site\":\"$1\"" | field id; }
-keep() { "$@" >"$work/said" 2>&1; }
-said() { grep -qF -- "$1" "$work/said"; }
-
 make_hub
 start_hub
 must node a enrol --code-file "$work/a-mash.code" --user "Ann" >/dev/null

@@ -3,19 +3,8 @@
 # not sent reaches a manager: with the real programs, over files on a stick and over HTTP.
 . "$(dirname "$0")/lib.sh"
 
-# The round of node NAME by files; the hub is not serving.
-by_stick() {
-    must node "$1" bundle export "$work/$1.out" >/dev/null
-    must hub bundle exchange "$work/$1.out" "$work/$1.in" >/dev/null
-    must node "$1" bundle import "$work/$1.in" >/dev/null
-}
-in_step() { # by stick until nothing is left to pull or send
-    local i
-    for i in 1 2 3; do by_stick "$1"; done
-}
 state_of() { hub node list --json | tr '}' '\n' | grep "\"site\":\"$1\"" | field state | sort | tr '\n' ' '; }
 keep_words() { cat "$work/out" "$work/err" >"$work/said"; } # keep what the last command said
-said() { grep -qF -- "$1" "$work/said"; }
 one_family() { node "$1" sql "select count(*) v from person where family_name = '$2'" --json | field v; }
 
 make_hub

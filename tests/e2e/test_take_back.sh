@@ -3,20 +3,8 @@
 # then what has not been confirmed: with the real programs, by files on a stick.
 . "$(dirname "$0")/lib.sh"
 
-by_stick() { # the round of node NAME by files; the hub is not serving
-    must node "$1" bundle export "$work/$1.out" >/dev/null
-    must hub bundle exchange "$work/$1.out" "$work/$1.in" >/dev/null
-    must node "$1" bundle import "$work/$1.in" >/dev/null
-}
-in_step() { # by stick until nothing is left to pull, send or confirm
-    local i
-    for i in 1 2 3; do by_stick "$1"; done
-}
-device_of() { hub node list --json | tr '}' '\n' | grep "\"site\":\"$1\"" | field id; }
 of_device() { hub node show "$1" --json | field "$2"; }
 metric() { hub metrics | sed -n "s/^$1{.*site=\"$2\"} //p"; }
-keep() { "$@" >"$work/said" 2>&1; }
-said() { grep -qF -- "$1" "$work/said"; }
 
 make_hub
 start_hub
@@ -73,4 +61,6 @@ equal "what the office wrote stays with it" 1 "$(count b "record where title = '
 in_step a
 equal "and the MASH room reads it" 1 "$(count a "record where title = 'what may protect the child'")"
 claim "the hub agrees with the policy, row by row" hub verify
+exits 3 "who does not lead the case hears that a manager must accept it" node b case share "$given" c
+claim "in words" grep -qF "keeps this back until a manager accepts it" "$work/err"
 done_with_claims

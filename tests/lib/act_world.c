@@ -10,8 +10,8 @@
 
 #define EDITS "SELECT coalesce(max(seq), 0) FROM n_outbox"
 
-/* Columns as "name=value" with ";" between them; #n an integer, @n the id of row n. Parents before children, tables in the
- * order of sync/rules_tables.c, each once. */
+/* Columns as "name=value" with ";" between them; #n an integer, @n the id of row n. Parents before children, tables in
+ * the order of sync/rules_tables.c, each once. */
 static const struct {
     const char *table;
     int id, case_id;

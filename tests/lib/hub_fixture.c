@@ -96,6 +96,17 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     return f;
 }
 
+void hub_fixture_kill(struct hub_fixture *f)
+{
+    db_close(f->h.db);
+    sight_free(f->h.sight);
+    f->h.sight = NULL;
+    f->h.policy_seen = -1;
+    f->h.policy_phase = POLICY_STANDS;
+    MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
+    MUST(sight_new(&f->h.sight, &why));
+}
+
 void hub_fixture_free(struct hub_fixture *f)
 {
     char wal[400];

@@ -24,6 +24,8 @@ struct hub_fixture {
 /* Every random byte of hub and fixture comes from `seed`. Keys are real ones. */
 struct hub_fixture *hub_fixture_new(uint64_t seed);
 void hub_fixture_free(struct hub_fixture *f);
+/* As after a kill: what was not committed is gone, and so are the views that lay beside the store. */
+void hub_fixture_kill(struct hub_fixture *f);
 uint64_t hub_fixture_random(struct hub_fixture *f, uint64_t below);
 
 /* From here the hub has a steady clock. */

@@ -62,6 +62,17 @@ char *policy_variant_text(const struct policy_variant *v)
     return copy;
 }
 
+char *policy_variant_changed(const char *what, const char *by)
+{
+    const char *at = strstr(hub_policy_sql, what);
+    if (at == NULL) fail_msg("the policy does not say: %s", what);
+    size_t n = strlen(hub_policy_sql) + strlen(by) + 1;
+    char *text = malloc(n);
+    assert_non_null(text);
+    (void)snprintf(text, n, "%.*s%s%s", (int)(at - hub_policy_sql), hub_policy_sql, by, at + strlen(what));
+    return text;
+}
+
 #define MUST(call)                                                                                                     \
     do {                                                                                                               \
         struct why why = {0};                                                                                          \

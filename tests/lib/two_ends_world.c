@@ -58,6 +58,12 @@ void ends_all_sync(void)
     for (size_t i = 0; i < 5; i++) (void)ends_sync(nodes[i], ERR_OK);
 }
 
+void ends_send(struct ends_node *n)
+{
+    (void)ends_commit(n);
+    assert_int_equal(ends_sync(n, ERR_OK).applied, 1);
+}
+
 void ends_person(struct ends_node *n, const uint8_t case_id[16], uint8_t id[16], const char *family)
 {
     env_new_id(&n->f->env, id);

@@ -19,6 +19,8 @@ struct ends_case {
     uint8_t c[16], person[16], parts[2][16];
 };
 void ends_case(struct ends_case *k);
+/* Commits the edit and sends it: the hub applies it. */
+void ends_send(struct ends_node *n);
 void ends_person(struct ends_node *n, const uint8_t case_id[16], uint8_t id[16], const char *family);
 /* A round that brings `applied` of its own and gets `rows` from the hub; then both ends are the same. */
 void ends_round(struct ends_node *n, uint64_t applied, uint64_t rows);

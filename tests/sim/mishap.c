@@ -285,8 +285,8 @@ static void skew(struct sim *s)
     sim_note(s, "the clock of device %d is off by %lld s", d->no, (long long)(d->m.skew_ms / 1000));
 }
 
-/* The hub's clock is set wrong, and put right when somebody notices, within the hour. Meanwhile devices ask. What ends by
- * the wrong time must not end: told.c looks at that. */
+/* The hub's clock is set wrong, and put right when somebody notices, within the hour. Meanwhile devices ask. What ends
+ * by the wrong time must not end: told.c looks at that. */
 static void hub_skew(struct sim *s)
 {
     int64_t by = SIM_HOUR + 60000 + (int64_t)sim_random(s, (uint64_t)(sim_chance(s, 500) ? 60 * SIM_DAY : 3653 * SIM_DAY));
@@ -295,7 +295,8 @@ static void hub_skew(struct sim *s)
     for (int i = 0; i < 3 && s->hub != NULL; i++) {
         struct device *d = sim_any_device(s);
         if (d != NULL) wire_sync(s, d);
-        /* A hub that has not looked at its clock since it was switched on knows no better than that it was off so long. */
+        /* A hub that has not looked at its clock since it was switched on knows no better than that it was off so
+         * long. */
         if (i == 0 && (s->hub == NULL || told_time(s) != s->clock)) break;
         if (i == 0) sim_note(s, "the clock of the hub is off by %lld s", (long long)(by / 1000));
         s->hub_machine.skew_ms = by;

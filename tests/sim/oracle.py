@@ -342,6 +342,7 @@ class Case:
         self.log, self.past = [], {}  # (place in the world's order, row); facts of versions gone by
         self.decided = self.perhaps = frozenset()
         self.plain = [PLAIN]  # of the policies that it stands under
+        self.told = self.plain  # the same, as it was before `policy *` was told last
         self.turns = [(0, self.decided, self.plain)]  # (place, what may be decided upon since, its policies)
         self.before = None  # the rows as they stood at the last version, when one was told since
         self.old = False  # the hub was put back, and may know of decisions of which nothing tells any more
@@ -487,10 +488,13 @@ class World:
             self.newborn = names
         for case in self.cases.values() if case_id == "*" else [self.cases.setdefault(case_id, Case())]:
             plain = [self.policies[name] for name in names]
+            if case_id == "*":
+                case.told = case.plain
             if case.plain != plain:
                 case.plain = plain
                 case.turn(self)
-                if len(self.newborn) == 2 and names == self.newborn[1:]:
+                # Not when it stood under the new one already: rows that came since are judged by that alone.
+                if len(self.newborn) == 2 and names == self.newborn[1:] and case.told != plain:
                     self.only_narrows(case)
 
     def only_narrows(self, case):

@@ -1,5 +1,5 @@
-/* Administrators agree upon another policy: it comes a few cases at a time, while people work. For the oracle: under which
- * policy, or which two, each case stands. */
+/* Administrators agree upon another policy: it comes a few cases at a time, while people work. For the oracle: under
+ * which policy, or which two, each case stands. */
 #include "tests/sim/judge.h"
 
 #include "hub/policy_sql.h"

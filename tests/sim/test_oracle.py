@@ -643,6 +643,10 @@ class Policies(unittest.TestCase):
         self.w.row("episode", "e", "hlt", voided_at=1)
         lines = self.w.lines + ["policy * 0", "policy * 0|1", f"policy {case} 0", f"policy {case} 1", "end"]
         self.assertTrue(answer(lines)[0].startswith("ok"), "what only narrows goes at once")
+        known = len(self.w.lines)
+        self.w.row("episode", "later", "hlt")
+        lines[-1:] = self.w.lines[known:] + ["policy * 0|1", f"policy {case} 1", "end"]
+        self.assertTrue(answer(lines)[0].startswith("ok"), "what comes later is judged by the new one alone")
 
     def test_bad_lines_are_said(self):
         for line in ("matrix 2 record:face", "matrix 2 warning:none", "policy * 7", "policy x 0"):

@@ -1,5 +1,5 @@
-/* What people do about a case: asking, answering, pointing, taking back. Each refusal leaves nothing behind; each act writes
- * these rows and no others, in one edit. */
+/* What people do about a case: asking, answering, pointing, taking back. Each refusal leaves nothing behind; each act
+ * writes these rows and no others, in one edit. */
 #include "tests/lib/act_world.h"
 
 #include <setjmp.h>

@@ -1,6 +1,7 @@
-/* Consent, on real devices: what needs it is its owner's alone until everybody whom it is about lets it be told; and it is
- * taken back when they do so no more, but for what a recorded decision rests upon. The school's Sam writes it. */
-#include "tests/lib/two_ends_world.h"
+/* Consent, on real devices: what needs it is its owner's alone until everybody whom it is about lets it be told; and it
+ * is taken back when they do so no more, but for what a recorded decision rests upon. The school's Sam writes it. */
+#include "tests/lib/ends_scan.h"
+#include "tests/lib/ends_share.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,24 +12,6 @@
 #include <cmocka.h>
 
 #define TEN_MINUTES INT64_C(600000)
-
-static bool holds(struct ends_node *n, const char *table, const uint8_t id[16])
-{
-    struct why why = {0};
-    struct buf store;
-    struct row r;
-    bool found = false;
-    buf_init(&store, 16u << 20);
-    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str(table)));
-    assert_int_equal(db_row_get(node_db(n->n), t, id, &store, &r, &found, &why), ERR_OK);
-    buf_release(&store);
-    return found;
-}
-
-static void set_value(struct row *r, const char *column, struct value v)
-{
-    r->v[rules_column_index(r->table, bytes_of_str(column))] = v;
-}
 
 /* Everybody is up to date, and holds exactly what the hub says. */
 static void everybody(void)
@@ -43,16 +26,9 @@ static bool told(const uint8_t id[16])
 {
     struct ends_node *const others[] = {ann, ada, pol, pat};
     everybody();
-    bool first = holds(pol, "record", id);
-    for (size_t i = 0; i < 4; i++) assert_int_equal(holds(others[i], "record", id), first);
+    bool first = ends_has(pol, "record", id);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(ends_has(others[i], "record", id), first);
     return first;
-}
-
-static void commit(struct ends_node *n)
-{
-    (void)ends_commit(n);
-    struct round_result r = ends_sync(n, ERR_OK);
-    assert_int_equal(r.applied, 1);
 }
 
 /* About one person, or about the subjects of the case. */
@@ -62,8 +38,8 @@ static void put_record(struct ends_node *n, const struct ends_case *k, const uin
     struct row r = ends_row(n, "record", id, k->c);
     ends_text(&r, "sensitivity", "open");
     ends_text(&r, "body", "what the nurse said");
-    set_value(&r, "needs_consent", value_int(1));
-    if (person != NULL) set_value(&r, "person_id", value_id(person));
+    ends_value(&r, "needs_consent", value_int(1));
+    if (person != NULL) ends_value(&r, "person_id", value_id(person));
     ends_put(n, &r);
 }
 
@@ -71,7 +47,7 @@ static void record(struct ends_node *n, const struct ends_case *k, const uint8_t
 {
     ends_begin(n);
     put_record(n, k, person, id);
-    commit(n);
+    ends_send(n);
 }
 
 struct said {
@@ -86,12 +62,12 @@ static void consent(struct ends_node *n, const struct ends_case *k, const uint8_
     env_new_id(&ends_hub->env, id);
     ends_begin(n);
     struct row r = ends_row(n, "consent", id, k->c);
-    set_value(&r, "person_id", value_id(person));
+    ends_value(&r, "person_id", value_id(person));
     ends_text(&r, "scope", what.scope);
     ends_text(&r, "state", what.state);
-    if (what.until != 0) set_value(&r, "expires_at", value_int(what.until));
+    if (what.until != 0) ends_value(&r, "expires_at", value_int(what.until));
     ends_put(n, &r);
-    commit(n);
+    ends_send(n);
 }
 
 static void now_says(struct ends_node *n, const uint8_t id[16], const char *state)
@@ -99,7 +75,7 @@ static void now_says(struct ends_node *n, const uint8_t id[16], const char *stat
     (void)ends_sync(n, ERR_OK);
     ends_begin(n);
     ends_set(n, "consent", id, "state", value_str(state));
-    commit(n);
+    ends_send(n);
 }
 
 /* The room records what was decided. */
@@ -107,20 +83,20 @@ static void decide(const struct ends_case *k)
 {
     (void)ends_sync(ann, ERR_OK);
     ends_begin(ann);
-    if (holds(ann, "brief", k->c)) {
+    if (ends_has(ann, "brief", k->c)) {
         ends_set(ann, "brief", k->c, "decided_at", value_int(ends_hub->now));
     } else {
         struct row r = ends_row(ann, "brief", k->c, k->c);
         ends_text(&r, "decision", "a visit");
-        set_value(&r, "decided_at", value_int(ends_hub->now));
+        ends_value(&r, "decided_at", value_int(ends_hub->now));
         ends_put(ann, &r);
     }
-    commit(ann);
+    ends_send(ann);
 }
 
 static const struct said given = {.scope = "all", .state = "given"};
 
-/* ------------------------------------------------------------------------------------------- who must have consented */
+/* ------------------------------------------------------------------------------------------ who must have consented */
 
 static void what_needs_consent_is_its_owners_alone_until_it_is_given(void **state)
 {
@@ -130,7 +106,7 @@ static void what_needs_consent_is_its_owners_alone_until_it_is_given(void **stat
     ends_case(&k);
     record(sam, &k, k.person, r);
     assert_false(told(r));
-    assert_true(holds(sam, "record", r));
+    assert_true(ends_has(sam, "record", r));
     consent(ann, &k, k.person, given, c);
     assert_true(told(r));
 }
@@ -145,9 +121,9 @@ static void a_consent_for_one_agency_frees_what_that_agency_wrote_and_nothing_el
     record(pol, &k, k.person, police);
     consent(ann, &k, k.person, (struct said){.scope = "school", .state = "given"}, c);
     assert_true(told(school));
-    assert_false(holds(ann, "record", police));
-    assert_false(holds(sam, "record", police));
-    assert_true(holds(pat, "record", police)); /* the police's own */
+    assert_false(ends_has(ann, "record", police));
+    assert_false(ends_has(sam, "record", police));
+    assert_true(ends_has(pat, "record", police)); /* the police's own */
 }
 
 static void of_two_people_both_must_have_consented(void **state)
@@ -158,7 +134,7 @@ static void of_two_people_both_must_have_consented(void **state)
     ends_case(&k);
     ends_begin(ann);
     ends_person(ann, k.c, sister, "Smith");
-    commit(ann);
+    ends_send(ann);
     (void)ends_sync(sam, ERR_OK);
     record(sam, &k, NULL, both);
     record(sam, &k, k.person, one);
@@ -185,7 +161,7 @@ static void of_several_words_the_most_protective_stands(void **state)
         assert_true(told(r));
         consent(pol, &k, k.person, (struct said){.scope = "school", .state = against[i]}, c[1]);
         assert_false(told(r));
-        assert_true(holds(sam, "record", r));
+        assert_true(ends_has(sam, "record", r));
     }
 }
 
@@ -221,7 +197,7 @@ static void a_withdrawal_stands_against_a_consent_that_had_not_heard_of_it(void 
     ends_shows(ann, "consent", c, "state", "withdrawn");
 }
 
-/* ------------------------------------------------------------------------------------------ taken back, and what stays */
+/* --------------------------------------------------------------------------------------- taken back, and what stays */
 
 static void a_withdrawal_takes_back_what_no_decision_rests_upon(void **state)
 {
@@ -238,7 +214,7 @@ static void a_withdrawal_takes_back_what_no_decision_rests_upon(void **state)
     now_says(sam, c, "withdrawn");
     assert_true(told(before));
     assert_false(told(after));
-    assert_true(holds(sam, "record", after));
+    assert_true(ends_has(sam, "record", after));
 }
 
 static void a_decision_that_is_recorded_anew_rests_upon_what_is_told_by_then(void **state)
@@ -264,14 +240,14 @@ static void a_record_that_came_with_the_decision_is_one_that_it_rests_upon(void 
     consent(ann, &k, k.person, given, c);
     ends_begin(ann);
     struct row b = ends_row(ann, "brief", k.c, k.c);
-    set_value(&b, "decided_at", value_int(ends_hub->now));
+    ends_value(&b, "decided_at", value_int(ends_hub->now));
     ends_put(ann, &b);
     put_record(ann, &k, k.person, r);
-    commit(ann);
+    ends_send(ann);
     now_says(sam, c, "withdrawn");
     everybody();
-    assert_true(holds(pol, "record", r));
-    assert_true(holds(sam, "record", r));
+    assert_true(ends_has(pol, "record", r));
+    assert_true(ends_has(sam, "record", r));
 }
 
 static void no_decision_rests_upon_what_could_not_be_told(void **state)
@@ -293,7 +269,7 @@ static void no_decision_rests_upon_what_could_not_be_told(void **state)
     ends_begin(ann);
     ends_set(ann, "brief", k.c, "decided_at", value_int(ends_hub->now + 1));
     ends_set(ann, "consent", c, "state", value_str("withdrawn"));
-    commit(ann);
+    ends_send(ann);
     assert_false(told(r));
     assert_false(told(other));
 }
@@ -310,10 +286,10 @@ static void another_case_decided_keeps_nothing_here(void **state)
     ends_begin(ann); /* one change in both cases: a summary here, a decision there */
     struct row a = ends_row(ann, "brief", here.c, here.c), b = ends_row(ann, "brief", there.c, there.c);
     ends_text(&a, "summary", "as told");
-    set_value(&b, "decided_at", value_int(ends_hub->now));
+    ends_value(&b, "decided_at", value_int(ends_hub->now));
     ends_put(ann, &a);
     ends_put(ann, &b);
-    commit(ann);
+    ends_send(ann);
     assert_true(told(r));
     now_says(sam, c, "withdrawn");
     assert_false(told(r));
@@ -354,11 +330,11 @@ static void a_consent_that_ends_takes_back_also_what_a_decision_rests_upon(void 
         assert_true(told(r));
         ends_hub->now += 3 * TEN_MINUTES;
         assert_false(told(r));
-        assert_true(holds(sam, "record", r));
+        assert_true(ends_has(sam, "record", r));
     }
 }
 
-/* ------------------------------------------------------------------------------------------------------------ override */
+/* --------------------------------------------------------------------------------------------------------- override */
 
 static void override_it(struct ends_node *n, const uint8_t id[16], const char *reason)
 {

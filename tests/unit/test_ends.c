@@ -1,6 +1,6 @@
-/* Until when a row may be shown is told with the row, and told anew when it changes: by the policy alone, to nobody who keeps
- * the row, and about no row that a site does not see. Each pull below also compares what the device heard with what the hub
- * keeps, and each step what the hub keeps with what the policy will say. */
+/* Until when a row may be shown is told with the row, and told anew when it changes: by the policy alone, to nobody who
+ * keeps the row, and about no row that a site does not see. Each pull below also compares what the device heard with
+ * what the hub keeps, and each step what the hub keeps with what the policy will say. */
 #include "tests/lib/hub_fixture.h"
 
 #include <setjmp.h>

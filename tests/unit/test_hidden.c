@@ -1,10 +1,9 @@
-/* A device that is offline when the time comes hides what it may not show any longer: from every table, and from nobody's
- * unsent work. Hidden is not forgotten, and what is hidden for a wrong reason comes back. Real devices, a real hub. */
-#include "tests/lib/two_ends_world.h"
-
-#include "crypto/keyslot.h"
-#include "crypto/pagevfs.h"
+/* A device that is offline when the time comes hides what it may not show any longer: from every table, and from
+ * nobody's unsent work. Hidden is not forgotten, and what is hidden for a wrong reason comes back. Real devices, a real
+ * hub. */
 #include "node/internal.h"
+#include "tests/lib/ends_scan.h"
+#include "tests/lib/two_ends_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,18 +92,6 @@ static void sound(struct ends_node *n)
     if (node_verify(n->n, &v, &why) != ERR_OK) fail_msg("%s", why.text);
 }
 
-static bool has(struct ends_node *n, const char *table, const uint8_t id[16])
-{
-    struct buf store;
-    struct row row;
-    bool found = false;
-    buf_init(&store, 1u << 20);
-    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str(table)));
-    assert_int_equal(db_row_get(node_db(n->n), t, id, &store, &row, &found, NULL), ERR_OK);
-    buf_release(&store);
-    return found;
-}
-
 static void set_until(const struct ends_case *k, int64_t until)
 {
     ends_begin(ann);
@@ -150,35 +137,13 @@ static uint64_t note(struct ends_node *n, const struct ends_case *k, uint8_t id[
 
 /* ---------------------------------------------------------------------------------------------------------- bytes */
 
-struct needle {
-    const char *what;
+/* In how many places of its home, free pages of the store too. */
+static size_t places_with(struct ends_node *n, const char *what)
+{
+    const struct bytes needle = bytes_of_str(what);
     size_t found;
-};
-
-static enum err look(void *ctx, uint32_t pgno, const uint8_t page[4096])
-{
-    struct needle *n = ctx;
-    (void)pgno;
-    n->found += memmem(page, 4096, n->what, strlen(n->what)) != NULL;
-    return ERR_OK;
-}
-
-/* Pages of the store, free ones too, that hold these bytes. The log is written back first. */
-static size_t pages_with(struct ends_node *n, const char *what)
-{
-    struct needle x = {.what = what};
-    struct secret key = {0};
-    char path[200];
-    assert_int_equal(db_truncate_log(node_db(n->n), NULL), ERR_OK);
-    node_close(n->n);
-    (void)snprintf(path, sizeof path, "%s/replica.key", n->home);
-    assert_int_equal(keyslot_open(&n->f->env, path, bytes_of_str(passphrase), &key, NULL), ERR_OK);
-    (void)snprintf(path, sizeof path, "%s/replica.db", n->home);
-    assert_int_equal(pagevfs_scan(path, &key, look, &x, NULL), ERR_OK);
-    secret_release(&key);
-    n->n = NULL;
-    reopen(n);
-    return x.found;
+    ends_find(n, &needle, 1, &found);
+    return found;
 }
 
 /* ---------------------------------------------------------------------------------------------------------- tests */
@@ -190,12 +155,12 @@ static void offline_past_the_end_nothing_shows_the_rows(void **state)
     (void)state;
     ends_hub->now = begin(&k) - 1;
     reopen(sam);
-    assert_true(has(sam, "person", k.person));
+    assert_true(ends_has(sam, "person", k.person));
     ends_hub->now++;
     reopen(sam);
-    assert_false(has(sam, "person", k.person));
-    assert_false(has(sam, "case_file", k.c));
-    assert_true(has(sam, "participant", k.parts[1])); /* its own part it knows of for good */
+    assert_false(ends_has(sam, "person", k.person));
+    assert_false(ends_has(sam, "case_file", k.c));
+    assert_true(ends_has(sam, "participant", k.parts[1])); /* its own part it knows of for good */
     assert_int_equal(sql(sam, "SELECT * FROM person WHERE family_name = '" SECRET "'"), 0);
     assert_int_equal(db_user_sql(node_db(sam->n), "SELECT * FROM n_hidden", false, count_rows, &rows, NULL),
                      ERR_DENIED);
@@ -205,7 +170,7 @@ static void offline_past_the_end_nothing_shows_the_rows(void **state)
     assert_int_equal(hidden(sam), ask(sam, "SELECT count(*) FROM n_end WHERE hidden = 1"));
     sound(sam);
     end();
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
 }
 
 static void a_device_that_stays_open_hides_them_when_asked_to_look_at_the_clock(void **state)
@@ -215,9 +180,9 @@ static void a_device_that_stays_open_hides_them_when_asked_to_look_at_the_clock(
     (void)state;
     (void)begin(&k);
     ends_hub->now += 8 * DAY;
-    assert_true(has(sam, "person", k.person));
+    assert_true(ends_has(sam, "person", k.person));
     assert_int_equal(node_tick(sam->n, &why), ERR_OK);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     assert_int_equal(node_tick(sam->n, &why), ERR_OK);
     sound(sam);
     end();
@@ -233,10 +198,10 @@ static void unsent_work_on_them_goes_out_then_they_are_forgotten_to_the_last_byt
     (void)ends_write(sam, "person", k.person, "given_names", "Jo");
     ends_hub->now += 8 * DAY;
     reopen(sam);
-    assert_false(has(sam, "person", k.person));
-    assert_true(has(sam, "record", id)); /* his own words stay */
+    assert_false(ends_has(sam, "person", k.person));
+    assert_true(ends_has(sam, "record", id)); /* his own words stay */
     assert_int_equal(ask(sam, "SELECT count(*) FROM n_pending"), 2);
-    assert_true(pages_with(sam, SECRET) > 0); /* the search finds what is there */
+    assert_true(places_with(sam, SECRET) > 0); /* the search finds what is there */
     sound(sam);
     struct round_result r = ends_sync(sam, ERR_OK);
     assert_int_equal(r.sent, 2);
@@ -250,7 +215,7 @@ static void unsent_work_on_them_goes_out_then_they_are_forgotten_to_the_last_byt
                      1);
     assert_int_equal(hidden(sam), 0);
     assert_int_equal(ask(sam, "SELECT count(*) FROM n_end"), 0);
-    assert_int_equal(pages_with(sam, SECRET), 0);
+    assert_int_equal(places_with(sam, SECRET), 0);
     end();
 }
 
@@ -260,7 +225,7 @@ static void a_clock_that_was_years_ahead_and_is_right_again_shows_them_again(voi
     (void)state;
     (void)begin(&k);
     reopen_wrong(sam, 3650);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     sound(sam);
     reopen(sam);
     ends_shows(sam, "person", k.person, "family_name", SECRET);
@@ -278,7 +243,7 @@ static void they_come_back_when_the_mash_extends_it(void **state)
     set_until(&k, ends_hub->now + 30 * DAY);
     ends_hub->now += 2 * DAY;
     reopen(sam);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     (void)ends_sync(sam, ERR_OK);
     ends_shows(sam, "person", k.person, "family_name", SECRET);
     assert_int_equal(hidden(sam), 0);
@@ -288,7 +253,7 @@ static void they_come_back_when_the_mash_extends_it(void **state)
     ends_hub->now += 60 * DAY;
     reopen(sam);
     ends_same(sam);
-    assert_true(has(sam, "person", k.person));
+    assert_true(ends_has(sam, "person", k.person));
 }
 
 /* Its clock is wrong: the MASH goes on as if nothing were. */
@@ -306,12 +271,12 @@ static void what_changes_on_a_hidden_row_is_there_when_it_comes_back(void **stat
     (void)ends_sync(ann, ERR_OK);
     struct round_result r = ends_sync(sam, ERR_OK);
     assert_int_equal(r.rows_in, 2);
-    assert_false(has(sam, "person", k.person));
-    assert_false(has(sam, "person", other)); /* new, and over by its clock */
+    assert_false(ends_has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", other)); /* new, and over by its clock */
     sound(sam);
     reopen(sam);
     ends_shows(sam, "person", k.person, "given_names", "Joanna");
-    assert_true(has(sam, "person", other));
+    assert_true(ends_has(sam, "person", other));
     ends_same(sam);
 }
 
@@ -324,10 +289,10 @@ static void the_verdict_on_an_edit_of_a_hidden_row_finds_it(void **state)
     (void)ends_write(ann, "person", k.person, "family_name", "Smith-" SECRET);
     (void)ends_sync(ann, ERR_OK);
     reopen_wrong(sam, 3650);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     struct round_result r = ends_sync(sam, ERR_OK);
     assert_int_equal(r.applied, 1);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     assert_int_equal(ask(sam, "SELECT count(*) FROM n_image"), 0);
     reopen(sam);
     ends_shows(sam, "person", k.person, "given_names", "Jo");
@@ -389,13 +354,13 @@ static void the_power_going_in_between_leaves_them_hidden_and_whole(void **state
     (void)ends_write(sam, "person", k.person, "given_names", "Jo");
     reopen_wrong(sam, 3650);
     assert_int_equal(ends_show_now(sam->n, NULL), ERR_OK); /* and no further */
-    assert_true(has(sam, "person", k.person));
+    assert_true(ends_has(sam, "person", k.person));
     reopen_wrong(sam, 3650);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     assert_int_equal(db_begin(node_db(sam->n), NULL), ERR_OK); /* in the middle of taking an answer */
     assert_int_equal(ends_show(sam->n, NULL), ERR_OK);
     reopen_wrong(sam, 3650);
-    assert_false(has(sam, "person", k.person));
+    assert_false(ends_has(sam, "person", k.person));
     sound(sam);
     reopen(sam);
     ends_shows(sam, "person", k.person, "given_names", "Jo");

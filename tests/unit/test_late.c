@@ -296,8 +296,8 @@ static void a_chain_that_went_on_does_not_go_back_to_an_older_cut(void **state)
     verifies();
 }
 
-/* Drops come before pages: in the middle of them a device knows of the removal already, although it has not been told yet
- * what else happened to rows as late in the order as those of the case. */
+/* Drops come before pages: in the middle of them a device knows of the removal already, although it has not been told
+ * yet what else happened to rows as late in the order as those of the case. */
 static void a_cut_in_the_middle_of_the_pages_after_the_removal_is_no_excuse(void **state)
 {
     uint8_t c[16], other[16], r[16], p[20][16];

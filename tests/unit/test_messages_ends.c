@@ -1,4 +1,5 @@
-/* The list of ends: read to its last entry before the first is handed out, by whom it is for, and for no other answer. */
+/* The list of ends: read to its last entry before the first is handed out, by whom it is for, and for no other
+ * answer. */
 #include "sync/messages.h"
 #include "sync/signed.h"
 

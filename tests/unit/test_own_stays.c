@@ -1,6 +1,7 @@
 /* What an agency wrote and what it was told stays with it when its part in a case is over; and what it wrote before it
  * could know of that is taken in. On real devices; the school's part ends. */
-#include "tests/lib/two_ends_world.h"
+#include "tests/lib/ends_scan.h"
+#include "tests/lib/ends_share.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,46 +11,10 @@
 
 #include <cmocka.h>
 
-static bool holds(struct ends_node *n, const char *table, const uint8_t id[16])
-{
-    struct why why = {0};
-    struct buf store;
-    struct row r;
-    bool found = false;
-    buf_init(&store, 16u << 20);
-    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str(table)));
-    assert_int_equal(db_row_get(node_db(n->n), t, id, &store, &r, &found, &why), ERR_OK);
-    buf_release(&store);
-    return found;
-}
-
-static void set_value(struct row *r, const char *column, struct value v)
-{
-    r->v[rules_column_index(r->table, bytes_of_str(column))] = v;
-}
-
-static void commit(struct ends_node *n)
-{
-    (void)ends_commit(n);
-    struct round_result r = ends_sync(n, ERR_OK);
-    assert_int_equal(r.applied, 1);
-}
-
 static struct row new_row(struct ends_node *n, const char *table, const uint8_t case_id[16], uint8_t id[16])
 {
     env_new_id(&ends_hub->env, id);
     return ends_row(n, table, id, case_id);
-}
-
-/* Not sent yet. */
-static void write_note(struct ends_node *n, const uint8_t case_id[16], const char *body, uint8_t id[16])
-{
-    ends_begin(n);
-    struct row r = new_row(n, "record", case_id, id);
-    ends_text(&r, "sensitivity", "open");
-    ends_text(&r, "body", body);
-    ends_put(n, &r);
-    (void)ends_commit(n);
 }
 
 static void end_part(const struct ends_case *k)
@@ -57,7 +22,7 @@ static void end_part(const struct ends_case *k)
     (void)ends_sync(ann, ERR_OK);
     ends_begin(ann);
     ends_set(ann, "participant", k->parts[1], "access", value_str("none"));
-    commit(ann);
+    ends_send(ann);
 }
 
 static void give_part_back(const struct ends_case *k)
@@ -65,7 +30,7 @@ static void give_part_back(const struct ends_case *k)
     (void)ends_sync(ann, ERR_OK);
     ends_begin(ann);
     ends_set(ann, "participant", k->parts[1], "access", value_str("contribute"));
-    commit(ann);
+    ends_send(ann);
 }
 
 /* Only named sites take part from now on: the room and the police. */
@@ -83,10 +48,10 @@ static void restrict_it(const struct ends_case *k)
         ends_text(&r, "access", "contribute");
         ends_put(ann, &r);
     }
-    commit(ann);
+    ends_send(ann);
 }
 
-/* ------------------------------------------------------------------------------------------------ late but honest work */
+/* --------------------------------------------------------------------------------------------- late but honest work */
 
 static void a_note_written_while_away_is_taken_in_though_the_case_was_lost_meanwhile(void **state)
 {
@@ -94,17 +59,17 @@ static void a_note_written_while_away_is_taken_in_though_the_case_was_lost_meanw
     uint8_t id[16];
     (void)state;
     ends_case(&k);
-    write_note(sam, k.c, "seen with a bruise", id);
+    ends_note(sam, k.c, id, "open", "seen with a bruise");
     end_part(&k);
     struct round_result r = ends_sync(sam, ERR_OK);
     assert_int_equal(r.applied, 1);
     assert_int_equal(r.held, 0);
-    assert_true(holds(sam, "record", id));
-    assert_false(holds(sam, "person", k.person));
+    assert_true(ends_has(sam, "record", id));
+    assert_false(ends_has(sam, "person", k.person));
     ends_same(sam);
     ends_all_sync();
-    assert_true(holds(pol, "record", id));
-    assert_true(holds(ann, "record", id));
+    assert_true(ends_has(pol, "record", id));
+    assert_true(ends_has(ann, "record", id));
     ends_same(ann);
     ends_is_quiet(sam);
 }
@@ -115,14 +80,14 @@ static void where_the_case_is_shut_the_note_goes_from_its_author_and_not_from_th
     uint8_t id[16];
     (void)state;
     ends_case(&k);
-    write_note(sam, k.c, "seen with a bruise", id);
+    ends_note(sam, k.c, id, "open", "seen with a bruise");
     restrict_it(&k);
     assert_int_equal(ends_sync(sam, ERR_OK).applied, 1);
-    assert_false(holds(sam, "record", id));
-    assert_false(holds(sam, "case_file", k.c));
+    assert_false(ends_has(sam, "record", id));
+    assert_false(ends_has(sam, "case_file", k.c));
     ends_same(sam);
     ends_all_sync();
-    assert_true(holds(pol, "record", id));
+    assert_true(ends_has(pol, "record", id));
     assert_int_equal(ends_count("SELECT count(*) FROM h_drop d JOIN h_row r ON r.no = d.row_no WHERE r.id = $1 AND "
                                 "d.receipt_at IS NOT NULL",
                                 id),
@@ -139,13 +104,13 @@ static void a_note_written_while_the_answer_was_on_its_way_is_taken_in(void **st
     ends_case(&k);
     buf_init(&request, 1u << 20);
     ends_export(sam, &request);
-    write_note(sam, k.c, "seen with a bruise", id);
+    ends_note(sam, k.c, id, "open", "seen with a bruise");
     end_part(&k);
     assert_true(ends_import(sam, buf_bytes(&request)).rows_dropped > 0);
     assert_int_equal(ends_sync(sam, ERR_OK).applied, 1);
     ends_same(sam);
     ends_all_sync();
-    assert_true(holds(pol, "record", id));
+    assert_true(ends_has(pol, "record", id));
     buf_release(&request);
 }
 
@@ -164,7 +129,7 @@ static void notes_that_need_several_requests_are_all_taken_in(void **state)
         for (size_t c = 0; c < 1000000; c++) /* which no compression makes small */
             body[c] = (char)('0' + ((x = x * 6364136223846793005u + 1442695040888963407u) >> 33) % 64);
         body[1000000] = '\0';
-        write_note(sam, k.c, body, id[i]);
+        ends_note(sam, k.c, id[i], "open", body);
     }
     free(body);
     end_part(&k);
@@ -173,7 +138,7 @@ static void notes_that_need_several_requests_are_all_taken_in(void **state)
     assert_int_equal(r.applied, NOTES);
     ends_same(sam);
     ends_all_sync();
-    for (size_t i = 0; i < NOTES; i++) assert_true(holds(pol, "record", id[i]));
+    for (size_t i = 0; i < NOTES; i++) assert_true(ends_has(pol, "record", id[i]));
 }
 
 static void a_correction_from_then_waits_for_a_manager_and_is_not_lost(void **state)
@@ -182,7 +147,7 @@ static void a_correction_from_then_waits_for_a_manager_and_is_not_lost(void **st
     uint8_t id[16];
     (void)state;
     ends_case(&k);
-    write_note(sam, k.c, "seen with a bruise", id);
+    ends_note(sam, k.c, id, "open", "seen with a bruise");
     (void)ends_write(sam, "person", k.person, "family_name", "Smythe");
     end_part(&k);
     struct round_result r = ends_sync(sam, ERR_OK);
@@ -193,7 +158,7 @@ static void a_correction_from_then_waits_for_a_manager_and_is_not_lost(void **st
     ends_shows(ann, "person", k.person, "family_name", "Smythe");
 }
 
-/* --------------------------------------------------------------------------------------------------- own content stays */
+/* ------------------------------------------------------------------------------------------------ own content stays */
 
 struct own {
     struct ends_case k;
@@ -203,9 +168,9 @@ struct own {
 static void make(struct own *o)
 {
     ends_case(&o->k);
-    write_note(sam, o->k.c, "seen with a bruise", o->note);
+    ends_note(sam, o->k.c, o->note, "open", "seen with a bruise");
     assert_int_equal(ends_sync(sam, ERR_OK).applied, 1);
-    write_note(pol, o->k.c, "called twice", o->theirs);
+    ends_note(pol, o->k.c, o->theirs, "open", "called twice");
     assert_int_equal(ends_sync(pol, ERR_OK).applied, 1);
     ends_begin(ann);
     struct row r = new_row(ann, "request", o->k.c, o->request);
@@ -217,31 +182,31 @@ static void make(struct own *o)
     ends_text(&r, "to_agency", "school");
     ends_text(&r, "body", "She is safe");
     ends_put(ann, &r);
-    commit(ann);
+    ends_send(ann);
     ends_begin(pol);
     r = new_row(pol, "release", o->k.c, o->release);
     ends_text(&r, "to_agency", "school");
     ends_text(&r, "state", "granted");
     ends_text(&r, "how", "redacted");
     ends_text(&r, "body", "Do not let him collect her");
-    set_value(&r, "decided_by", value_id(pol->user));
+    ends_value(&r, "decided_by", value_id(pol->user));
     ends_put(pol, &r);
-    commit(pol);
+    ends_send(pol);
     (void)ends_sync(sam, ERR_OK);
 }
 
 static void has_its_own_and_no_more(struct ends_node *n, const struct own *o)
 {
     (void)ends_sync(n, ERR_OK);
-    assert_true(holds(n, "record", o->note));
-    assert_true(holds(n, "request", o->request));
-    assert_true(holds(n, "release", o->release));
-    assert_true(holds(n, "feedback", o->feedback));
-    assert_true(holds(n, "participant", o->k.parts[1]));
-    assert_false(holds(n, "case_file", o->k.c));
-    assert_false(holds(n, "person", o->k.person));
-    assert_false(holds(n, "record", o->theirs));
-    assert_false(holds(n, "participant", o->k.parts[0]));
+    assert_true(ends_has(n, "record", o->note));
+    assert_true(ends_has(n, "request", o->request));
+    assert_true(ends_has(n, "release", o->release));
+    assert_true(ends_has(n, "feedback", o->feedback));
+    assert_true(ends_has(n, "participant", o->k.parts[1]));
+    assert_false(ends_has(n, "case_file", o->k.c));
+    assert_false(ends_has(n, "person", o->k.person));
+    assert_false(ends_has(n, "record", o->theirs));
+    assert_false(ends_has(n, "participant", o->k.parts[0]));
     ends_same(n);
 }
 
@@ -250,16 +215,16 @@ static void what_an_agency_wrote_and_was_told_stays_when_its_part_is_over(void *
     struct own o;
     (void)state;
     make(&o);
-    assert_true(holds(sam, "record", o.theirs));
+    assert_true(ends_has(sam, "record", o.theirs));
     end_part(&o.k);
     has_its_own_and_no_more(sam, &o);
     /* What it was told it may still acknowledge; what it wrote it may not change: the case goes on without it. */
     ends_begin(sam);
     ends_set(sam, "feedback", o.feedback, "ack_by", value_id(sam->user));
-    commit(sam);
+    ends_send(sam);
     give_part_back(&o.k);
     (void)ends_sync(sam, ERR_OK);
-    assert_true(holds(sam, "person", o.k.person));
+    assert_true(ends_has(sam, "person", o.k.person));
     ends_same(sam);
 }
 
@@ -280,7 +245,7 @@ static void a_device_of_the_area_that_is_enrolled_later_has_them_too(void **stat
     struct ends_node *site = ends_device("school-2", "school", "Sid"), *far = ends_device("school-3", "school", "Sal");
     has_its_own_and_no_more(site, &o);
     (void)ends_sync(far, ERR_OK);
-    assert_false(holds(far, "record", o.note));
+    assert_false(ends_has(far, "record", o.note));
     ends_same(far);
     ends_gone(same);
     ends_gone(site);
@@ -296,14 +261,14 @@ static void a_restricted_case_takes_them_from_who_is_not_named_any_more(void **s
     has_its_own_and_no_more(sam, &o);
     restrict_it(&o.k);
     (void)ends_sync(sam, ERR_OK);
-    assert_false(holds(sam, "record", o.note));
-    assert_false(holds(sam, "request", o.request));
-    assert_false(holds(sam, "release", o.release));
-    assert_false(holds(sam, "feedback", o.feedback));
-    assert_false(holds(sam, "participant", o.k.parts[1]));
+    assert_false(ends_has(sam, "record", o.note));
+    assert_false(ends_has(sam, "request", o.request));
+    assert_false(ends_has(sam, "release", o.release));
+    assert_false(ends_has(sam, "feedback", o.feedback));
+    assert_false(ends_has(sam, "participant", o.k.parts[1]));
     ends_same(sam);
     ends_all_sync();
-    assert_true(holds(pol, "record", o.note)); /* with the case it stays */
+    assert_true(ends_has(pol, "record", o.note)); /* with the case it stays */
 }
 
 static void a_named_site_has_them_only_while_it_is_named(void **state)
@@ -320,19 +285,19 @@ static void a_named_site_has_them_only_while_it_is_named(void **state)
     ends_text(&r, "site", "school-1");
     ends_text(&r, "access", "check");
     ends_put(ann, &r);
-    commit(ann);
+    ends_send(ann);
     (void)ends_sync(sam, ERR_OK);
-    assert_true(holds(sam, "record", o.note));
-    assert_true(holds(sam, "release", o.release));
-    assert_true(holds(sam, "person", o.k.person));
-    assert_false(holds(sam, "record", o.theirs));
+    assert_true(ends_has(sam, "record", o.note));
+    assert_true(ends_has(sam, "release", o.release));
+    assert_true(ends_has(sam, "person", o.k.person));
+    assert_false(ends_has(sam, "record", o.theirs));
     ends_same(sam);
     ends_begin(ann);
     ends_set(ann, "participant", part, "access", value_str("none"));
-    commit(ann);
+    ends_send(ann);
     (void)ends_sync(sam, ERR_OK);
-    assert_false(holds(sam, "record", o.note));
-    assert_false(holds(sam, "release", o.release));
+    assert_false(ends_has(sam, "record", o.note));
+    assert_false(ends_has(sam, "release", o.release));
     ends_same(sam);
 }
 
@@ -346,17 +311,17 @@ static void what_was_told_by_mistake_or_for_a_time_goes_all_the_same(void **stat
     (void)ends_sync(pol, ERR_OK);
     ends_begin(pol);
     ends_set(pol, "release", o.release, "expires_at", value_int(ends_hub->now + 600000));
-    commit(pol);
+    ends_send(pol);
     has_its_own_and_no_more(sam, &o);
     ends_hub->now += 700000;
     (void)ends_sync(sam, ERR_OK);
-    assert_false(holds(sam, "release", o.release));
+    assert_false(ends_has(sam, "release", o.release));
     ends_begin(ann);
     ends_set(ann, "feedback", o.feedback, "voided_at", value_int(ends_hub->now));
-    commit(ann);
+    ends_send(ann);
     (void)ends_sync(sam, ERR_OK);
-    assert_false(holds(sam, "feedback", o.feedback));
-    assert_true(holds(sam, "record", o.note));
+    assert_false(ends_has(sam, "feedback", o.feedback));
+    assert_true(ends_has(sam, "record", o.note));
     ends_same(sam);
 }
 

@@ -154,8 +154,8 @@ static size_t count_plan(struct hub_fixture *f, const char *explain, const char 
     return n;
 }
 
-/* Each would cost more than all that the question looks up, and seats are asked for each case that a change touches. The
- * constants of the policy itself are a few rows, read last. */
+/* Each would cost more than all that the question looks up, and seats are asked for each case that a change touches.
+ * The constants of the policy itself are a few rows, read last. */
 static void policy_questions_of_seats_make_no_temporary_table_but_of_constants(void **state)
 {
     struct hub_fixture *f = *state;
@@ -208,8 +208,8 @@ static void policy_schemes_are_told_to_the_kinds_that_may_know_them(void **state
     assert_true(hub_fixture_sees(f, "mash", "identifier", odd));
 }
 
-/* RULES.md: a withdrawal takes back what was told, except what a recorded decision rests upon; a consent that was refused,
- * was not sought or has ended takes back everything. */
+/* RULES.md: a withdrawal takes back what was told, except what a recorded decision rests upon; a consent that was
+ * refused, was not sought or has ended takes back everything. */
 static void policy_leaves_what_a_decision_rests_upon_when_consent_is_withdrawn(void **state)
 {
     struct hub_fixture *f = *state;

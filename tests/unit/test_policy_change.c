@@ -243,35 +243,24 @@ static void a_case_made_meanwhile_begins_as_the_phase_wants_it(void **state)
     assert_true(hub_fixture_holds(p->gp, "referral", p->referral[0]));
 }
 
-/* As after a kill: what was not committed is gone, and so are the views that lay beside the store. */
-static void kill_hub(struct hub_fixture *f)
-{
-    db_close(f->h.db);
-    sight_free(f->h.sight);
-    f->h.sight = NULL;
-    f->h.policy_seen = -1;
-    f->h.policy_phase = POLICY_STANDS;
-    MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
-    MUST(sight_new(&f->h.sight, &why));
-}
-
+/* What comes first then: a question outside a transaction, a transaction that is undone, or the next cases. */
 static void a_hub_that_is_killed_at_any_moment_goes_on_where_it_was(void **state)
 {
     struct play *p = *state;
+    bool done = false;
     policy_variant_begin(p->f, &mixed);
-    for (bool done = false; !done;) {
-        kill_hub(p->f);
-        policy_variant_agrees(p->f); /* before anything else is done, outside a transaction */
-        kill_hub(p->f);
-        MUST(hub_begin(&p->f->h, &why)); /* the views come in a transaction that is undone */
-        hub_abort(&p->f->h);
-        policy_variant_agrees(p->f);
-        kill_hub(p->f);
+    for (int first = 0; !done; first = (first + 1) % 3) {
+        hub_fixture_kill(p->f);
+        if (first == 1) {
+            MUST(hub_begin(&p->f->h, &why));
+            hub_abort(&p->f->h);
+        }
+        if (first < 2) policy_variant_agrees(p->f);
         done = go_on(p, 1);
         pull_exactly(p, p->gp);
         pull_exactly(p, p->station);
     }
-    kill_hub(p->f);
+    hub_fixture_kill(p->f);
     policy_variant_agrees(p->f);
     assert_int_equal(hub_fixture_number(p->f, "SELECT count(*) FROM h_policy WHERE state = 'in_force' AND gen = 2"), 1);
     assert_int_equal(held(p->gp, "referral", p->referral), CASES);
@@ -382,7 +371,7 @@ static void a_policy_may_read_rows_that_the_old_one_did_not(void **state)
         if (phase == 0) policy_variant_begin(p->f, &v);
         if (phase == 0) (void)go_on(p, CASES + 1);
         if (phase == 1) policy_variant_finish(p->f);
-        if (phase == 2) kill_hub(p->f);
+        if (phase == 2) hub_fixture_kill(p->f);
         hub_fixture_step(p->f);
         hub_fixture_set(p->f, "rating", p->rating[phase], "rag", "red");
         hub_fixture_settle(p->f);
@@ -409,21 +398,53 @@ static void a_policy_may_have_channels_of_its_own(void **state)
 }
 
 /* Each agency has a channel; 63 are all that there are. */
+static void use_up_the_bits(struct hub_fixture *f)
+{
+    char code[16];
+    int64_t n = hub_fixture_number(f, "SELECT max(bit) + 1 FROM h_channel");
+    hub_fixture_step(f);
+    for (; n < 63; n++) {
+        (void)snprintf(code, sizeof code, "more%d", (int)n);
+        hub_fixture_agency(f, code, "health");
+    }
+    hub_fixture_settle(f);
+}
+
+/* Else the first identifier of that scheme could not be taken in, nor anything that its device sends after it. */
+static void a_scheme_that_there_is_no_bit_for_is_refused_though_nobody_may_know_it_yet(void **state)
+{
+    struct play *p = *state;
+    char *text = policy_variant_changed("('upn', 'education')", "('upn', 'education'), ('prison', 'probation')");
+    use_up_the_bits(p->f);
+    assert_int_equal(hub_policy_apply(&p->f->h, bytes_of_str(text), "because", NULL), ERR_LIMIT);
+    assert_false(hub_policy_is_coming(&p->f->h));
+    free(text);
+}
+
+/* Else the hub would stop when the first case is closed, with every write and every sweep. */
+static void a_channel_that_there_is_no_bit_for_is_refused_though_no_site_holds_it_yet(void **state)
+{
+    struct play *p = *state;
+    static const struct policy_variant v = {
+        .more = "SELECT a.site, a.case_id, 'archive' FROM site_access0 a JOIN case_file c ON c.id = a.case_id"
+                " WHERE c.status = 'closed'"};
+    char *text = policy_variant_text(&v);
+    use_up_the_bits(p->f);
+    assert_int_equal(hub_policy_apply(&p->f->h, bytes_of_str(text), "because", NULL), ERR_LIMIT);
+    assert_false(hub_policy_is_coming(&p->f->h));
+    free(text);
+}
+
 static void a_policy_with_more_channels_than_there_are_bits_is_refused_and_changes_nothing(void **state)
 {
     struct play *p = *state;
     static const struct policy_variant v = {
         .more = "SELECT site, case_id, 'danger' FROM site_access0 WHERE site = 'station'"};
-    char code[16], *text = policy_variant_text(&v);
-    int64_t n = hub_fixture_number(p->f, "SELECT max(bit) + 1 FROM h_channel");
+    char *text = policy_variant_text(&v);
     struct why said = {0};
-    hub_fixture_step(p->f);
-    for (; n < 63; n++) {
-        (void)snprintf(code, sizeof code, "more%d", (int)n);
-        hub_fixture_agency(p->f, code, "health");
-    }
-    hub_fixture_settle(p->f);
+    use_up_the_bits(p->f);
     assert_int_equal(hub_policy_apply(&p->f->h, bytes_of_str(text), "because", &said), ERR_LIMIT);
+    assert_non_null(strstr(said.next, "Let the policy do with")); /* not what is said to one who adds an agency */
     assert_false(hub_policy_is_coming(&p->f->h));
     assert_int_equal(hub_fixture_number(p->f, "SELECT count(*) FROM h_policy"), 1);
     policy_variant_agrees(p->f);
@@ -448,6 +469,8 @@ int main(void)
         TEST(a_policy_may_read_rows_that_the_old_one_did_not),
         TEST(a_policy_may_have_channels_of_its_own),
         TEST(a_policy_with_more_channels_than_there_are_bits_is_refused_and_changes_nothing),
+        TEST(a_scheme_that_there_is_no_bit_for_is_refused_though_nobody_may_know_it_yet),
+        TEST(a_channel_that_there_is_no_bit_for_is_refused_though_no_site_holds_it_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

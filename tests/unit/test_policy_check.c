@@ -1,9 +1,10 @@
-/* `spoke-hub policy check`: what the views say against the matrix of the design, written out here by hand from the design
- * and not from the views. */
+/* `spoke-hub policy check`: what the views say against the matrix of the design, written out here by hand from the
+ * design and not from the views. */
 #include "base/env.h"
 #include "hub/policy_check.h"
 #include "hub/policy_sql.h"
 #include "sync/rules.h"
+#include "tests/lib/policy_variant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +15,8 @@
 
 #include <cmocka.h>
 
-/* A dot where a row is not seen: c check, v view, w contribute, R MASH room, N out of hours while the case is open (n: and
- * when it is closed), a the agency that wrote it, t the one that it is addressed to, o others. */
+/* A dot where a row is not seen: c check, v view, w contribute, R MASH room, N out of hours while the case is open (n:
+ * and when it is closed), a the agency that wrote it, t the one that it is addressed to, o others. */
 #define FACE   "cvwRNa.."
 #define SHARED ".vwRNa.."
 #define ROOM   "...R.a.."
@@ -73,8 +74,8 @@ static const struct {
     /* a restricted record and a release_source are in agency:owner only */
     {"record", "restricted", OWNER, NULL},
     {"release_source", "", OWNER, NULL},
-    /* a record that needs consent, has none in force for every person it is about, and has no override by its owner, is in
-     * agency:owner only; what a recorded decision rests upon stays when consent is withdrawn (RULES.md) */
+    /* a record that needs consent, has none in force for every person it is about, and has no override by its owner, is
+     * in agency:owner only; what a recorded decision rests upon stays when consent is withdrawn (RULES.md) */
     {"record", "needs consent (given)", SHARED, NULL},
     {"record", "needs consent (overridden by its owner)", SHARED, NULL},
     {"record", "needs consent (withdrawn, but a decision rests upon it)", SHARED, NULL},
@@ -86,8 +87,8 @@ static const struct {
     {"record", "needs consent (ended)", OWNER, NULL},
     {"record", "needs consent (overridden without a reason)", OWNER, NULL},
     {"record", "needs consent (given by one of two children)", OWNER, NULL},
-    /* a conflict is seen by who sees its row; once settled, by the MASH room and its two authors' agencies (and never more
-     * of it than of a row that is kept from them: RULES.md) */
+    /* a conflict is seen by who sees its row; once settled, by the MASH room and its two authors' agencies (and never
+     * more of it than of a row that is kept from them: RULES.md) */
     {"conflict", "open, about a brief", SHARED, NULL},
     {"conflict", "settled, about a brief", "...R.at.", NULL},
     {"conflict", "settled, about a sensitive record", ROOM, NULL},
@@ -275,19 +276,7 @@ static void sentences_can_be_read_by_somebody_who_knows_no_sql(void **state)
     free(p);
 }
 
-/* -------------------------------------------------------------------------------------------------- changed policies */
-
-/* The policy with one of its words replaced. */
-static char *changed(const char *what, const char *by)
-{
-    const char *at = strstr(hub_policy_sql, what);
-    if (at == NULL) fail_msg("the policy does not say: %s", what);
-    size_t n = strlen(hub_policy_sql) + strlen(by) + 1;
-    char *text = malloc(n);
-    assert_non_null(text);
-    (void)snprintf(text, n, "%.*s%s%s", (int)(at - hub_policy_sql), hub_policy_sql, by, at + strlen(what));
-    return text;
-}
+/* ------------------------------------------------------------------------------------------------- changed policies */
 
 static bool warns(const struct policy_check *p, const char *words)
 {
@@ -298,7 +287,7 @@ static bool warns(const struct policy_check *p, const char *words)
 
 static void expect_warning(const char *what, const char *by, const char *words)
 {
-    char *text = changed(what, by);
+    char *text = policy_variant_changed(what, by);
     struct policy_check *p = checked(text);
     if (!warns(p, words)) fail_msg("no warning: %s", words);
     free(p);
@@ -333,7 +322,7 @@ static void what_a_changed_policy_says_is_found_by_asking_it(void **state)
 {
     (void)state;
     char words[4096];
-    char *text = changed("voided_at, 'face' FROM warning", "voided_at, 'room' FROM warning");
+    char *text = policy_variant_changed("voided_at, 'face' FROM warning", "voided_at, 'room' FROM warning");
     struct policy_check *p = checked(text);
     char seen[POLICY_WAYS + 1];
     seen_in(line_of(p, "warning", "")->open, 0, seen);
@@ -349,7 +338,7 @@ static void sentences_tell_where_a_policy_leaves_the_common_rule(void **state)
 {
     (void)state;
     char words[4096];
-    char *text = changed("WHEN channel IS NOT NULL THEN 'room' END", "ELSE channel END");
+    char *text = policy_variant_changed("WHEN channel IS NOT NULL THEN 'room' END", "ELSE channel END");
     struct policy_check *p = checked(text);
     sentence(p, "warning", words, sizeof words);
     assert_string_equal(
@@ -359,7 +348,7 @@ static void sentences_tell_where_a_policy_leaves_the_common_rule(void **state)
     assert_non_null(strstr(words, "open and voided"));
     free(p);
     free(text);
-    text = changed("SELECT tbl, id, case_id, 'agency:' || agency FROM case_row\n",
+    text = policy_variant_changed("SELECT tbl, id, case_id, 'agency:' || agency FROM case_row\n",
                    "SELECT tbl, id, case_id, 'agency:' || agency FROM case_row WHERE tbl <> 'link'\n");
     p = checked(text);
     sentence(p, "link", words, sizeof words);

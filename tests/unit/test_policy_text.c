@@ -1,6 +1,7 @@
 /* What may be a policy, and what is refused as one (hub/policy_text.h): with the line, and in words. */
 #include "hub/policy_sql.h"
 #include "hub/policy_text.h"
+#include "tests/lib/policy_variant.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,18 +12,6 @@
 
 #include <cmocka.h>
 
-/* The policy with one of its words replaced. */
-static char *changed(const char *what, const char *by)
-{
-    const char *at = strstr(hub_policy_sql, what);
-    if (at == NULL) fail_msg("the policy does not say: %s", what);
-    size_t n = strlen(hub_policy_sql) + strlen(by) + 1;
-    char *text = malloc(n);
-    assert_non_null(text);
-    (void)snprintf(text, n, "%.*s%s%s", (int)(at - hub_policy_sql), hub_policy_sql, by, at + strlen(what));
-    return text;
-}
-
 static void expect_refusal(const char *text, const char *words)
 {
     struct why why = {0};
@@ -32,7 +21,7 @@ static void expect_refusal(const char *text, const char *words)
 
 static void expect_refusal_of_change(const char *what, const char *by, const char *words)
 {
-    char *text = changed(what, by);
+    char *text = policy_variant_changed(what, by);
     expect_refusal(text, words);
     free(text);
 }
@@ -69,6 +58,7 @@ static void a_policy_must_be_readable_to_its_end(void **state)
     expect_refusal("\nCREATE VIEW a AS SELECT 1\n",
                    "Line 2 of the policy: this statement does not end with a semicolon");
     expect_refusal("CREATE VIEW a(b);", "only statements of the form CREATE VIEW");
+    expect_refusal("CREATE VIEW a AS SELECT 'a\xff';", "UTF-8");
     expect_refusal("CREATE VIEW a AS SELECT 1;\nCREATE VIEW A AS SELECT 2;",
                    "Line 2 of the policy: there are two views");
     struct why why = {0};
@@ -153,7 +143,7 @@ static void a_policy_gives_the_same_answer_to_the_same_question(void **state)
 static void a_policy_may_be_written_in_any_case_with_comments_and_quotes(void **state)
 {
     (void)state;
-    char *text = changed("CREATE VIEW row_channel(", "create /* the; first */ view ROW_channel --\n (");
+    char *text = policy_variant_changed("CREATE VIEW row_channel(", "create /* the; first */ view ROW_channel --\n (");
     struct why why = {0};
     if (policy_text_check(env_posix(), bytes_of_str(text), &why) != ERR_OK) fail_msg("%s", why.text);
     free(text);

@@ -167,6 +167,40 @@ static void a_narrower_share_tells_what_leaves(void **state)
     ends_all_sync();
 }
 
+/* As `case share` does it: every part that stands is what was said now, and one that was voided stays so. */
+static void a_narrower_share_tells_what_leaves_an_agency_that_takes_part_twice(void **state)
+{
+    struct ends_case k;
+    uint8_t more[3][16];
+    (void)state;
+    ends_case(&k);
+    add_records(k.c);
+    ends_begin(ann);
+    for (size_t i = 0; i < 3; i++) {
+        env_new_id(&ends_hub->env, more[i]);
+        struct row part = ends_row(ann, "participant", more[i], k.c);
+        ends_text(&part, "member", "school");
+        ends_text(&part, "site", "");
+        ends_text(&part, "access", "contribute");
+        ends_put(ann, &part);
+    }
+    (void)ends_commit(ann);
+    ends_begin(ann);
+    ends_set(ann, "participant", k.parts[1], "voided_at", value_int(ends_hub->now));
+    (void)ends_commit(ann);
+    ends_all_sync();
+    struct holdings before = count_at(sam, k.c);
+    struct node_question q = about(k.c, "school", "check");
+    struct ends_reply r = ends_ask(ann, &q);
+    ends_begin(ann);
+    for (size_t i = 0; i < 3; i++) ends_set(ann, "participant", more[i], "access", value_str("check"));
+    (void)ends_commit(ann);
+    ends_all_sync();
+    struct holdings after = count_at(sam, k.c);
+    same_as(&r, &before, &after);
+    ends_reply_release(&r);
+}
+
 /* The site is one of another area, which takes part by name. */
 static void a_share_with_one_site_tells_of_that_site(void **state)
 {
@@ -220,7 +254,8 @@ static void put_quiet_part(const uint8_t case_id[16])
     ends_all_sync();
 }
 
-/* The police lead, and may not know that the school has a quiet part: what a share would do is told as if it had none. */
+/* The police lead, and may not know that the school has a quiet part: what a share would do is told as if it had
+ * none. */
 static void a_quiet_part_does_not_show_in_a_preview(void **state)
 {
     struct ends_case k;
@@ -255,6 +290,7 @@ int main(void)
         cmocka_unit_test(a_preview_of_unsharing_is_what_then_leaves),
         cmocka_unit_test(a_preview_of_sharing_is_what_then_appears),
         cmocka_unit_test(a_narrower_share_tells_what_leaves),
+        cmocka_unit_test(a_narrower_share_tells_what_leaves_an_agency_that_takes_part_twice),
         cmocka_unit_test(a_share_with_one_site_tells_of_that_site),
         cmocka_unit_test(only_who_decides_who_takes_part_is_told),
         cmocka_unit_test(a_quiet_part_does_not_show_in_a_preview),

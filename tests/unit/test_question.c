@@ -320,6 +320,20 @@ static void set_part(const uint8_t id[16], const char *column, struct value v)
     ends_hub->now += 60000;
 }
 
+static void let_the_school_in_quietly(const struct ends_case *k, uint8_t part[16])
+{
+    env_new_id(&ends_hub->env, part);
+    ends_begin(ann);
+    struct row r = ends_row(ann, "participant", part, k->c);
+    ends_text(&r, "member", "school");
+    ends_text(&r, "site", "school-1");
+    ends_text(&r, "access", "view");
+    r.v[rules_column_index(r.table, bytes_of_str("quiet"))] = value_int(1);
+    ends_put(ann, &r);
+    (void)ends_commit(ann);
+    (void)ends_sync(ann, ERR_OK);
+}
+
 /* A quiet part changes nothing in what anybody but the room is told of his own rows: neither by a line more nor by
  * one less. */
 static void quiet_parts_are_told_to_the_room_alone(void **state)
@@ -339,16 +353,7 @@ static void quiet_parts_are_told_to_the_room_alone(void **state)
     struct node_question saw = ends_question(QUESTION_WHO_SAW, "person", id);
     struct node_question why = ends_question(QUESTION_EXPLAIN, "person", id);
     struct ends_reply before[2] = {ends_ask(pol, &saw), ends_ask(pol, &why)};
-    env_new_id(&ends_hub->env, quiet);
-    ends_begin(ann);
-    struct row part = ends_row(ann, "participant", quiet, k.c);
-    ends_text(&part, "member", "school");
-    ends_text(&part, "site", "school-1");
-    ends_text(&part, "access", "view");
-    part.v[rules_column_index(part.table, bytes_of_str("quiet"))] = value_int(1);
-    ends_put(ann, &part);
-    (void)ends_commit(ann);
-    (void)ends_sync(ann, ERR_OK);
+    let_the_school_in_quietly(&k, quiet);
     (void)ends_sync(sam, ERR_OK);
     ends_shows(sam, "person", id, "family_name", "Rees");
     struct ends_reply during[2] = {ends_ask(pol, &saw), ends_ask(pol, &why)};
@@ -391,8 +396,8 @@ static void come_under(const struct policy_variant *v)
     free(text);
 }
 
-/* While a case stands under two policies its masks are kept in bits that mean no channels: who asks about that time later
- * is told no more of a quiet part, and no less of an open one. Last, because the policy stays. */
+/* While a case stands under two policies its masks are kept in bits that mean no channels: who asks about that time
+ * later is told no more of a quiet part, and no less of an open one. Last, because the policy stays. */
 static void a_policy_that_changed_tells_of_no_quiet_part(void **state)
 {
     static const struct policy_variant variant = {.rows = "WHEN tbl = 'warning' AND channel = 'face' THEN 'room'"
@@ -419,16 +424,7 @@ static void a_policy_that_changed_tells_of_no_quiet_part(void **state)
     ends_hub->now += 60000;
     struct node_question saw = ends_question(QUESTION_WHO_SAW, "person", id);
     struct ends_reply before = ends_ask(pol, &saw);
-    env_new_id(&ends_hub->env, quiet);
-    ends_begin(ann);
-    struct row part = ends_row(ann, "participant", quiet, k.c);
-    ends_text(&part, "member", "school");
-    ends_text(&part, "site", "school-1");
-    ends_text(&part, "access", "view");
-    part.v[rules_column_index(part.table, bytes_of_str("quiet"))] = value_int(1);
-    ends_put(ann, &part);
-    (void)ends_commit(ann);
-    (void)ends_sync(ann, ERR_OK);
+    let_the_school_in_quietly(&k, quiet);
     come_under(&variant);
     assert_int_not_equal(
         ends_count("SELECT count(*) FROM h_turn t JOIN h_case c ON c.no = t.case_no WHERE c.id = $1", k.c), 0);

@@ -193,6 +193,70 @@ static void too_long_a_question_is_not_put(void **state)
     assert_string_equal(s->req.questions[0].text, text);
 }
 
+/* A row whose time is over stands aside, and its case is known from there alone. */
+static void what_counted_a_hidden_row_goes_with_it_too(void **state)
+{
+    struct mock_round *s = *state;
+    struct node_question share = about("case_file", s->c);
+    uint64_t number = 0;
+    share.kind = QUESTION_UNSHARE;
+    share.agency = "police";
+    assert_int_equal(node_ask(s->w.node, &share, &number, NULL), ERR_OK);
+    mock_round_ask(s);
+    reply_to_all(s);
+    struct row again = mock_person(s->p, s->c, MOCK_SECRET);
+    mock_answer_op(&s->a, OP_INSERT, &again);
+    s->a.ends[0] = (struct end_item){.table_index = rules_table_index(bytes_of_str("person")), .not_after = 1};
+    memcpy(s->a.ends[0].id, s->p, 16);
+    s->a.n_ends = 1;
+    mock_round_seal(s);
+    (void)mock_round_import(s, ERR_OK);
+    assert_int_equal(mock_ask(s->w.node, "SELECT count(*) FROM n_hidden"), 1);
+    assert_int_equal(mock_ask(s->w.node, "SELECT count(*) FROM n_question WHERE replied_ms IS NOT NULL"), 1);
+    mock_round_ask(s);
+    mock_answer_drop(&s->a, "person", s->p);
+    mock_round_seal(s);
+    (void)mock_round_import(s, ERR_OK);
+    assert_int_equal(mock_ask(s->w.node, "SELECT count(*) FROM n_hidden"), 0);
+    assert_int_equal(mock_ask(s->w.node, "SELECT count(*) FROM n_question"), 0);
+}
+
+/* Else it would wait here for ever, and no request could be made, or read by the hub, with it. */
+static void what_cannot_be_asked_is_not_put_and_keeps_no_contact_from_the_hub(void **state)
+{
+    struct mock_round *s = *state;
+    const struct {
+        unsigned kind;
+        const char *agency, *text;
+    } bad[] = {
+        {QUESTION_SHARE, "", "view"},
+        {QUESTION_SHARE, "police", ""},
+        {QUESTION_UNSHARE, "", NULL},
+        {QUESTION_SHARE, "police", "view\nstation\xe9"},
+        {QUESTION_UNSHARE, "polic\xe9", NULL},
+        {QUESTION_EMERGENCY, NULL, "C-7K2M9QXD"},
+        {QUESTION_EMERGENCY, NULL, "C-7K2M9QXD\nmet her at the caf\xe9"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct node_question q = about("case_file", s->c);
+        uint64_t number = 0;
+        q.kind = bad[i].kind;
+        q.agency = bad[i].agency;
+        q.text = bad[i].text;
+        if (q.kind == QUESTION_EMERGENCY) memset(q.id, 0, sizeof q.id);
+        assert_int_equal(node_ask(s->w.node, &q, &number, NULL), ERR_USAGE);
+    }
+    struct node_question odd = about("person", s->p);
+    odd.kind = QUESTION_SHARE;
+    odd.agency = "police";
+    odd.text = "view";
+    assert_int_equal(node_ask(s->w.node, &odd, &(uint64_t){0}, NULL), ERR_USAGE);
+    assert_int_equal(mock_ask(s->w.node, "SELECT count(*) FROM n_question"), 0);
+    (void)ask(s->w.node, "person", s->p);
+    mock_round_ask(s);
+    assert_int_equal(s->req.n_questions, 1);
+}
+
 /* ------------------------------------------------------------------------------------------------------ a real hub */
 
 static void a_device_that_is_set_up_anew_asks_nothing_of_before(void **state)
@@ -252,7 +316,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_asked_about_a_row_that_was_taken_away, begin, finish),
         cmocka_unit_test_setup_teardown(an_answer_that_forgets_what_it_replies_to_is_taken_after_a_power_cut_too, begin,
                                         finish),
+        cmocka_unit_test_setup_teardown(what_counted_a_hidden_row_goes_with_it_too, begin, finish),
         cmocka_unit_test_setup_teardown(too_long_a_question_is_not_put, begin, finish),
+        cmocka_unit_test_setup_teardown(what_cannot_be_asked_is_not_put_and_keeps_no_contact_from_the_hub, begin,
+                                        finish),
     };
     const struct CMUnitTest real[] = {
         cmocka_unit_test(a_device_that_is_set_up_anew_asks_nothing_of_before),

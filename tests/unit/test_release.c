@@ -297,7 +297,7 @@ static void an_answer_and_a_taking_back_that_crossed_are_both_kept(void **state)
     verifies();
 }
 
-/* ------------------------------------------------------------------------------------------------------- in whose name */
+/* ---------------------------------------------------------------------------------------------------- in whose name */
 
 static void an_answer_says_who_gave_it_and_when(void **state)
 {

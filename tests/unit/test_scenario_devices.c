@@ -51,8 +51,7 @@ static void content(struct ends_node *n, uint8_t out[32])
     assert_int_equal(db_content_hash(node_db(n->n), out, &why), ERR_OK);
 }
 
-/* ------------------------------------------------------------------------------------------------ crashes and
- * restarts */
+/* --------------------------------------------------------------------------------------------- crashes and restarts */
 
 static void a_hub_that_fell_after_its_commit_gives_the_same_orders_again(void **state)
 {
@@ -111,8 +110,7 @@ static void a_device_that_falls_between_forgetting_and_its_receipt_signs_when_it
     buf_release(&request);
 }
 
-/* ------------------------------------------------------------------------------------------------ lost, old,
- * misdirected */
+/* ------------------------------------------------------------------------------------------- lost, old, misdirected */
 
 static void a_receipt_whose_answer_is_lost_is_sent_again_and_counts_once(void **state)
 {
@@ -202,8 +200,7 @@ static void an_answer_that_was_under_way_when_the_case_was_lost_is_followed_by_t
     buf_release(&slow);
 }
 
-/* ------------------------------------------------------------------------------------------------ given back, own
- * doing */
+/* -------------------------------------------------------------------------------------------- given back, own doing */
 
 static void a_case_given_back_before_the_contact_is_forgotten_and_comes_whole(void **state)
 {
@@ -317,8 +314,7 @@ static void a_case_that_does_not_exist_and_one_that_is_hidden_are_answered_alike
     fake_node_release(&sue);
 }
 
-/* ------------------------------------------------------------------------------------------------ years, revoked, put
- * back */
+/* ----------------------------------------------------------------------------------------- years, revoked, put back */
 
 static void of_two_devices_the_one_that_is_away_for_ten_years_is_listed_until_it_comes(void **state)
 {

@@ -63,8 +63,7 @@ static void comes_back_whole(struct scene *s, struct fixture_node *n, uint64_t d
     scene_is_quiet(s, n);
 }
 
-/* ------------------------------------------------------------------------------------ several ways, of which one goes
- * */
+/* ---------------------------------------------------------------------------------- several ways, of which one goes */
 
 static void a_room_that_also_takes_part_keeps_the_case_when_its_part_ends(void **state)
 {

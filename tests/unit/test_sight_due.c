@@ -1,5 +1,5 @@
-/* Ends that come with time, and clocks that jump: nothing is taken away, and nothing opened, by a clock that was wrong for a
- * while; nothing stays for longer than an hour by one that is right. */
+/* Ends that come with time, and clocks that jump: nothing is taken away, and nothing opened, by a clock that was wrong
+ * for a while; nothing stays for longer than an hour by one that is right. */
 #include "tests/lib/hub_fixture.h"
 
 #include <setjmp.h>
@@ -302,7 +302,8 @@ static void a_jump_that_is_half_taken_back_is_doubted_anew(void **state)
     assert_false(health_sees(x));
 }
 
-/* The battery is flat: the hub starts in 2010 and is put right by the network. What had ended is not shown on for an hour. */
+/* The battery is flat: the hub starts in 2010 and is put right by the network. What had ended is not shown on for an
+ * hour. */
 static void a_clock_that_comes_back_to_where_it_was_is_believed_at_once(void **state)
 {
     struct scene *x = *state;

@@ -1,6 +1,6 @@
-/* Work in proportion to the change: what is done when somebody shares, takes back, consents or overrides, when a case moves
- * and when a site, its areas or an agency changes, grows with the cases that it concerns and not with the others; and what
- * is then kept is what the policy says (hub_fixture_settle holds every mask against the views). */
+/* Work in proportion to the change: what is done when somebody shares, takes back, consents or overrides, when a case
+ * moves and when a site, its areas or an agency changes, grows with the cases that it concerns and not with the others;
+ * and what is then kept is what the policy says (hub_fixture_settle holds every mask against the views). */
 #include "tests/lib/hub_fixture.h"
 
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 
 static const struct id no_case;
 
-/* ------------------------------------------------------------------------------- what is kept is what the policy says */
+/* ----------------------------------------------------------------------------- what is kept is what the policy says */
 
 static int set_up(void **state)
 {
@@ -252,8 +252,8 @@ static void serve(struct hub_fixture *f, struct fixture_node *n)
     hub_fixture_commit(f);
 }
 
-/* One case in the north with everything that is measured, its readers' devices served; beside it so many cases and devices
- * that have nothing to do with it, in the south and with the police. */
+/* One case in the north with everything that is measured, its readers' devices served; beside it so many cases and
+ * devices that have nothing to do with it, in the south and with the police. */
 static void fill(struct store *x, size_t others, size_t devices)
 {
     struct hub_fixture *f = x->f = hub_fixture_new(9);
