@@ -43,8 +43,8 @@ MUST_CHECK enum err sight_settle(struct hub *h, struct why *why);
 MUST_CHECK enum err sight_settle_all(struct hub *h, struct why *why);
 /* Times that have come: consents, participations, releases. Its own step. Called by hub_begin, with h->now_ms read.
  * Sets policy_now, and h->now_ms to the same. Where the clock was set back by up to an hour, that is the last policy_now,
- * because an expiry that was acted upon must not be undone so; set back by more, it had run ahead: every case is judged
- * again. Set forward, it is believed after an hour: hub/sight_clock.c. */
+ * because an expiry that was acted upon must not be undone so. Set back by more, or forward, it is believed after an hour
+ * (hub/sight_clock.c); when one that was set back is believed, every case is judged again. */
 MUST_CHECK enum err sight_sweep(struct hub *h, struct why *why);
 
 /* ------------------------------------------------------------------------------------------------- questions */

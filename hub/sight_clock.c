@@ -76,12 +76,18 @@ static bool ran_ahead(const struct hub *h, const struct clock *c, int64_t wall, 
     return h->clock_known ? wall - steady - h->clock_ahead > HOUR_MS : wall - c->now > AWAY_MS;
 }
 
-/* Set back by less than an hour, time stands still until it is reached again: an end that was acted upon is not undone.
- * Set back by more, the clock had run ahead and would keep everything ended for as long. */
+/* Set back by more: a flat battery, or a clock that had run ahead and would keep everything ended for as long. An hour
+ * tells; until then what had ended is not shown again. */
+static bool fell_back(const struct clock *c, int64_t wall)
+{
+    return c->now - wall > HOUR_MS;
+}
+
+/* Set back by less than an hour, time stands still until it is reached again: an end that was acted upon is not undone. */
 static void believe(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 {
     int64_t ahead = wall - steady;
-    c->went_back = c->now > wall && c->now - wall > HOUR_MS;
+    c->went_back = fell_back(c, wall);
     if (c->went_back) {
         c->high = c->now;
         c->low = wall;
@@ -101,13 +107,19 @@ static void doubt(struct clock *c, int64_t wall, int64_t steady)
 }
 
 /* A jump that was doubted already. It is believed after an hour by both clocks. Set forward again, the hour begins anew; set
- * back, the clock is judged as if there had been no jump. */
+ * back, the clock is judged as if there had been no jump. One that had fallen back and is where it was is right again. */
 static bool still_doubted(struct clock *c, int64_t wall, int64_t steady, bool *out_believed)
 {
     int64_t by_wall = wall - c->doubt_wall, by_steady = steady - c->doubt_steady;
     if (by_steady < 0) by_steady = by_wall; /* the machine was started anew, and its steady clock with it */
     int64_t waited = by_wall < by_steady ? by_wall : by_steady;
     *out_believed = false;
+    if (c->doubt_wall < c->doubt_now && !fell_back(c, wall)) {
+        *out_believed = wall <= c->now + AWAY_MS;
+        c->doubt_wall = 0;
+        c->moved = true;
+        return false;
+    }
     if (by_wall >= 0 && by_wall - by_steady > HOUR_MS) {
         doubt(c, wall, steady);
         return true;
@@ -125,7 +137,7 @@ static bool still_doubted(struct clock *c, int64_t wall, int64_t steady, bool *o
 static void judge(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 {
     bool believed = false, doubted = c->doubt_wall != 0 && still_doubted(c, wall, steady, &believed);
-    if (!doubted && !believed && ran_ahead(h, c, wall, steady)) {
+    if (!doubted && !believed && (fell_back(c, wall) || ran_ahead(h, c, wall, steady))) {
         if (h->clock_known && steady + h->clock_ahead > c->now) c->now = steady + h->clock_ahead;
         doubt(c, wall, steady);
         doubted = true;
@@ -139,11 +151,15 @@ static void judge(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 static enum err tell(struct hub *h, int64_t ahead, struct why *why)
 {
     char about[64];
-    (void)snprintf(about, sizeof about, "%lld hours", (long long)(ahead / HOUR_MS));
-    return people_act(h, "clock went forward", about,
-                      "The hub's clock was set forward by this much. Times that it makes end wait for an hour; put the "
-                      "clock right by then if it is wrong.",
-                      why);
+    (void)snprintf(about, sizeof about, "%lld hours", (long long)((ahead < 0 ? -ahead : ahead) / HOUR_MS));
+    return ahead < 0 ? people_act(h, "clock went back", about,
+                                  "The hub's clock was set back by this much. What had ended stays so for an hour; put "
+                                  "the clock right by then if it is wrong.",
+                                  why)
+                     : people_act(h, "clock went forward", about,
+                                  "The hub's clock was set forward by this much. Times that it makes end wait for an "
+                                  "hour; put the clock right by then if it is wrong.",
+                                  why);
 }
 
 enum err sight_clock(struct hub *h, bool *out_went_back, struct why *why)

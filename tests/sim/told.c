@@ -184,6 +184,7 @@ static void tell_now(struct sim *s)
     const struct told *t = s->ledger->told;
     int64_t now = told_time(s);
     if (now > s->clock) sim_fail(s, 4, "the hub takes a time for come that has not come");
+    if (now < t->now && !s->hub_lost_time) sim_fail(s, 4, "the hub's time went back: what had ended is shown again");
     if (t->now != now) told_now_is(s, now);
 }
 

@@ -150,7 +150,7 @@ static void sight_ends_when_a_time_comes_and_no_clock_brings_it_back(void **stat
     assert_false(sees(f, "station", "record", r));
 }
 
-/* The hub's clock runs ten years ahead for a moment, and is put right. */
+/* The hub's clock runs ten years ahead for a moment, and is put right: an hour later that is believed. */
 static void sight_is_judged_again_when_a_clock_that_ran_ahead_is_put_right(void **state)
 {
     struct hub_fixture *f = *state;
@@ -162,9 +162,9 @@ static void sight_is_judged_again_when_a_clock_that_ran_ahead_is_put_right(void 
     (void)hub_fixture_row(f, "participant", c, "council", "member", "police", "site", "", "access", "view", "until", at,
                           NULL);
     hub_fixture_settle(f);
-    const bool seen[] = {true, false, true, false};
-    const int64_t clock[] = {now, now + years, now + 1, now + 86400000};
-    for (size_t i = 0; i < 4; i++) {
+    const bool seen[] = {true, false, false, true, false};
+    const int64_t clock[] = {now, now + years, now + 1, now + 3600001, now + 86400000};
+    for (size_t i = 0; i < 5; i++) {
         f->clock = clock[i];
         hub_fixture_begin(f);
         hub_fixture_commit(f);
