@@ -55,8 +55,8 @@ static enum err touch_area(struct hub *h, struct bytes site, struct bytes area, 
 static enum err touch_everywhere(struct hub *h, struct bytes site, struct why *why)
 {
     static const char *const all[] = {
-        "SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
-        " AND (t.mask <> 0 OR t.access <> 0)",
+        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
+         " AND (t.mask <> 0 OR t.access <> 0)"),
         "SELECT k.no FROM site s CROSS JOIN case_voice v ON v.agency = s.agency CROSS JOIN h_case k ON k.id = v.case_id"
         " WHERE s.code = $1 AND s.kind = 'partner'",
         "SELECT no FROM h_case WHERE EXISTS (SELECT 1 FROM site s WHERE s.code = $1"
@@ -139,8 +139,8 @@ static enum err touch_site(struct hub *h, struct bytes code, struct why *why)
 {
     static const char *const by_code[] = {
         "SELECT 0",
-        "SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
-        " AND (t.mask <> 0 OR t.access <> 0)",
+        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
+         " AND (t.mask <> 0 OR t.access <> 0)"),
         "SELECT k.no FROM participant p CROSS JOIN h_case k ON k.id = p.case_id WHERE p.site = $1 AND p.site <> ''",
     };
     struct stmt *q;

@@ -94,6 +94,8 @@ void image_clone(struct sim *s)
     c->image_seq = seq;
     c->requests = d->requests;
     memcpy(c->asked, d->asked, sizeof c->asked);
+    memcpy(c->typed, d->typed, sizeof c->typed);
+    c->n_typed = d->n_typed;
     memcpy(c->told, d->told, sizeof c->told);
     d->suspect = c->suspect = c->unproven = true;
     device_on(s, c);

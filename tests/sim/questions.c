@@ -63,7 +63,7 @@ static void in_emergency(struct edit *e)
         db_done(st);
     }
     const struct node_question q = {.kind = QUESTION_EMERGENCY, .text = text};
-    (void)put(e, &q);
+    if (put(e, &q)) (void)snprintf(e->d->typed[e->d->n_typed++ % SIM_TYPED], sizeof e->d->typed[0], "%.63s", text);
 }
 
 void question_ask(struct sim *s, struct device *d)

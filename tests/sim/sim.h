@@ -119,6 +119,7 @@ enum device_state {
                      * is another device, in a slot of its own */
 };
 
+#define SIM_TYPED 16 /* of each device; the log was cut since then */
 struct device {
     int no;   /* index in s->devices */
     int site; /* index in s->sites */
@@ -144,6 +145,8 @@ struct device {
     struct buf old_request, old_answer;     /* of a courier: to be brought again, too late */
     uint64_t requests;                      /* requests the hub answered for it, as the hub saw */
     uint8_t asked[32], told[32];            /* hashes of the request answered last, and of its answer */
+    char typed[SIM_TYPED][64];              /* what was asked in emergencies: references told by others */
+    unsigned n_typed;
 };
 
 enum sim_count {
