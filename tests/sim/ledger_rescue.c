@@ -1,4 +1,9 @@
-/* What a device that was put back or cloned had not sent: enrolled anew, it sends that again in its new chain. */
+/* What a device that was put back or cloned had not sent: enrolled anew, it sends that again in its new chain.
+ *
+ * Known and not mended yet: seed 77551228 of the sources before this line says that a conflict row is lost. A clone of a clone
+ * rescued what its origin had sent, a row that nobody but the hub may make; the hub knew it, held, and so said merged, and the
+ * books expect the row. The original is kept whole at the hub.
+ */
 #include "tests/sim/judge.h"
 
 #include "sync/envelope.h"
