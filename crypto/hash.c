@@ -35,3 +35,8 @@ void hash_commit(uint8_t out[HASH_BYTES], const uint8_t salt[32], struct bytes c
     (void)crypto_hash_sha256_final(&st, out);
     sodium_memzero(&st, sizeof st); /* the salt is what hides a short content */
 }
+
+void hash_keyed16(uint8_t out[16], const uint8_t key[16], struct bytes in)
+{
+    (void)crypto_shorthash_siphashx24(out, in.p, in.n, key);
+}

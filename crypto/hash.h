@@ -11,6 +11,8 @@ void hash_blake2b(uint8_t out[HASH_BYTES], struct bytes in);
 /* With a label as domain separation: BLAKE2b-256(label ‖ 0x00 ‖ in). label is ASCII without NUL. */
 void hash_labelled(uint8_t out[HASH_BYTES], const char *label, struct bytes in);
 void hash_sha256(uint8_t out[HASH_BYTES], struct bytes in);
+/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein 2012), for sums that nobody but the key's holder may foresee. */
+void hash_keyed16(uint8_t out[16], const uint8_t key[16], struct bytes in);
 /* Salted commitment: SHA-256("spoke/commit/1" ‖ 0x00 ‖ salt(32) ‖ content). */
 void hash_commit(uint8_t out[HASH_BYTES], const uint8_t salt[32], struct bytes content);
 

@@ -2,6 +2,8 @@
  * has unfixed faults). What it gives is read by our own decoder, like bytes from a stranger. */
 #include "node/internal.h"
 
+#include "sync/db_sum.h"
+
 /* sqlite3.h declares the session extension only to those who ask. */
 #define SQLITE_ENABLE_SESSION        1
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1
@@ -10,6 +12,7 @@
 
 struct capture {
     sqlite3_session *session; /* owned */
+    struct db *db;            /* borrowed */
 };
 
 static enum err no_memory(struct why *why)
@@ -31,6 +34,8 @@ enum err capture_new(struct capture **out, struct db *db, struct why *why)
 {
     struct capture *c = calloc(1, sizeof *c);
     if (c == NULL) return no_memory(why);
+    c->db = db;
+    db_sum_pause(db); /* the session takes whoever stands in its place for another session */
     int rc = sqlite3session_create(db_sqlite(db), "main", &c->session);
     if (rc == SQLITE_OK) rc = attach_all(c->session);
     if (rc != SQLITE_OK) {
@@ -65,5 +70,6 @@ void capture_free(struct capture *c)
 {
     if (c == NULL) return;
     if (c->session != NULL) sqlite3session_delete(c->session);
+    db_sum_resume(c->db);
     free(c);
 }

@@ -2,6 +2,8 @@
  * transaction that holds the rows themselves. */
 #include "node/internal.h"
 
+#include "sync/db_sum.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +114,21 @@ static enum err keep_op(struct edit *ed, const struct op *op, const uint8_t *cas
     return ERR_OK;
 }
 
+/* While the session recorded, nobody counted the rows: now they are counted. Those of an edit that is signed again were. */
+static void count_op(struct edit *ed, const struct op *op, const struct row *now)
+{
+    struct row before = *now, after = {.table = op->table};
+    if (op->kind == OP_INSERT) {
+        memcpy(after.v, op->new_, sizeof after.v);
+        db_sum_row(ed->n->db, NULL, &after);
+        return;
+    }
+    for (size_t i = 0; i < op->table->n_columns; i++) {
+        if (op->old[i].kind != VALUE_NONE) before.v[i] = op->old[i];
+    }
+    db_sum_row(ed->n->db, &before, now);
+}
+
 static enum err take_op(struct edit *ed, const struct op *op, const struct changeset_reader *at, struct why *why)
 {
     struct row now = {.table = op->table};
@@ -123,6 +140,7 @@ static enum err take_op(struct edit *ed, const struct op *op, const struct chang
     if (e == ERR_OK && !found && !ed->again) e = why_set(why, ERR_FAILED, "A row that was changed is gone again. Nothing was saved.");
     if (e == ERR_OK && ed->again) case_id = case_of_again(op, found ? &now : NULL);
     if (e == ERR_OK && !ed->again) e = judge_op(ed->n, op, &now, &case_id, why);
+    if (e == ERR_OK && !ed->again) count_op(ed, op, &now);
     if (e == ERR_OK) e = overlay_edit(ed->n, op, &now, ed->seq, why);
     return e == ERR_OK ? keep_op(ed, op, case_id, at, why) : e;
 }

@@ -88,6 +88,11 @@ MUST_CHECK enum err capture_take(struct capture *c, struct buf *out,
                                  struct why *why); /* the changeset, appended; empty: nothing */
 void capture_free(struct capture *c);              /* before the transaction's end; NULL is fine */
 
+/* ---- sum.c: a sum over all rows, kept along with each change of one. */
+MUST_CHECK enum err sum_follow(struct node *n, struct why *why); /* from here on; once, when the replica is opened */
+/* ERR_TAMPERED: the rows are not those that came and that were written. */
+MUST_CHECK enum err sum_check(struct node *n, struct why *why);
+
 /* ---- edit.c */
 struct outbox_origin;
 /* Sign changes to rows that stand in their tables already as the next envelope; each becomes pending. Within the caller's

@@ -125,6 +125,7 @@ enum err replica_node(struct node **out, const struct env *env, const char *home
     else
         memcpy(n->home, home, strlen(home) + 1);
     if (e == ERR_OK) e = load(n, why);
+    if (e == ERR_OK) e = sum_follow(n, why);
     if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK) make_good(n, pending != 0);
     if (e == ERR_OK) e = node_tick(n, why);

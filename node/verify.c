@@ -105,6 +105,7 @@ enum err node_verify(struct node *n, struct verify_result *out, struct why *why)
     enum err e = db_check(n->db, why);
     if (e == ERR_OK) e = state_ask(n->db, "PRAGMA page_count", &r.pages, why);
     if (e == ERR_OK) e = check_chain(n, &r.envelopes, why);
+    if (e == ERR_OK) e = sum_check(n, why);
     if (e == ERR_OK) e = check_overlay(n, &r.pending_rows, why);
     if (e == ERR_OK) e = node_get_info(n, &info, why);
     if (e != ERR_OK) return e;

@@ -122,6 +122,7 @@ void db_close(struct db *db)
 {
     if (db == NULL)
         return;
+    db_sum_free(db);
     db_stmt_free_all(db);
     if (db->in_memory)
         (void)sqlite3_close(db->sql);
@@ -181,6 +182,7 @@ enum err db_begin(struct db *db, struct why *why)
     enum err e = run_text(db, "BEGIN IMMEDIATE", why);
     db->in_tx = e == ERR_OK;
     db->tx_schema = db->schema;
+    db_sum_begin(db);
     return e;
 }
 
@@ -188,9 +190,13 @@ enum err db_commit(struct db *db, struct why *why)
 {
     if (!db->in_tx)
         return why_set(why, ERR_FAILED, "There is no transaction to commit.");
-    enum err e = run_text(db, "COMMIT", why);
+    enum err e = db_sum_before_commit(db, why);
+    if (e == ERR_OK)
+        e = run_text(db, "COMMIT", why);
     if (e != ERR_OK)
         db_rollback(db);
+    else
+        db_sum_committed(db);
     db->in_tx = false;
     db->tx_schema = db->schema;
     return e;
@@ -203,6 +209,7 @@ void db_rollback(struct db *db)
         (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     db->in_tx = false;
     db->tx_err = ERR_OK;
+    db_sum_rolled_back(db);
     db_schema_rolled_back(db);
 }
 

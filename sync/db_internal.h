@@ -36,6 +36,7 @@ struct db {
     uint64_t schema;                   /* version of the synced tables */
     uint64_t tx_schema;                /* the same when the transaction began */
     enum err tx_err;                   /* what made SQLite give the transaction up by itself */
+    struct db_sum *sum;                /* sync/db_sum.c: the sum over all rows; NULL: it is not followed */
     struct stmt *get[DB_MAX_TABLES];   /* whole-row statements by table number; NULL until first used */
     struct stmt *put[DB_MAX_TABLES];   /* likewise */
     struct stmt *set[DB_MAX_TABLES][RULES_MAX_COLUMNS]; /* likewise, for one column of a row */
@@ -54,6 +55,12 @@ void db_stmt_free_rows(struct db *db); /* whole-row statements: they name the co
 void db_stmt_free_all(struct db *db);  /* cache and row statements */
 /* db_schema.c: the transaction was rolled back. */
 void db_schema_rolled_back(struct db *db);
+/* db_sum.c: the sum over all rows goes with the transaction. */
+void db_sum_begin(struct db *db);
+MUST_CHECK enum err db_sum_before_commit(struct db *db, struct why *why);
+void db_sum_committed(struct db *db);
+void db_sum_rolled_back(struct db *db);
+void db_sum_free(struct db *db);
 /* spoke_id, spoke_uuid, new_id, now_ms. */
 enum err db_register_functions(struct db *db, struct why *why);
 
