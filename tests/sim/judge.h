@@ -84,12 +84,17 @@ void ledger_named(const struct ledger *l, const struct device *d, struct ids *ou
 /* Rows that the work is about of which this row of `held` tells. */
 void ledger_accepted(struct sim *s, const uint8_t held_id[16], struct ids *out);
 void ledger_record_all(struct sim *s); /* every envelope of the hub's journal, anew */
+/* Did a manager accept this envelope, by its place in the hub's journal? */
+bool ledger_is_accepted(struct sim *s, const struct posted *e);
+/* What came late, as the hub has it now, counts only when it was known or a manager accepted it. Invariant 10. */
+void ledger_must_wait(struct sim *s, const struct posted *e);
 
 /* ---- ledger_rescue.c */
 /* The envelope with this index, which nobody noted: is it one that has another's content again? */
 void rescue_link(struct ledger *l, size_t at, struct bytes cose, struct bytes public);
 void rescue_arrives(struct sim *s, struct posted *e, const struct posted *now);
-bool rescue_had(const struct ledger *l, const struct posted *e); /* the same content is at the hub in another chain */
+void rescue_listed(struct sim *s); /* all envelopes of a hub that was put back: which of them did it know already? */
+bool rescue_had(const struct ledger *l, const struct posted *e); /* another chain brought the hub the same content */
 void rescue_at_rest(struct sim *s);                              /* everything that was to be rescued came */
 
 /* ---- ledger_gap.c */

@@ -293,21 +293,30 @@ static void must_be_alone(struct sim *s, const struct posted *e)
     "SELECT e.node_no, e.seq, e.hash, e.verdict, e.version, length(e.cose) > 0 AND length(e.parts) > 0, n.kid, "       \
     "e.parts, e.reason, n.state = 'revoked', e.cose, n.public FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
 
-/* What comes from a device that was cut off is for a manager to decide. A hub that was put back does not say what came
- * when. */
-static void must_wait(struct sim *s, struct posted *e, const struct posted *now, bool revoked)
+bool ledger_is_accepted(struct sim *s, const struct posted *e)
 {
-    if ((!e->at_hub || e->found) && !s->hub_lost_time) e->late = revoked;
-    if (!e->at_hub || e->found) rescue_arrives(s, e, now);
-    if (!e->late || !posted_counts(now)) return; /* what is known counts already */
     struct stmt *st =
         ask(s, hub_db(s->hub), "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'accepted'");
-    db_bind_int(st, 1, now->node_no);
-    db_bind_int(st, 2, (int64_t)now->seq);
-    if (!ask_next(s, st))
-        sim_fail(s, 10, "device %d, envelope %llu: it %s, and is %s", e->device, (unsigned long long)now->seq,
-                 e->again > 0 ? "was rescued" : "came when its device was revoked", verdict_word(now->verdict));
+    db_bind_int(st, 1, e->node_no);
+    db_bind_int(st, 2, (int64_t)e->seq);
+    bool out = ask_next(s, st);
     db_done(st);
+    return out;
+}
+
+void ledger_must_wait(struct sim *s, const struct posted *e)
+{
+    if (e->late && posted_counts(e) && !ledger_is_accepted(s, e))
+        sim_fail(s, 10, "device %d, envelope %llu: it %s, and is %s", e->device, (unsigned long long)e->seq,
+                 e->again > 0 ? "was rescued" : "came when its device was revoked", verdict_word(e->verdict));
+}
+
+/* What comes from a device that was cut off is for a manager to decide. A hub that was put back does not say what came
+ * when. */
+static void arrives(struct sim *s, struct posted *e, const struct posted *now, bool revoked)
+{
+    if (!s->hub_lost_time) e->late = revoked;
+    rescue_arrives(s, e, now);
 }
 
 static void record(struct sim *s, struct stmt *st)
@@ -326,7 +335,7 @@ static void record(struct sim *s, struct stmt *st)
     if (e == NULL) e = adopt(s, &now, st);
     if (e->at_hub && !e->found) must_be_the_same(s, e, &now);
     if (!e->at_hub || e->found) must_be_alone(s, e);
-    must_wait(s, e, &now, db_int(st, 9) != 0);
+    if (!e->at_hub || e->found) arrives(s, e, &now, db_int(st, 9) != 0);
     e->gap = now.gap;
     if (!e->at_hub && e->gap) gap_arrives(s, e);
     if (!e->at_hub || e->verdict != now.verdict)
@@ -338,6 +347,7 @@ static void record(struct sim *s, struct stmt *st)
     e->version = now.version;
     e->verdict = now.verdict;
     e->kept = now.kept;
+    ledger_must_wait(s, e);
 }
 
 /* A hub that was put back knows less, and may come to know other things. */
@@ -416,6 +426,7 @@ void ledger_at_hub(struct sim *s)
     st = ask(s, hub_db(s->hub), COLUMNS "WHERE e.told = 0 ORDER BY e.node_no, e.seq");
     while (ask_next(s, st)) record(s, st);
     db_done(st);
+    rescue_listed(s);
 }
 
 void ledger_record_all(struct sim *s)
@@ -424,6 +435,7 @@ void ledger_record_all(struct sim *s)
     struct stmt *st = ask(s, hub_db(s->hub), COLUMNS "ORDER BY e.node_no, e.seq");
     while (ask_next(s, st)) record(s, st);
     db_done(st);
+    rescue_listed(s);
     st = ask(s, hub_db(s->hub), "SELECT node_no, seq FROM h_held WHERE state = 'accepted'");
     while (ask_next(s, st)) {
         for (size_t i = 0; i < s->ledger->n_envelopes; i++) {

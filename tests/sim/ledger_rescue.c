@@ -1,9 +1,4 @@
-/* What a device that was put back or cloned had not sent: enrolled anew, it sends that again in its new chain.
- *
- * Known and not mended yet: seed 77551228 of the sources before this line says that a conflict row is lost. A clone of a clone
- * rescued what its origin had sent, a row that nobody but the hub may make; the hub knew it, held, and so said merged, and the
- * books expect the row. The original is kept whole at the hub.
- */
+/* What a device that was put back or cloned had not sent: enrolled anew, it sends that again in its new chain. */
 #include "tests/sim/judge.h"
 
 #include "sync/envelope.h"
@@ -116,11 +111,13 @@ void ledger_rescued(struct sim *s, const struct device *was, struct device *d)
     must_be_settled(s, was, d);
 }
 
+/* Not one that was known itself: two copies that the hub skipped do not vouch for each other. */
 bool rescue_had(const struct ledger *l, const struct posted *e)
 {
     size_t mine = (size_t)(e - l->envelopes), first = root(l, mine);
     for (size_t i = 0; i < l->n_envelopes; i++) {
-        bool brought = l->envelopes[i].at_hub && l->envelopes[i].verdict != VERDICT_FAULT; /* nor does a gap bring it */
+        const struct posted *o = &l->envelopes[i];
+        bool brought = o->at_hub && !o->known && o->verdict != VERDICT_FAULT; /* nor does a gap bring it */
         if (i != mine && brought && root(l, i) == first) return true;
     }
     return false;
@@ -130,16 +127,28 @@ bool rescue_had(const struct ledger *l, const struct posted *e)
 void rescue_arrives(struct sim *s, struct posted *e, const struct posted *now)
 {
     if (e->again == 0 || now->gap) return;
-    e->known = rescue_had(s->ledger, e);
     if (s->hub_lost_time) { /* it was told something else before, perhaps: what it says now must do */
-        e->known = e->known && now->verdict == VERDICT_MERGED;
+        e->known = now->verdict == VERDICT_MERGED && !ledger_is_accepted(s, now);
         return;
     }
+    e->known = rescue_had(s->ledger, e);
     s->counts[COUNT_KNOWN] += e->known;
     e->late = !e->known;
     if (e->known && now->verdict != VERDICT_MERGED)
         sim_fail(s, 3, "device %d, envelope %llu: the hub had what it rescues, and says %s", e->device,
                  (unsigned long long)now->seq, verdict_word(now->verdict));
+}
+
+/* Nobody knows in which order they came to a hub that was put back. Where no copy brought the content, the first of those
+ * that it says it knew must answer for it as if it counted. */
+void rescue_listed(struct sim *s)
+{
+    for (size_t i = 0; s->hub_lost_time && i < s->ledger->n_envelopes; i++) {
+        struct posted *e = &s->ledger->envelopes[i];
+        if (!e->at_hub || !e->known || rescue_had(s->ledger, e)) continue;
+        e->known = false;
+        ledger_must_wait(s, e);
+    }
 }
 
 static bool came(const struct ledger *l, const uint8_t hash[HASH_BYTES])
