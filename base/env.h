@@ -14,6 +14,7 @@ struct env {
                                                        NULL: the wall clock has to do */
     void (*random)(void *ctx, void *out, size_t n); /* cannot fail: aborts where the system has none */
     const char *vfs;                                /* SQLite VFS under the encrypting one; NULL = default */
+    uint64_t (*memory)(void *ctx);                  /* bytes that the machine has; NULL or 0: not known */
     unsigned unlock_ms;                             /* how long checking a new passphrase shall take; 0: the least cost */
     const char *device_secret;                      /* path of a node's device secret; NULL: in its home */
 
@@ -28,9 +29,9 @@ struct env {
                             struct why *why);
     enum err (*file_size)(void *ctx, const char *path, uint64_t *out_size, struct why *why); /* ERR_NOTFOUND, ERR_IO */
     enum err (*remove_file)(void *ctx, const char *path, struct why *why); /* a missing file is fine */
-    /* Overwrite every byte in place with random ones, make that durable, then remove the file and sync its directory.
-     * A missing file is fine. On flash the old blocks may survive: what must be unreadable is also useless without
-     * another secret. ERR_IO. */
+    /* Overwrite every byte in place with random ones, make that durable, then remove the file and sync its directory; and
+     * so with what write_file of it left behind when the power failed in it. A missing file is fine. On flash the old
+     * blocks may survive: what must be unreadable is also useless without another secret. ERR_IO. */
     enum err (*shred_file)(void *ctx, const char *path, struct why *why);
     enum err (*make_dir)(void *ctx, const char *path, struct why *why);    /* with parents, 0700 */
 };

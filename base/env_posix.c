@@ -1,5 +1,6 @@
 #include "base/env.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -57,6 +58,13 @@ static void posix_random(void *ctx, void *out, size_t n)
         at += got;
         n -= (size_t)got;
     }
+}
+
+static uint64_t posix_memory(void *ctx)
+{
+    (void)ctx;
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
 }
 
 /* Read to the end of fd into out. `chunk` lies on the stack and may have held a passphrase: it is wiped. */
@@ -118,23 +126,29 @@ static bool write_all(int fd, struct bytes v)
     return true;
 }
 
+static bool parent_of(const char *path, char dir[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    if (n >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    if (slash == NULL)
+        (void)snprintf(dir, PATH_MAX, ".");
+    else if (n == 0)
+        (void)snprintf(dir, PATH_MAX, "/");
+    else
+        (void)snprintf(dir, PATH_MAX, "%.*s", (int)n, path);
+    return true;
+}
+
 /* Make a new or vanished name in path's directory durable. Some file systems (FAT on USB sticks over FUSE) cannot
  * sync a directory and say EINVAL: there is nothing more to be done there. */
 static bool sync_parent(const char *path)
 {
     char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
-    if (n >= sizeof dir) {
-        errno = ENAMETOOLONG;
-        return false;
-    }
-    if (slash == NULL)
-        (void)snprintf(dir, sizeof dir, ".");
-    else if (n == 0)
-        (void)snprintf(dir, sizeof dir, "/");
-    else
-        (void)snprintf(dir, sizeof dir, "%.*s", (int)n, path);
+    if (!parent_of(path, dir)) return false;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return false;
     bool ok = fsync(fd) == 0 || errno == EINVAL;
@@ -231,6 +245,74 @@ static enum err posix_remove_file(void *ctx, const char *path, struct why *why)
     return sync_parent(path) ? ERR_OK : errno_why(why, "removed", path);
 }
 
+/* Over every byte of the open file, as long as it is. */
+static bool write_noise(int fd)
+{
+    uint8_t noise[16384];
+    struct stat st;
+    if (fstat(fd, &st) != 0) return false;
+    if (!S_ISREG(st.st_mode)) {
+        errno = EINVAL;
+        return false;
+    }
+    for (off_t left = st.st_size; left > 0;) {
+        size_t n = left < (off_t)sizeof noise ? (size_t)left : sizeof noise;
+        posix_random(NULL, noise, n);
+        if (!write_all(fd, bytes_of(noise, n))) return false;
+        left -= (off_t)n;
+    }
+    return fsync(fd) == 0;
+}
+
+/* O_TRUNC or a new file in its place would leave the old blocks to whoever reads the disk. A link is followed: what it
+ * leads to is the secret. */
+static enum err shred_one(const char *path, struct why *why)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 && errno == EACCES && chmod(path, 0600) == 0) fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) return posix_remove_file(NULL, path, why);
+    bool ok = fd >= 0 && write_noise(fd);
+    int saved = errno;
+    if (fd >= 0 && close(fd) != 0 && ok) {
+        ok = false;
+        saved = errno;
+    }
+    errno = saved;
+    if (!ok) {
+        enum err err = errno_why(why, "overwritten", path);
+        return err == ERR_NOTFOUND ? ERR_IO : err;
+    }
+    return posix_remove_file(NULL, path, why);
+}
+
+/* What a write of path left when the power failed in it (posix_write_file) is as secret as path. */
+static enum err shred_temporaries(const char *path, struct why *why)
+{
+    char dir[PATH_MAX];
+    enum err e = ERR_OK;
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    size_t n = strlen(name), before = (size_t)(name - path);
+    if (!parent_of(path, dir)) return errno_why(why, "overwritten", path);
+    DIR *d = opendir(dir);
+    if (d == NULL && errno == ENOENT) return ERR_OK;
+    if (d == NULL) return errno_why(why, "overwritten", path);
+    for (struct dirent *found; e == ERR_OK && (found = readdir(d)) != NULL;) {
+        char tmp[PATH_MAX];
+        if (strncmp(found->d_name, name, n) != 0 || strncmp(found->d_name + n, ".tmp-", 5) != 0) continue;
+        int len = snprintf(tmp, sizeof tmp, "%.*s%s", (int)before, path, found->d_name);
+        e = len > 0 && (size_t)len < sizeof tmp ? shred_one(tmp, why) : ERR_IO;
+    }
+    (void)closedir(d);
+    return e;
+}
+
+static enum err posix_shred_file(void *ctx, const char *path, struct why *why)
+{
+    (void)ctx;
+    enum err e = shred_one(path, why), left = shred_temporaries(path, e == ERR_OK ? why : NULL);
+    return e != ERR_OK ? e : left;
+}
+
 static enum err posix_make_dir(void *ctx, const char *path, struct why *why)
 {
     (void)ctx;
@@ -263,11 +345,13 @@ const struct env *env_posix(void)
         .now_ms = posix_now_ms,
         .steady_ms = posix_steady_ms,
         .random = posix_random,
+        .memory = posix_memory,
         .read_file = posix_read_file,
         .write_file = posix_write_file,
         .append_file = posix_append_file,
         .file_size = posix_file_size,
         .remove_file = posix_remove_file,
+        .shred_file = posix_shred_file,
         .make_dir = posix_make_dir,
     };
     return &world;

@@ -1,5 +1,5 @@
-/* The device secret: 32 random bytes that this machine has and a copy of its other files has not. It is mixed into people's
- * slots (crypto/keyslot.h), and opens small things without a person (the door). crypto/FORMAT.md §4. */
+/* The device secret: 32 random bytes that this machine has and a copy of its other files has not. It is mixed into
+ * people's slots (crypto/keyslot.h), and opens small things without a person (the door). crypto/FORMAT.md §4. */
 #ifndef SPOKE_CRYPTO_DEVICE_H
 #define SPOKE_CRYPTO_DEVICE_H
 
@@ -15,8 +15,8 @@ MUST_CHECK enum err device_load(const struct env *env, const char *path, struct 
 /* Seal content into a device box under the label (ASCII), appended to out. */
 MUST_CHECK enum err device_seal(const struct secret *device, const char *label, struct bytes content, struct buf *out,
                                 struct why *why);
-/* Open one, appended to out (the caller wipes it: buf_release does). ERR_TAMPERED: another device's, another label, changed;
- * ERR_FORMAT: no device box. */
+/* Open one, appended to out (the caller wipes it: buf_release does). ERR_TAMPERED: another device's, another label,
+ * changed; ERR_FORMAT: no device box. */
 MUST_CHECK enum err device_open(const struct secret *device, const char *label, struct bytes box, struct buf *out,
                                 struct why *why);
 

@@ -167,18 +167,20 @@ static bool present(const struct env *env, const char *path)
  * missing may be all that can read a backup. */
 static bool taken(const struct env *env, const struct home *p, struct bytes passphrase)
 {
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct db *db = NULL;
     struct stmt *s;
     bool row = true;
     if (!present(env, p->db)) return present(env, p->key) || present(env, p->recovery);
-    if (keyslot_open(env, p->key, passphrase, &key, NULL) == ERR_OK && db_open(&db, env, p->db, &key, NULL) == ERR_OK &&
+    bool opened = keyslot_open(env, &(struct keyfile){.path = p->key}, passphrase, &ring, NULL) == ERR_OK;
+    struct secret key = keyring_data_key(&ring);
+    if (opened && db_open(&db, env, p->db, &key, NULL) == ERR_OK &&
         db_prepare(db, "SELECT 1 FROM h_state WHERE name = 'name'", &s, NULL) == ERR_OK) {
         if (db_step(s, &row, NULL) != ERR_OK) row = true;
         db_done(s);
     }
     db_close(db);
-    secret_release(&key);
+    keyring_release(&ring);
     return row;
 }
 
@@ -193,7 +195,7 @@ static enum err check_name(const char *name, struct why *why)
 enum err hub_init(const struct env *env, const char *home, const char *name, struct bytes passphrase, struct why *why)
 {
     struct home p;
-    struct secret key = {0}, recovery = {0};
+    struct keyring store = {0}, rescue = {0};
     struct db *db = NULL;
     enum err e = check_name(name, why);
     if (e == ERR_OK) e = home_paths(&p, home, why);
@@ -206,14 +208,15 @@ enum err hub_init(const struct env *env, const char *home, const char *name, str
             "Use it, or choose another folder with --home. If an earlier try was cut off, move its files away.");
     }
     e = remove_all(env, &p, why);
-    if (e == ERR_OK) e = keyslot_create(env, p.recovery, passphrase, &recovery, why);
-    if (e == ERR_OK) e = keyslot_create(env, p.key, passphrase, &key, why);
+    if (e == ERR_OK) e = keyslot_create(env, &(struct keyfile){.path = p.recovery}, passphrase, &rescue, why);
+    if (e == ERR_OK) e = keyslot_create(env, &(struct keyfile){.path = p.key}, passphrase, &store, why);
+    struct secret key = keyring_data_key(&store), recovery = keyring_data_key(&rescue);
     if (e == ERR_OK) e = create_store(env, &p, &key, why);
     if (e == ERR_OK) e = db_open(&db, env, p.db, &key, why);
     if (e == ERR_OK) e = fill(db, env, name, &recovery, why);
     db_close(db);
-    secret_release(&key);
-    secret_release(&recovery);
+    keyring_release(&store);
+    keyring_release(&rescue);
     if (e != ERR_OK) (void)remove_all(env, &p, NULL);
     return e;
 }
@@ -276,20 +279,21 @@ static enum err lead(struct hub *h, struct why *why)
 enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
 {
     struct home p;
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct hub *h = calloc(1, sizeof *h);
     if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     h->env = env;
     h->policy_seen = -1;
     enum err e = home_paths(&p, home, why);
-    if (e == ERR_OK) e = keyslot_open(env, p.key, passphrase, &key, why);
+    if (e == ERR_OK) e = keyslot_open(env, &(struct keyfile){.path = p.key}, passphrase, &ring, why);
+    struct secret key = keyring_data_key(&ring);
     if (e == ERR_OK) e = db_open(&h->db, env, p.db, &key, why);
     if (e == ERR_OK) e = load_state(h, why);
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     if (e == ERR_OK) e = policy_change_load(h, why);
-    secret_release(&key);
+    keyring_release(&ring);
     if (e == ERR_OK)
         *out = h;
     else

@@ -70,6 +70,7 @@ struct lists {
     struct verdict_item verdicts[LIST];
     struct drop_item drops[LIST];
     struct end_item ends[LIST];
+    struct view_item views[LIST];
     size_t n;
 };
 
@@ -131,6 +132,25 @@ static enum err ends(struct bytes in, struct buf *again)
     HOLDS(e == ERR_OK || l.n == 0);
     if (e != ERR_OK || l.n > LIST) return ERR_FORMAT;
     return message_put_ends(again, fuzz_me(), FUZZ_NODE, FUZZ_REQUEST, l.ends, l.n, NULL);
+}
+
+static enum err each_view(void *ctx, const struct view_item *v, struct why *why)
+{
+    struct lists *l = ctx;
+    (void)why;
+    if (l->n < LIST) l->views[l->n] = *v;
+    l->n++;
+    return ERR_OK;
+}
+
+static enum err views(struct bytes in, struct buf *again)
+{
+    static struct lists l; /* too large for a stack, and filled anew each time */
+    l.n = 0;
+    enum err e = message_get_views(in, &fuzz_me()->pub, FUZZ_NODE, each_view, &l, NULL);
+    HOLDS(e == ERR_OK || l.n == 0);
+    if (e != ERR_OK || l.n > LIST) return ERR_FORMAT;
+    return message_put_views(again, fuzz_me(), FUZZ_NODE, l.views, l.n, NULL);
 }
 
 /* Envelopes, pages and parts stand in messages as they are: all of their bytes are the same again. */
@@ -204,6 +224,11 @@ static void message(struct bytes in)
     case MSG_REPLY: AGAIN(reply, message_get_reply(in, by, &m, NULL), message_put_reply); break;
     case MSG_GAP: AGAIN(gap, message_get_gap(in, by, &m, &cose, NULL), message_put_gap); break;
     case MSG_ENROLLED: AGAIN(enrol_answer, message_get_enrolled(in, by, &m, NULL), message_put_enrolled); break;
+    case MSG_ORDER: AGAIN(order, message_get_order(in, by, &m, &cose, NULL), message_put_order); break;
+    case MSG_WIPED: AGAIN(wiped, message_get_wiped(in, by, &m, &cose, NULL), message_put_wiped); break;
+    case MSG_KNOCK: AGAIN(knock, message_get_knock(in, by, &m, NULL), message_put_knock); break;
+    case MSG_DOOR: AGAIN(door_answer, message_get_door(in, by, &m, NULL), message_put_door); break;
+    case MSG_VIEWS: e = views(in, &again); break;
     case MSG_ENROL: e = enrolment(in, &again); break;
     case MSG_REPLACES: e = replacement(in, &again); break;
     case MSG_VERDICTS: e = verdicts(in, &again); break;

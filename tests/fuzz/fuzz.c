@@ -151,7 +151,7 @@ void __wrap_sodium_free(void *p)
 static int64_t env_clock(void *ctx)
 {
     (void)ctx;
-    return 1780000000000;
+    return FUZZ_NOW;
 }
 
 static void env_draw(void *ctx, void *out, size_t n)
@@ -160,10 +160,17 @@ static void env_draw(void *ctx, void *out, size_t n)
     draw(out, n);
 }
 
+static struct fuzz_file *named(void *ctx, const char *path)
+{
+    struct fuzz_file *f = ctx;
+    size_t n = strlen(path);
+    return n > 6 && strcmp(path + n - 6, ".tries") == 0 ? f->tries : f;
+}
+
 static enum err env_read(void *ctx, const char *path, size_t max, struct buf *out, struct why *why)
 {
-    const struct fuzz_file *f = ctx;
-    if (!f->there) return why_set(why, ERR_NOTFOUND, "%s is not there", path);
+    const struct fuzz_file *f = named(ctx, path);
+    if (f == NULL || !f->there) return why_set(why, ERR_NOTFOUND, "%s is not there", path);
     if (f->n > max) return why_set(why, ERR_LIMIT, "%s is too long", path);
     buf_put(out, f->bytes, f->n);
     return out->err;
@@ -171,19 +178,27 @@ static enum err env_read(void *ctx, const char *path, size_t max, struct buf *ou
 
 static enum err env_write(void *ctx, const char *path, struct bytes content, struct why *why)
 {
-    struct fuzz_file *f = ctx;
-    if (content.n > sizeof f->bytes) return why_set(why, ERR_FULL, "%s is too long", path);
+    struct fuzz_file *f = named(ctx, path);
+    if (f == NULL || content.n > sizeof f->bytes) return why_set(why, ERR_FULL, "%s is too long", path);
     memcpy(f->bytes, content.p, content.n);
     f->n = content.n;
     f->there = true;
     return ERR_OK;
 }
 
+static enum err env_remove(void *ctx, const char *path, struct why *why)
+{
+    struct fuzz_file *f = named(ctx, path);
+    (void)why;
+    if (f != NULL) f->there = false;
+    return ERR_OK;
+}
+
 static enum err env_size(void *ctx, const char *path, uint64_t *out, struct why *why)
 {
-    const struct fuzz_file *f = ctx;
-    *out = f->n;
-    return f->there ? ERR_OK : why_set(why, ERR_NOTFOUND, "%s is not there", path);
+    const struct fuzz_file *f = named(ctx, path);
+    *out = f == NULL ? 0 : f->n;
+    return f != NULL && f->there ? ERR_OK : why_set(why, ERR_NOTFOUND, "%s is not there", path);
 }
 
 struct env fuzz_env(struct fuzz_file *file)
@@ -193,7 +208,8 @@ struct env fuzz_env(struct fuzz_file *file)
                         .random = env_draw,
                         .read_file = env_read,
                         .write_file = env_write,
-                        .file_size = env_size};
+                        .file_size = env_size,
+                        .remove_file = env_remove};
 }
 
 /* ---- the key file ---- */
@@ -202,14 +218,18 @@ struct bytes fuzz_passphrase(void)
     return bytes_of_str("a passphrase for the fuzzer");
 }
 
-void fuzz_keyfile(struct fuzz_file *out, uint8_t data_key[32])
+void fuzz_keyfile(struct fuzz_file *out, struct fuzz_key *key)
 {
-    const struct keyslot_cost cost = {.passes = 3, .kib = 64 * 1024};
+    const struct keyslot_words second = {.secret = bytes_of_str("somebody else's"), .cost = {3, 64 * 1024}};
     struct env env = fuzz_env(out);
-    struct secret key = {0};
+    struct keyring ring = {0};
+    uint8_t id[SLOT_ID_BYTES] = {0};
+    const struct keyfile at = {.path = "a.key"};
     fuzz_start();
-    HOLDS(keyslot_create_cost(&env, "a.key", fuzz_passphrase(), cost, &key, NULL) == ERR_OK);
-    HOLDS(out->n == KEYFILE_BYTES && key.n == 32);
-    memcpy(data_key, key.p, 32);
-    secret_release(&key);
+    HOLDS(keyslot_create_cost(&env, &at, fuzz_passphrase(), second.cost, &ring, NULL) == ERR_OK);
+    HOLDS(keyslot_put_cost(&env, &at, &ring, &second, id, NULL) == ERR_OK);
+    HOLDS(keyslot_recovery(&env, &at, &ring, key->code, NULL) == ERR_OK);
+    HOLDS(out->n == KEYFILE_BYTES && ring.keys.n == sizeof key->keys);
+    memcpy(key->keys, ring.keys.p, sizeof key->keys);
+    keyring_release(&ring);
 }

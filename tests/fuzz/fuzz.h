@@ -30,19 +30,26 @@ const struct identity_secret *fuzz_me(void);
  * door itself is tried with it off. */
 void fuzz_believe(bool on);
 
-/* A file system of one file. */
+/* A file, whatever its name is; and the count of wrong tries beside it, whose name ends in .tries. */
 struct fuzz_file {
     uint8_t bytes[4096];
     size_t n;
     bool there;
+    struct fuzz_file *tries; /* borrowed; NULL: it is not there and cannot be made */
 };
-struct env fuzz_env(struct fuzz_file *file);
+struct env fuzz_env(struct fuzz_file *file); /* its clock always shows FUZZ_NOW */
+#define FUZZ_NOW INT64_C(1780000000000)
 
 /* First byte of the input, zero when there is none: what is asked of the rest. */
 uint8_t fuzz_take(struct bytes *in);
 
-/* The key file that seeds are made of, and its passphrase. Fills in 1,232 bytes; the data key comes back. */
-void fuzz_keyfile(struct fuzz_file *out, uint8_t data_key[32]);
+/* The key file that seeds are made of: two people and a recovery slot. Its keys come back (data key, vouch key), and what
+ * opens it. */
+struct fuzz_key {
+    uint8_t keys[64];
+    char code[40];
+};
+void fuzz_keyfile(struct fuzz_file *out, struct fuzz_key *key);
 struct bytes fuzz_passphrase(void);
 /* How often, and for how much at most, Argon2id was asked for since fuzz_start. */
 struct fuzz_argon {

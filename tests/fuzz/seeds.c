@@ -173,6 +173,7 @@ static void signed_items(struct buf *b, item_fn *fn, void *ctx)
     struct enrol_answer welcome = {.hub_name = "MASH", .epoch = 1, .site = "care-mash", .agency = "care"};
     struct replaces old = {0};
     identity_to_bytes(&fuzz_me()->pub, ask.node);
+    identity_to_bytes(&fuzz_me()->pub, ask.door);
     identity_to_bytes(&fuzz_me()->pub, old.node);
     welcome.schema = rules_schema_newest();
     HOLDS(message_put_node_hello(b, fuzz_me(), &hello, NULL) == ERR_OK);
@@ -188,6 +189,25 @@ static void signed_items(struct buf *b, item_fn *fn, void *ctx)
     HOLDS(message_put_enrolled(b, fuzz_me(), &welcome, NULL) == ERR_OK);
     give(b, fn, ctx);
     HOLDS(message_put_replaces(b, fuzz_me(), &old, NULL) == ERR_OK);
+    give(b, fn, ctx);
+}
+
+static void order_items(struct buf *b, item_fn *fn, void *ctx)
+{
+    struct order order = {.number = 3, .kind = ORDER_LEASE, .value = 14, .at_ms = 5};
+    struct wiped wiped = {.number = 4, .at_ms = 6, .unsent = WIPED_UNKNOWN};
+    struct knock knock = {.order = 3, .clock_ms = 7};
+    struct door_answer door = {.clock_ms = 8, .wiped = 4};
+    struct view_item looks[2] = {{.table_index = 1, .at_ms = 9}, {.table_index = 2, .at_ms = 10}};
+    HOLDS(message_put_order(b, fuzz_me(), &order, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    HOLDS(message_put_wiped(b, fuzz_me(), &wiped, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    HOLDS(message_put_knock(b, fuzz_me(), &knock, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    HOLDS(message_put_door(b, fuzz_me(), &door, NULL) == ERR_OK);
+    give(b, fn, ctx);
+    HOLDS(message_put_views(b, fuzz_me(), FUZZ_NODE, looks, 2, NULL) == ERR_OK);
     give(b, fn, ctx);
 }
 
@@ -224,6 +244,7 @@ static void all_items(item_fn *fn, void *ctx)
     buf_init(&b, 1u << 16);
     signed_items(&b, fn, ctx);
     question_items(&b, fn, ctx);
+    order_items(&b, fn, ctx);
     list_items(&b, fn, ctx);
     plain_items(&b, fn, ctx);
     buf_release(&b);
@@ -348,14 +369,17 @@ static void items(struct seeds *s)
 /* ---- key file and census ---- */
 static void keyfiles(struct seeds *s)
 {
+    static const uint8_t tries[] = "SPKT\1\0\0\0\5\0\0\x01\x9e\x70\x44\x88\0";
     struct fuzz_file file = {0};
-    uint8_t data_key[32];
+    struct fuzz_key key;
     begin(s, "keyfile");
-    fuzz_keyfile(&file, data_key);
-    put(s, 0, bytes_of(file.bytes, file.n));
+    fuzz_keyfile(&file, &key);
+    for (int asked = 0; asked < 8; asked++) put(s, asked, bytes_of(file.bytes, file.n));
+    put(s, 8, bytes_of(tries, sizeof tries - 1));
+    file.bytes[KEYFILE_SLOTS_AT + 2 * KEYFILE_SLOT_BYTES] = 1; /* a third slot, of nothing */
     put(s, 1, bytes_of(file.bytes, file.n));
-    file.bytes[KEYFILE_SLOTS_AT + KEYFILE_SLOT_BYTES] = 1; /* a second slot, of nothing */
-    put(s, 1, bytes_of(file.bytes, file.n));
+    file.bytes[KEYFILE_SLOTS_AT + 2 * KEYFILE_SLOT_BYTES] = 9; /* and of a kind to come */
+    put(s, 2, bytes_of(file.bytes, file.n));
 }
 
 #define TAG(name, text) "<" name ">" text "</" name ">"

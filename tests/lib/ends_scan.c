@@ -70,17 +70,20 @@ void ends_find(struct ends_node *n, const struct bytes *what, size_t n_what, siz
 {
     struct needles x = {.what = what, .n = n_what, .found = found};
     struct why why = {0};
-    struct secret key = {0};
-    char path[160];
+    struct keyring ring = {0};
+    char path[160], device[160];
     memset(found, 0, n_what * sizeof *found);
     assert_int_equal(db_truncate_log(node_db(n->n), &why), ERR_OK); /* the scan reads no log */
     node_close(n->n);
     look_at_folder(&x, n->home);
     (void)snprintf(path, sizeof path, "%s/replica.key", n->home);
-    assert_int_equal(keyslot_open(&n->f->env, path, bytes_of_str(passphrase), &key, &why), ERR_OK);
+    (void)snprintf(device, sizeof device, "%s/device.secret", n->home);
+    const struct keyfile at = {path, device};
+    assert_int_equal(keyslot_open(&n->f->env, &at, bytes_of_str(passphrase), &ring, &why), ERR_OK);
+    struct secret key = keyring_data_key(&ring);
     (void)snprintf(path, sizeof path, "%s/replica.db", n->home);
     if (pagevfs_scan(path, &key, look_at_page, &x, &why) != ERR_OK) fail_msg("%s: %s", n->site, why.text);
-    secret_release(&key);
+    keyring_release(&ring);
     assert_int_equal(node_open(&n->n, &n->f->env, n->home, bytes_of_str(passphrase), &why), ERR_OK);
 }
 

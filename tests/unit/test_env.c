@@ -225,6 +225,96 @@ static void env_makes_folders_with_their_parents(void **state)
     assert_int_equal(e->make_dir(e->ctx, "", NULL), ERR_LIMIT);
 }
 
+/* A second name of the file shows what became of its bytes. */
+static void env_shred_overwrites_the_bytes_where_they_lie(void **state)
+{
+    struct place *p = *state;
+    const struct env *e = env_posix();
+    char path[PATH_MAX], twin[PATH_MAX];
+    static const size_t sizes[] = {0, 1, 40, 16384, 50001};
+    static uint8_t old[50001];
+    memset(old, 0x5e, sizeof old);
+    (void)in(p, "shredded", path);
+    (void)in(p, "twin", twin);
+    size_t before = files_in(p->dir);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        assert_int_equal(e->write_file(e->ctx, path, bytes_of(old, sizes[i]), NULL), ERR_OK);
+        assert_int_equal(link(path, twin), 0);
+        assert_int_equal(e->shred_file(e->ctx, path, NULL), ERR_OK);
+        assert_int_equal(access(path, F_OK), -1);
+        buf_reset(&p->b);
+        assert_int_equal(e->read_file(e->ctx, twin, 1 << 20, &p->b, NULL), ERR_OK);
+        assert_int_equal(p->b.len, sizes[i]);
+        for (size_t at = 0; at + 40 <= sizes[i]; at += 40) assert_memory_not_equal(p->b.data + at, old, 40);
+        if (sizes[i] >= 40) assert_memory_not_equal(p->b.data + sizes[i] - 40, old, 40);
+        assert_int_equal(unlink(twin), 0);
+    }
+    assert_int_equal(e->shred_file(e->ctx, path, NULL), ERR_OK); /* a missing file is fine */
+    assert_int_equal(files_in(p->dir), before);
+}
+
+/* write_file of "secret" whose power failed leaves secret.tmp-…: as good as the secret. Others' stay. */
+static void env_shred_takes_what_a_write_that_was_cut_off_left(void **state)
+{
+    struct place *p = *state;
+    const struct env *e = env_posix();
+    char path[PATH_MAX], half[PATH_MAX], other[PATH_MAX];
+    (void)in(p, "secret", path);
+    (void)in(p, "secret.tmp-a1B2c3", half);
+    (void)in(p, "secretary.tmp-a1B2c3", other);
+    size_t before = files_in(p->dir);
+    for (int i = 0; i < 2; i++) { /* with the file itself, and without it */
+        if (i == 0) assert_int_equal(e->write_file(e->ctx, path, bytes_of("whole", 5), NULL), ERR_OK);
+        assert_int_equal(e->write_file(e->ctx, half, bytes_of("half", 4), NULL), ERR_OK);
+        assert_int_equal(e->write_file(e->ctx, other, bytes_of("other", 5), NULL), ERR_OK);
+        assert_int_equal(e->shred_file(e->ctx, path, NULL), ERR_OK);
+        assert_int_equal(access(path, F_OK), -1);
+        assert_int_equal(access(half, F_OK), -1);
+        assert_int_equal(access(other, F_OK), 0);
+    }
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(files_in(p->dir), before);
+}
+
+static void env_shred_takes_what_may_not_be_written_and_what_a_link_leads_to(void **state)
+{
+    struct place *p = *state;
+    const struct env *e = env_posix();
+    char path[PATH_MAX], link_path[PATH_MAX];
+    (void)in(p, "read-only", path);
+    (void)in(p, "link", link_path);
+    assert_int_equal(e->write_file(e->ctx, path, bytes_of_str("a secret of the machine"), NULL), ERR_OK);
+    assert_int_equal(chmod(path, 0400), 0);
+    assert_int_equal(symlink(path, link_path), 0);
+    assert_int_equal(e->shred_file(e->ctx, link_path, NULL), ERR_OK);
+    struct stat st;
+    assert_int_equal(lstat(link_path, &st), -1);
+    buf_reset(&p->b);
+    assert_int_equal(e->read_file(e->ctx, path, 1 << 20, &p->b, NULL), ERR_OK);
+    assert_int_equal(p->b.len, 23);
+    assert_memory_not_equal(p->b.data, "a secret of the machine", 23);
+    assert_int_equal(chmod(path, 0400), 0);
+    assert_int_equal(e->shred_file(e->ctx, path, NULL), ERR_OK);
+    assert_int_equal(symlink(path, link_path), 0); /* it leads nowhere */
+    assert_int_equal(e->shred_file(e->ctx, link_path, NULL), ERR_OK);
+    assert_int_equal(lstat(link_path, &st), -1);
+}
+
+static void env_shred_refuses_what_is_no_file(void **state)
+{
+    struct place *p = *state;
+    const struct env *e = env_posix();
+    char path[PATH_MAX];
+    struct why why = {0};
+    (void)in(p, "a folder", path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(e->shred_file(e->ctx, path, &why), ERR_IO);
+    assert_true(why.text[0] != '\0');
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(e->shred_file(e->ctx, "/dev/null", NULL), ERR_IO);
+    assert_int_equal(access("/dev/null", F_OK), 0);
+}
+
 static void env_ids_are_uuid_version_7_and_differ(void **state)
 {
     (void)state;
@@ -303,6 +393,10 @@ int main(void)
         cmocka_unit_test(env_read_takes_a_pipe_too),
         cmocka_unit_test(env_append_keeps_to_the_offset),
         cmocka_unit_test(env_makes_folders_with_their_parents),
+        cmocka_unit_test(env_shred_overwrites_the_bytes_where_they_lie),
+        cmocka_unit_test(env_shred_takes_what_a_write_that_was_cut_off_left),
+        cmocka_unit_test(env_shred_takes_what_may_not_be_written_and_what_a_link_leads_to),
+        cmocka_unit_test(env_shred_refuses_what_is_no_file),
         cmocka_unit_test(env_ids_are_uuid_version_7_and_differ),
         cmocka_unit_test(env_id_of_a_broken_clock_is_still_an_id),
         cmocka_unit_test(env_steady_clock_never_goes_back_and_is_not_the_wall_clock),

@@ -1,4 +1,6 @@
-#include "crypto/keyslot_internal.h"
+/* The key file as it is made and opened, and what becomes of it in a stranger's hands. */
+#include "crypto/device.h"
+#include "tests/lib/keyfile_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,344 +11,461 @@
 
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const struct keyslot_cost cheap = {.passes = 1, .kib = 8};
-
-struct fixture {
-    char dir[64];
-    char path[96];
-};
-
-static struct bytes good(void)
+static void keyslot_gives_the_same_keys_back(void **state)
 {
-    return bytes_of_str("seven small words of mine");
+    struct keyfile_world *w = *state;
+    struct keyring opened = {0};
+    keyfile_make(w);
+    assert_int_equal(w->ring.keys.n, 64);
+    assert_int_equal(w->ring.revision, 1);
+    assert_int_equal(w->ring.generation, 0);
+    assert_int_equal(keyslot_open(&w->env, &w->at, bytes_of_str(ALICE), &opened, NULL), ERR_OK);
+    assert_int_equal(opened.keys.n, 64);
+    assert_true(secret_equal(w->ring.keys.p, opened.keys.p, 64));
+    assert_memory_equal(opened.slot, w->ring.slot, SLOT_ID_BYTES);
+    assert_int_equal(opened.kind, SLOT_PERSON);
+    assert_int_equal(opened.revision, 1);
+    assert_false(sodium_is_zero(opened.keys.p, 32));
+    assert_int_equal(keyring_data_key(&opened).n, DATA_KEY_BYTES);
+    assert_ptr_equal(keyring_data_key(&opened).p, opened.keys.p);
+    keyring_release(&opened);
+    keyring_release(&opened);
+    keyring_release(NULL);
 }
 
-static int setup(void **state)
+static void keyslot_a_copied_ring_outlives_the_first(void **state)
 {
-    struct fixture *f = calloc(1, sizeof *f);
-    if (!f || secret_start(NULL) != ERR_OK)
-        return -1;
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/spoke-keyslot-XXXXXX");
-    if (!mkdtemp(f->dir))
-        return -1;
-    (void)snprintf(f->path, sizeof f->path, "%s/replica.key", f->dir);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    (void)unlink(f->path);
-    int rc = rmdir(f->dir);
-    free(f);
-    return rc;
-}
-
-static void make(struct fixture *f, struct secret *key)
-{
-    struct why why = {0};
-    assert_int_equal(keyslot_create_cost(env_posix(), f->path, good(), cheap, key, &why), ERR_OK);
-}
-
-static enum err open_with(struct fixture *f, struct bytes passphrase)
-{
-    struct secret key = {0};
-    struct why why = {0};
-    enum err e = keyslot_open(env_posix(), f->path, passphrase, &key, &why);
-    assert_int_equal(e == ERR_OK, key.p != NULL); /* outputs change only on success */
-    assert_int_equal(e == ERR_OK, why.text[0] == 0);
-    secret_release(&key);
-    return e;
-}
-
-static void load(struct fixture *f, uint8_t file[KEYFILE_BYTES])
-{
-    struct buf b;
-    buf_init(&b, 1 << 16);
-    assert_int_equal(env_posix()->read_file(NULL, f->path, 1 << 16, &b, NULL), ERR_OK);
-    assert_int_equal(b.len, KEYFILE_BYTES);
-    memcpy(file, b.data, KEYFILE_BYTES);
-    buf_release(&b);
-}
-
-static void store(struct fixture *f, const uint8_t *file, size_t n)
-{
-    assert_int_equal(env_posix()->write_file(NULL, f->path, bytes_of(file, n), NULL), ERR_OK);
-}
-
-/* As somebody who knows the format, but no secret: the checksum is made right again. */
-static void store_with_checksum(struct fixture *f, uint8_t file[KEYFILE_BYTES])
-{
-    keyslot_checksum(file + KEYFILE_SUM_AT, bytes_of(file, KEYFILE_SUM_AT));
-    store(f, file, KEYFILE_BYTES);
-}
-
-static void keyslot_gives_the_same_data_key_back(void **state)
-{
-    struct fixture *f = *state;
-    struct secret made = {0}, opened = {0};
-    make(f, &made);
-    assert_int_equal(made.n, DATA_KEY_BYTES);
-    assert_int_equal(keyslot_open(env_posix(), f->path, good(), &opened, NULL), ERR_OK);
-    assert_int_equal(opened.n, DATA_KEY_BYTES);
-    assert_true(secret_equal(made.p, opened.p, DATA_KEY_BYTES));
-    assert_false(sodium_is_zero(made.p, made.n));
-    secret_release(&made);
-    secret_release(&opened);
-}
-
-static void keyslot_real_cost_is_64_mib_and_three_passes(void **state)
-{
-    struct fixture *f = *state;
-    struct secret key = {0};
-    uint8_t file[KEYFILE_BYTES];
-    static const uint8_t passes[4] = {0, 0, 0, 3}, kib[4] = {0, 1, 0, 0};
-    assert_int_equal(keyslot_create(env_posix(), f->path, good(), &key, NULL), ERR_OK);
-    secret_release(&key);
-    load(f, file);
-    assert_memory_equal(file + KEYFILE_SLOTS_AT + 4, passes, 4);
-    assert_memory_equal(file + KEYFILE_SLOTS_AT + 8, kib, 4);
-    assert_int_equal(open_with(f, good()), ERR_OK);
+    struct keyfile_world *w = *state;
+    struct keyring copy = {0};
+    uint8_t id[SLOT_ID_BYTES];
+    keyfile_make(w);
+    assert_int_equal(keyring_copy(&copy, &w->ring, NULL), ERR_OK);
+    assert_ptr_not_equal(copy.keys.p, w->ring.keys.p);
+    keyring_release(&w->ring);
+    w->ring = copy;
+    keyfile_add(w, BOB, id);
+    assert_int_equal(keyfile_open(w, BOB), ERR_OK);
 }
 
 static void keyslot_wrong_passphrase_is_its_own_error(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
-    make(f, &key);
-    secret_release(&key);
-    assert_int_equal(open_with(f, bytes_of_str("seven small words of minE")), ERR_PASSPHRASE);
-    assert_int_equal(open_with(f, bytes_of_str("seven small words of mine ")), ERR_PASSPHRASE);
-    assert_int_equal(open_with(f, bytes_of_str("")), ERR_PASSPHRASE);
+    struct keyfile_world *w = *state;
+    keyfile_make(w);
+    assert_int_equal(keyfile_open(w, "seven small words of minE"), ERR_PASSPHRASE);
+    assert_int_equal(keyfile_open(w, "seven small words of mine "), ERR_PASSPHRASE);
+    assert_int_equal(keyfile_open(w, ""), ERR_PASSPHRASE);
 }
 
 static void keyslot_refuses_a_short_passphrase(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
+    const struct keyslot_cost cheap = {.passes = 1, .kib = 8};
     struct why why = {0};
-    assert_int_equal(keyslot_create(env_posix(), f->path, bytes_of_str("seven77"), &key, &why), ERR_DENIED);
+    assert_int_equal(keyslot_create(&w->env, &w->at, bytes_of_str("seven77"), &w->ring, &why), ERR_DENIED);
     assert_true(why.next[0] != 0);
-    assert_int_not_equal(access(f->path, F_OK), 0);
-    assert_int_equal(keyslot_create_cost(env_posix(), f->path, bytes_of_str("eight888"), cheap, &key, &why), ERR_OK);
-    secret_release(&key);
+    assert_false(keyfile_there(w->path));
+    assert_int_equal(keyslot_create_cost(&w->env, &w->at, bytes_of_str("eight888"), cheap, &w->ring, &why), ERR_OK);
 }
 
 static void keyslot_never_replaces_a_file(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0}, second = {0};
+    struct keyfile_world *w = *state;
+    struct keyring second = {0};
     uint8_t before[KEYFILE_BYTES], after[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, before);
-    assert_int_equal(keyslot_create_cost(env_posix(), f->path, good(), cheap, &second, NULL), ERR_EXISTS);
-    assert_null(second.p);
-    load(f, after);
+    keyfile_make(w);
+    keyfile_load(w, before);
+    assert_int_equal(keyslot_create(&w->env, &w->at, bytes_of_str(BOB), &second, NULL), ERR_EXISTS);
+    assert_null(second.keys.p);
+    keyfile_load(w, after);
     assert_memory_equal(before, after, sizeof before);
 }
 
 static void keyslot_without_a_file_is_not_initialised(void **state)
 {
-    assert_int_equal(open_with(*state, good()), ERR_UNINIT);
+    struct keyfile_world *w = *state;
+    uint32_t generation;
+    assert_int_equal(keyfile_open(w, ALICE), ERR_UNINIT);
+    assert_int_equal(keyslot_generation(&w->env, &w->at, &generation, NULL), ERR_UNINIT);
+    assert_false(keyfile_there(w->tries));
 }
 
 static void keyslot_refuses_what_is_no_key_file(void **state)
 {
-    struct fixture *f = *state;
-    static const uint8_t other[KEYFILE_BYTES] = "PK\003\004 somebody's archive", long_file[5000] = "SPKK";
-    store(f, other, sizeof other);
-    assert_int_equal(open_with(f, good()), ERR_FORMAT);
-    store(f, other, 0);
-    assert_int_equal(open_with(f, good()), ERR_FORMAT);
-    store(f, other, 3);
-    assert_int_equal(open_with(f, good()), ERR_FORMAT);
-    store(f, long_file, sizeof long_file);
-    assert_int_equal(open_with(f, good()), ERR_FORMAT);
+    struct keyfile_world *w = *state;
+    static const uint8_t other[KEYFILE_BYTES] = "PK\003\004 somebody's archive", long_file[5000] = "SPKK\002";
+    keyfile_store(w, other, sizeof other);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_FORMAT);
+    keyfile_store(w, other, 0);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_FORMAT);
+    keyfile_store(w, long_file, 4);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_FORMAT);
+    keyfile_store(w, long_file, sizeof long_file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_FORMAT);
 }
 
-static void keyslot_refuses_a_later_version(void **state)
+static void keyslot_refuses_other_versions_as_versions(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
-    file[4] = 2;
-    store_with_checksum(f, file);
-    assert_int_equal(open_with(f, good()), ERR_VERSION);
+    uint32_t generation;
+    keyfile_make(w);
+    keyfile_load(w, file);
+    file[4] = 3;
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_VERSION);
+    assert_int_equal(keyslot_generation(&w->env, &w->at, &generation, NULL), ERR_VERSION);
+    keyfile_store(w, file, 100); /* a later one may have another length */
+    assert_int_equal(keyfile_open(w, ALICE), ERR_VERSION);
+    file[4] = 1;
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_VERSION);
 }
 
-static void keyslot_notices_a_file_cut_short(void **state)
+static void keyslot_notices_a_file_cut_short_or_grown(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
-    uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
-    store(f, file, KEYFILE_BYTES - 1);
-    assert_int_equal(open_with(f, good()), ERR_TAMPERED);
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES + 1] = {0};
+    keyfile_make(w);
+    keyfile_load(w, file);
+    keyfile_store(w, file, KEYFILE_BYTES - 1);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    keyfile_store(w, file, KEYFILE_BYTES + 1);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+}
+
+/* ---- a file with all that one may have ---- */
+
+/* Alice, Bob and a recovery slot, of the second data key. */
+static void make_all(struct keyfile_world *w, uint8_t file[KEYFILE_BYTES], char code[RECOVERY_CODE_CHARS])
+{
+    uint8_t bob[SLOT_ID_BYTES];
+    keyfile_make(w);
+    keyfile_add(w, BOB, bob);
+    assert_int_equal(keyslot_recovery(&w->env, &w->at, &w->ring, code, NULL), ERR_OK);
+    keyfile_rekey(w);
+    keyfile_load(w, file);
 }
 
 /* Whoever flips a byte without knowing the format: told apart from a wrong passphrase, whatever the byte. */
 static void keyslot_notices_every_flipped_byte(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
-    for (size_t i = 5; i < KEYFILE_BYTES; i += i < KEYFILE_SLOTS_AT + KEYFILE_SLOT_BYTES ? 7 : 61) {
-        file[i] ^= 1;
-        store(f, file, KEYFILE_BYTES);
-        assert_int_equal(open_with(f, good()), ERR_TAMPERED);
-        file[i] ^= 1;
+    char code[RECOVERY_CODE_CHARS];
+    make_all(w, file, code);
+    for (size_t i = 0; i < KEYFILE_BYTES; i++) {
+        file[i] ^= (uint8_t)(1u << i % 8);
+        keyfile_store(w, file, KEYFILE_BYTES);
+        assert_int_equal(keyfile_open(w, ALICE), i < 4 ? ERR_FORMAT : i == 4 ? ERR_VERSION : ERR_TAMPERED);
+        file[i] ^= (uint8_t)(1u << i % 8);
     }
-    store(f, file, KEYFILE_BYTES);
-    assert_int_equal(open_with(f, good()), ERR_OK);
+    keyfile_store(w, file, KEYFILE_BYTES);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+    assert_false(keyfile_there(w->tries)); /* damage is nobody's wrong try */
 }
 
-/* Whoever knows the format makes the checksum right again; what the passphrase or the MAC protect stays protected. */
+/* Whoever knows the format makes the checksum right again. No byte may be changed and any of the slots still open: one
+ * that the change reaches refuses its own words, all others see that the MAC is not good. */
 static void keyslot_binds_every_byte_against_somebody_who_knows_the_format(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
+    char code[RECOVERY_CODE_CHARS];
+    make_all(w, file, code);
     for (size_t i = 5; i < KEYFILE_SUM_AT; i++) {
-        if (i >= KEYFILE_SLOTS_AT + 5 && i < KEYFILE_SLOTS_AT + 12 && i != KEYFILE_SLOTS_AT + 11)
-            continue; /* larger costs: keyslot_refuses_a_cost_past_its_ceiling */
-        if (i > KEYFILE_SLOTS_AT + KEYFILE_SLOT_BYTES && i % 31 != 0)
-            continue;
+        size_t in_slot = (i - KEYFILE_SLOTS_AT) % KEYFILE_SLOT_BYTES;
+        if (i >= KEYFILE_SLOTS_AT && i < KEYFILE_SLOTS_AT + 2 * KEYFILE_SLOT_BYTES && in_slot >= 4 && in_slot < 12)
+            continue; /* dearer: keyslot_refuses_a_cost_past_its_ceiling */
         file[i] ^= 16;
-        store_with_checksum(f, file);
-        enum err e = open_with(f, good());
-        assert_true(e == ERR_TAMPERED || e == ERR_PASSPHRASE);
+        keyfile_store_summed(w, file);
+        enum err alice = keyfile_open(w, ALICE), bob = keyfile_open(w, BOB), paper = keyfile_open_code(w, code);
+        assert_true(alice == ERR_TAMPERED || alice == ERR_PASSPHRASE);
+        assert_true(bob == ERR_TAMPERED || bob == ERR_PASSPHRASE);
+        assert_true(paper == ERR_TAMPERED || paper == ERR_PASSPHRASE);
+        assert_true(alice == ERR_TAMPERED || bob == ERR_TAMPERED || i < KEYFILE_AAD_BYTES);
+        (void)unlink(w->tries);
         file[i] ^= 16;
     }
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+    assert_int_equal(keyfile_open(w, BOB), ERR_OK);
+    assert_int_equal(keyfile_open_code(w, code), ERR_OK);
 }
 
 static void keyslot_refuses_a_cost_past_its_ceiling(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
+    keyfile_make(w);
+    keyfile_load(w, file);
     for (size_t i = 4; i < 12; i++) {
         uint8_t *at = file + KEYFILE_SLOTS_AT + i, was = *at;
         *at = 0xff;
-        store_with_checksum(f, file);
+        keyfile_store_summed(w, file);
         /* 65,288 and 255 KiB are costs that we would try, and whose key then does not open the slot. */
-        assert_int_equal(open_with(f, good()), i >= 10 ? ERR_PASSPHRASE : ERR_TAMPERED);
+        assert_int_equal(keyfile_open(w, ALICE), i >= 10 ? ERR_PASSPHRASE : ERR_TAMPERED);
         *at = was;
     }
-    memset(file + KEYFILE_SLOTS_AT + 4, 0, 8);
-    store_with_checksum(f, file);
-    assert_int_equal(open_with(f, good()), ERR_TAMPERED);
+    keyslot_put32(file + KEYFILE_SLOTS_AT + SLOT_PASSES_AT, 0); /* none at all */
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    keyslot_put32(file + KEYFILE_SLOTS_AT + SLOT_PASSES_AT, 1);
+    keyslot_put32(file + KEYFILE_SLOTS_AT + SLOT_KIB_AT, 7);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+}
+
+/* A slot made cheap to guess would be no use to who made it: its owner's key is then another. */
+static void keyslot_refuses_a_cost_that_was_lowered(void **state)
+{
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES];
+    keyfile_make(w);
+    uint8_t id[SLOT_ID_BYTES] = {0};
+    const struct keyslot_words dearer = {.secret = bytes_of_str(BOB), .cost = {.passes = 3, .kib = 64}};
+    assert_int_equal(keyslot_put_cost(&w->env, &w->at, &w->ring, &dearer, id, NULL), ERR_OK);
+    keyfile_load(w, file);
+    assert_int_equal(keyslot_get32(keyslot_at(file, 1) + SLOT_PASSES_AT), 3);
+    keyslot_put32(keyslot_at(file, 1) + SLOT_PASSES_AT, 1);
+    keyslot_put32(keyslot_at(file, 1) + SLOT_KIB_AT, 8);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, BOB), ERR_PASSPHRASE);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
 }
 
 /* Sealing needs only the public key in the file. A MAC under the data key alone would accept this. */
 static void keyslot_refuses_a_data_key_sealed_by_a_stranger(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0}, chosen = {0}, unknown = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    secret_release(&key);
-    load(f, file);
-    assert_int_equal(secret_new(&chosen, DATA_KEY_BYTES, NULL), ERR_OK);
-    assert_int_equal(secret_new(&unknown, 32, NULL), ERR_OK); /* the stranger does not have box_sk */
-    assert_int_equal(crypto_box_seal(file + 56, chosen.p, chosen.n, file + 24), 0);
-    keyslot_mac(file + KEYFILE_MAC_AT, &chosen, &unknown, bytes_of(file, KEYFILE_MAC_AT));
-    store_with_checksum(f, file);
-    assert_int_equal(open_with(f, good()), ERR_TAMPERED);
-    secret_release(&chosen);
-    secret_release(&unknown);
+    struct keyring strange = {0};
+    keyfile_make(w);
+    keyfile_load(w, file);
+    assert_int_equal(secret_new(&strange.keys, 64, NULL), ERR_OK); /* the stranger does not have the vouch key */
+    assert_int_equal(keyslot_slot_seal(keyslot_at(file, 0), &strange, NULL), ERR_OK);
+    keyslot_mac(file + KEYFILE_MAC_AT, &strange, bytes_of(file, KEYFILE_MAC_AT));
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    memcpy(strange.keys.p + 32, w->ring.keys.p + 32, 32); /* so it was this that kept him out */
+    keyslot_mac(file + KEYFILE_MAC_AT, &strange, bytes_of(file, KEYFILE_MAC_AT));
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+    keyring_release(&strange);
 }
 
-static void keyslot_refuses_a_slot_moved_or_taken_from_another_file(void **state)
+static void keyslot_refuses_slots_that_were_moved_swapped_or_copied(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES], was[KEYFILE_BYTES], bob[SLOT_ID_BYTES];
+    keyfile_make(w);
+    keyfile_add(w, BOB, bob);
+    keyfile_load(w, was);
+    memcpy(file, was, sizeof was); /* swapped */
+    memcpy(keyslot_at(file, 0), keyslot_at(was, 1), KEYFILE_SLOT_BYTES);
+    memcpy(keyslot_at(file, 1), keyslot_at(was, 0), KEYFILE_SLOT_BYTES);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_PASSPHRASE);
+    assert_int_equal(keyfile_open(w, BOB), ERR_PASSPHRASE);
+    memcpy(file, was, sizeof was); /* moved */
+    memcpy(keyslot_at(file, 2), keyslot_at(was, 0), KEYFILE_SLOT_BYTES);
+    memset(keyslot_at(file, 0), 0, KEYFILE_SLOT_BYTES);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_PASSPHRASE);
+    assert_int_equal(keyfile_open(w, BOB), ERR_TAMPERED);
+    memcpy(file, was, sizeof was); /* copied */
+    memcpy(keyslot_at(file, 2), keyslot_at(was, 0), KEYFILE_SLOT_BYTES);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+}
+
+static void keyslot_refuses_a_slot_that_was_removed_or_added_by_a_stranger(void **state)
+{
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES], was[KEYFILE_BYTES], bob[SLOT_ID_BYTES];
+    const struct secret none = {0};
+    struct keyring strange = {0};
+    const struct keyslot_words his = {
+        .secret = bytes_of_str(CAROL), .kind = SLOT_PERSON, .cost = {1, 8}, .device = &none};
+    keyfile_make(w);
+    keyfile_add(w, BOB, bob);
+    keyfile_load(w, was);
+    memcpy(file, was, sizeof was);
+    memset(keyslot_at(file, 1), 0, KEYFILE_SLOT_BYTES);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    assert_int_equal(keyfile_open(w, BOB), ERR_PASSPHRASE);
+    memcpy(file, was, sizeof was);
+    assert_int_equal(secret_new(&strange.keys, 64, NULL), ERR_OK);
+    assert_int_equal(keyslot_slot_fill(&w->env, file, 2, &his, &strange, NULL), ERR_OK);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, CAROL), ERR_TAMPERED);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    keyring_release(&strange);
+}
+
+static void keyslot_refuses_a_slot_of_another_file(void **state)
+{
+    struct keyfile_world *w = *state;
     uint8_t first[KEYFILE_BYTES], second[KEYFILE_BYTES];
-    uint8_t *slot = second + KEYFILE_SLOTS_AT;
-    make(f, &key);
-    secret_release(&key);
-    load(f, first);
-    assert_int_equal(unlink(f->path), 0);
-    make(f, &key);
-    secret_release(&key);
-    load(f, second);
-    memcpy(slot + KEYFILE_SLOT_BYTES, slot, KEYFILE_SLOT_BYTES);
-    memset(slot, 0, KEYFILE_SLOT_BYTES);
-    store_with_checksum(f, second);
-    assert_int_equal(open_with(f, good()), ERR_PASSPHRASE);
-    memcpy(slot, first + KEYFILE_SLOTS_AT, KEYFILE_SLOT_BYTES);
-    store_with_checksum(f, second);
-    assert_int_equal(open_with(f, good()), ERR_PASSPHRASE);
+    keyfile_make(w);
+    keyfile_load(w, first);
+    keyfile_make(w);
+    keyfile_load(w, second);
+    memcpy(keyslot_at(second, 0), keyslot_at(first, 0), KEYFILE_SLOT_BYTES);
+    keyfile_store_summed(w, second);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_PASSPHRASE);
+    memcpy(second + KEYFILE_ID_AT, first + KEYFILE_ID_AT, 16); /* and its id: the data key is another */
+    keyfile_store_summed(w, second);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
 }
 
-static void keyslot_file_shows_neither_key_nor_passphrase(void **state)
+static void keyslot_passes_over_kinds_of_slots_that_it_does_not_know(void **state)
 {
-    struct fixture *f = *state;
-    struct secret key = {0};
+    struct keyfile_world *w = *state;
     uint8_t file[KEYFILE_BYTES];
-    make(f, &key);
-    load(f, file);
-    assert_null(memmem(file, sizeof file, key.p, 8));
+    keyfile_make(w);
+    keyfile_load(w, file);
+    memcpy(keyslot_at(file, 3), keyslot_at(file, 0), KEYFILE_SLOT_BYTES);
+    keyslot_at(file, 3)[SLOT_KIND_AT] = 9;
+    keyslot_at(file, 3)[SLOT_KDF_AT] = 77;
+    keyslot_mac(file + KEYFILE_MAC_AT, &w->ring, bytes_of(file, KEYFILE_MAC_AT));
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+    keyfile_rekey(w); /* and seals to them: what opens them is nobody's business */
+    keyfile_load(w, file);
+    assert_int_equal(keyslot_at(file, 3)[SLOT_KIND_AT], 9);
+    assert_memory_not_equal(keyslot_at(file, 3) + SLOT_SEALED_AT, keyslot_at(file, 0) + SLOT_SEALED_AT, 80);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+}
+
+/* ---- the device secret ---- */
+
+static void keyslot_without_the_device_secret_no_passphrase_opens(void **state)
+{
+    struct keyfile_world *w = *state;
+    char code[RECOVERY_CODE_CHARS], kept[128];
+    keyfile_make(w);
+    assert_int_equal(keyslot_recovery(&w->env, &w->at, &w->ring, code, NULL), ERR_OK);
+    (void)snprintf(kept, sizeof kept, "%s.kept", w->device);
+    assert_int_equal(rename(w->device, kept), 0);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    assert_int_equal(keyfile_open_code(w, code), ERR_OK);
+    assert_int_equal(w->env.write_file(w, w->device, bytes_of_str("rubbish"), NULL), ERR_OK);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    assert_int_equal(unlink(w->device), 0);
+    assert_int_equal(device_make(&w->env, w->device, NULL), ERR_OK); /* another one */
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    assert_int_equal(keyfile_open_code(w, code), ERR_OK);
+    w->at.device = NULL;
+    assert_int_equal(keyfile_open(w, ALICE), ERR_TAMPERED);
+    assert_false(keyfile_there(w->tries)); /* nobody's passphrase was looked at */
+    w->at.device = w->device;
+    assert_int_equal(rename(kept, w->device), 0);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+}
+
+/* Somebody who claims in the file that no device secret is mixed in gets a key that opens nothing. */
+static void keyslot_mixes_the_device_secret_into_the_key_itself(void **state)
+{
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES];
+    keyfile_make(w);
+    keyfile_load(w, file);
+    assert_int_equal(keyslot_at(file, 0)[SLOT_FLAGS_AT], 1);
+    keyslot_at(file, 0)[SLOT_FLAGS_AT] = 0;
+    memset(keyslot_at(file, 0) + SLOT_CHECK_AT, 0, SLOT_CHECK_BYTES);
+    keyfile_store_summed(w, file);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_PASSPHRASE);
+}
+
+static void keyslot_makes_nothing_without_the_device_secret_that_is_named(void **state)
+{
+    struct keyfile_world *w = *state;
+    assert_int_equal(unlink(w->device), 0);
+    assert_int_equal(keyslot_create(&w->env, &w->at, bytes_of_str(ALICE), &w->ring, NULL), ERR_UNINIT);
+    assert_false(keyfile_there(w->path));
+}
+
+static void keyslot_works_without_any_device_secret(void **state)
+{
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES];
+    w->at.device = NULL;
+    keyfile_make(w);
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+    keyfile_load(w, file);
+    assert_int_equal(keyslot_at(file, 0)[SLOT_FLAGS_AT], 0);
+    w->at.device = w->device; /* one that is there does not hurt */
+    assert_int_equal(keyfile_open(w, ALICE), ERR_OK);
+}
+
+/* ---- what it shows ---- */
+
+static void keyslot_file_shows_neither_key_nor_passphrase_nor_code(void **state)
+{
+    struct keyfile_world *w = *state;
+    uint8_t file[KEYFILE_BYTES], raw[RECOVERY_BYTES];
+    char code[RECOVERY_CODE_CHARS];
+    struct secret device = {0};
+    make_all(w, file, code);
+    assert_int_equal(keyslot_code_read(bytes_of_str(code), raw, NULL), ERR_OK);
+    assert_int_equal(device_load(&w->env, w->device, &device, NULL), ERR_OK);
+    assert_null(memmem(file, sizeof file, w->ring.keys.p, 8));
+    assert_null(memmem(file, sizeof file, w->ring.keys.p + 32, 8));
+    assert_null(memmem(file, sizeof file, device.p, 8));
+    assert_null(memmem(file, sizeof file, raw, 6));
+    assert_null(memmem(file, sizeof file, code, 4));
     assert_null(memmem(file, sizeof file, "seven", 5));
-    secret_release(&key);
+    assert_null(memmem(file, sizeof file, "another", 7));
+    secret_release(&device);
 }
 
 static enum err disk_is_full(void *ctx, const char *path, struct bytes content, struct why *why)
 {
-    (void)ctx;
-    (void)path;
-    (void)content;
+    (void)ctx, (void)path, (void)content;
     return why_set(why, ERR_FULL, "full");
 }
 
 static void keyslot_create_on_a_full_disk_hands_out_no_key(void **state)
 {
-    struct fixture *f = *state;
-    struct env env = *env_posix();
-    struct secret key = {0};
-    env.write_file = disk_is_full;
-    assert_int_equal(keyslot_create_cost(&env, f->path, good(), cheap, &key, NULL), ERR_FULL);
-    assert_null(key.p);
+    struct keyfile_world *w = *state;
+    w->env.write_file = disk_is_full;
+    assert_int_equal(
+        keyslot_create_cost(&w->env, &w->at, bytes_of_str(ALICE), (struct keyslot_cost){1, 8}, &w->ring, NULL),
+        ERR_FULL);
+    assert_null(w->ring.keys.p);
 }
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, keyfile_world_start, keyfile_world_stop)
     const struct CMUnitTest tests[] = {
-        T(keyslot_gives_the_same_data_key_back),
-        T(keyslot_real_cost_is_64_mib_and_three_passes),
+        T(keyslot_gives_the_same_keys_back),
+        T(keyslot_a_copied_ring_outlives_the_first),
         T(keyslot_wrong_passphrase_is_its_own_error),
         T(keyslot_refuses_a_short_passphrase),
         T(keyslot_never_replaces_a_file),
         T(keyslot_without_a_file_is_not_initialised),
         T(keyslot_refuses_what_is_no_key_file),
-        T(keyslot_refuses_a_later_version),
-        T(keyslot_notices_a_file_cut_short),
+        T(keyslot_refuses_other_versions_as_versions),
+        T(keyslot_notices_a_file_cut_short_or_grown),
         T(keyslot_notices_every_flipped_byte),
         T(keyslot_binds_every_byte_against_somebody_who_knows_the_format),
         T(keyslot_refuses_a_cost_past_its_ceiling),
+        T(keyslot_refuses_a_cost_that_was_lowered),
         T(keyslot_refuses_a_data_key_sealed_by_a_stranger),
-        T(keyslot_refuses_a_slot_moved_or_taken_from_another_file),
-        T(keyslot_file_shows_neither_key_nor_passphrase),
+        T(keyslot_refuses_slots_that_were_moved_swapped_or_copied),
+        T(keyslot_refuses_a_slot_that_was_removed_or_added_by_a_stranger),
+        T(keyslot_refuses_a_slot_of_another_file),
+        T(keyslot_passes_over_kinds_of_slots_that_it_does_not_know),
+        T(keyslot_without_the_device_secret_no_passphrase_opens),
+        T(keyslot_mixes_the_device_secret_into_the_key_itself),
+        T(keyslot_makes_nothing_without_the_device_secret_that_is_named),
+        T(keyslot_works_without_any_device_secret),
+        T(keyslot_file_shows_neither_key_nor_passphrase_nor_code),
         T(keyslot_create_on_a_full_disk_hands_out_no_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
