@@ -9,13 +9,21 @@
 #define PAGE_RESERVE 40u
 #define PAGE_CONTENT (PAGE_BYTES - PAGE_RESERVE)
 #define PAGE_PREFIX  16u
+#define PAGE_FILE_MAX 0xffffffu
+#define PAGE_NONCE   24u
 
 struct page_keys; /* opaque: subkeys of one data key, in locked memory */
 
-MUST_CHECK enum err page_keys_new(struct page_keys **out, const struct secret *data_key, struct why *why);
+/* `file`: the file number, 0 to PAGE_FILE_MAX; no page of one file opens under the keys of another. */
+MUST_CHECK enum err page_keys_new(struct page_keys **out, const struct secret *data_key, uint32_t file,
+                                  struct why *why);
 void page_keys_free(struct page_keys *k);
-/* The 16 constant bytes of page 1: magic, version, key check value. */
+/* The 16 constant bytes of page 1: magic, version, file number, key check value. */
 void page_prefix(const struct page_keys *k, uint8_t out[PAGE_PREFIX]);
+
+/* A nonce that does not come twice, also where a virtual machine is resumed twice from one snapshot: random bytes of
+ * the kernel, the wall clock and the time since boot. crypto/FORMAT.md §5. */
+void page_nonce(uint8_t out[PAGE_NONCE]);
 
 /* Database page. out and in are distinct 4096-byte buffers; in's reserve must be zero (the caller checks). */
 void page_seal_db(const struct page_keys *k, uint32_t pgno, const uint8_t *in, uint8_t *out);

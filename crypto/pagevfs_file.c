@@ -22,11 +22,32 @@ bool pagevfs_page_storable(uint32_t pgno, const uint8_t *page)
 
 /* ---- the database ---- */
 
+/* Where processes share a database, one that opens it may look at page 1 while another writes that: read again for as
+ * long as it changes. */
+static bool settled(struct page_file *f, uint32_t pgno, const uint8_t *cipher, uint8_t *out)
+{
+    sqlite3_file *low = LOWER(f);
+    uint8_t *again = f->room->plain;
+    bool changed = f->owner->shared;
+    for (int tries = 0; changed && tries < 16; tries++) {
+        pagevfs_ahead_forget(f);
+        if (low->pMethods->xRead(low, again, (int)PAGE_BYTES, (sqlite3_int64)(pgno - 1) * PAGE_BYTES) != SQLITE_OK)
+            return false;
+        changed = memcmp(again, cipher, PAGE_BYTES) != 0;
+        memcpy(f->room->cipher, again, PAGE_BYTES);
+        cipher = f->room->cipher;
+        if (changed && page_open_db(f->owner->keys, pgno, cipher, out))
+            return true;
+    }
+    return false;
+}
+
 static int read_page(struct page_file *f, uint32_t pgno, uint8_t *out)
 {
     sqlite3_file *low = LOWER(f);
     sqlite3_int64 at = (sqlite3_int64)(pgno - 1) * PAGE_BYTES, size = 0;
-    int rc = low->pMethods->xRead(low, f->room->cipher, (int)PAGE_BYTES, at);
+    const uint8_t *cipher = NULL;
+    int rc = pagevfs_ahead_read(f, at, &cipher);
     if (rc == SQLITE_IOERR_SHORT_READ) {
         /* Behind the end a new page is about to be; a page cut short is damage. */
         memset(out, 0, PAGE_BYTES);
@@ -35,7 +56,7 @@ static int read_page(struct page_file *f, uint32_t pgno, uint8_t *out)
     }
     if (rc != SQLITE_OK)
         return rc;
-    if (page_open_db(f->owner->keys, pgno, f->room->cipher, out))
+    if (page_open_db(f->owner->keys, pgno, cipher, out) || settled(f, pgno, cipher, out))
         return SQLITE_OK;
     sqlite3_log(SQLITE_IOERR_DATA, "spoke: database page %u is not authentic", pgno);
     return SQLITE_IOERR_DATA;
@@ -53,11 +74,22 @@ static void constant_header(uint8_t *out)
     out[20] = PAGE_RESERVE;
 }
 
+/* VACUUM INTO sets the geometry of an empty file itself, and takes a given one for "out of memory" (T9). */
+static int unborn_header(struct page_file *f, uint8_t *out)
+{
+    sqlite3_int64 size = 0;
+    int rc = LOWER(f)->pMethods->xFileSize(LOWER(f), &size);
+    if (rc != SQLITE_OK || size > 0)
+        return rc;
+    memset(out, 0, HEADER_BYTES);
+    return SQLITE_IOERR_SHORT_READ;
+}
+
 int pagevfs_db_read(struct page_file *f, uint8_t *out, int n, sqlite3_int64 at)
 {
     if (at == 0 && n == HEADER_BYTES) {
         constant_header(out);
-        return SQLITE_OK;
+        return f->owner->unborn ? unborn_header(f, out) : SQLITE_OK;
     }
     if (n == (int)PAGE_BYTES && at % PAGE_BYTES == 0)
         return read_page(f, (uint32_t)(at / PAGE_BYTES) + 1, out);
@@ -82,6 +114,12 @@ int pagevfs_db_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int6
     if (n != (int)PAGE_BYTES || at % PAGE_BYTES != 0 || !pagevfs_page_storable(pgno, in))
         return SQLITE_IOERR_WRITE;
     /* Into a buffer of ours: SQLite's page must not change under it (T1). */
+    pagevfs_ahead_forget(f);
+    if (f->owner->unborn && pgno == 1) { /* whatever journal SQLite filled it with, it is a database with a log */
+        memcpy(f->room->plain, in, PAGE_BYTES);
+        f->room->plain[18] = f->room->plain[19] = 2;
+        in = f->room->plain;
+    }
     page_seal_db(f->owner->keys, pgno, in, f->room->cipher);
     return low->pMethods->xWrite(low, f->room->cipher, n, at);
 }
@@ -99,13 +137,14 @@ static void room_release(struct page_file *f)
 static int file_close(sqlite3_file *file)
 {
     struct page_file *f = file_of(file);
-    int rc = LOWER(f)->pMethods->xClose(LOWER(f));
+    int rc = f->kind == PAGE_WAL ? pagevfs_wal_flush(f) : SQLITE_OK;
+    int closed = LOWER(f)->pMethods->xClose(LOWER(f));
     if (f->kind == PAGE_DB)
         f->owner->main_open = false;
     sodium_memzero(&f->frame, sizeof f->frame);
     room_release(f);
     file->pMethods = NULL;
-    return rc;
+    return rc != SQLITE_OK ? rc : closed;
 }
 
 static int file_read(sqlite3_file *file, void *out, int n, sqlite3_int64 at)
@@ -124,20 +163,22 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     struct page_file *f = file_of(file);
     if (f->kind == PAGE_WAL)
-        pagevfs_wal_reset(f, size);
+        return pagevfs_wal_truncate(f, size);
+    pagevfs_ahead_forget(f);
     return LOWER(f)->pMethods->xTruncate(LOWER(f), size);
 }
 
 static int file_sync(sqlite3_file *file, int flags)
 {
     struct page_file *f = file_of(file);
-    return LOWER(f)->pMethods->xSync(LOWER(f), flags);
+    return f->kind == PAGE_WAL ? pagevfs_wal_sync(f, flags) : LOWER(f)->pMethods->xSync(LOWER(f), flags);
 }
 
 static int file_size(sqlite3_file *file, sqlite3_int64 *out)
 {
     struct page_file *f = file_of(file);
-    return LOWER(f)->pMethods->xFileSize(LOWER(f), out);
+    int rc = f->kind == PAGE_WAL ? pagevfs_wal_flush(f) : SQLITE_OK;
+    return rc == SQLITE_OK ? LOWER(f)->pMethods->xFileSize(LOWER(f), out) : rc;
 }
 
 /* One process at a time: every lock is the exclusive one, and it is kept until SQLite lets all go. Were it left to
@@ -146,8 +187,11 @@ static int file_lock(sqlite3_file *file, int level)
 {
     struct page_file *f = file_of(file);
     sqlite3_file *low = LOWER(f);
+    if (f->owner->shared)
+        return low->pMethods->xLock(low, level);
     if (level == SQLITE_LOCK_NONE || f->locked)
         return SQLITE_OK;
+    pagevfs_ahead_forget(f);
     int rc = low->pMethods->xLock(low, SQLITE_LOCK_SHARED);
     if (rc == SQLITE_OK)
         rc = low->pMethods->xLock(low, SQLITE_LOCK_EXCLUSIVE);
@@ -161,6 +205,8 @@ static int file_lock(sqlite3_file *file, int level)
 static int file_unlock(sqlite3_file *file, int level)
 {
     struct page_file *f = file_of(file);
+    if (f->owner->shared)
+        return LOWER(f)->pMethods->xUnlock(LOWER(f), level);
     if (level != SQLITE_LOCK_NONE || !f->locked)
         return SQLITE_OK;
     f->locked = false;
@@ -189,7 +235,10 @@ static int file_control(sqlite3_file *file, int op, void *arg)
     case SQLITE_FCNTL_ROLLBACK_ATOMIC_WRITE:
         return SQLITE_NOTFOUND;
     case SQLITE_FCNTL_PRAGMA:
-        return pagevfs_pragma(arg);
+        return f->owner->shared ? pagevfs_pragma_shared(arg) : pagevfs_pragma(arg);
+    case SQLITE_FCNTL_VFSNAME:
+        *(char **)arg = sqlite3_mprintf("spoke");
+        return SQLITE_OK;
     default:
         return LOWER(f)->pMethods->xFileControl(LOWER(f), op, arg);
     }
@@ -227,6 +276,11 @@ static const sqlite3_io_methods methods = {
     .xDeviceCharacteristics = file_traits,
 };
 
+const sqlite3_io_methods *pagevfs_file_methods(void)
+{
+    return &methods;
+}
+
 /* ---- opening ---- */
 
 /* The key must be proven before SQLite sees a log that it would find empty under a wrong key, and delete (T2). The
@@ -239,6 +293,8 @@ static int prove_key(struct page_file *f, const char *name)
     int rc = low->pMethods->xRead(low, got, sizeof got, 0);
     if (rc != SQLITE_OK && rc != SQLITE_IOERR_SHORT_READ)
         return rc;
+    if (f->owner->unborn)
+        return SQLITE_OK;
     page_prefix(f->owner->keys, want);
     if (rc == SQLITE_OK && memcmp(want, got, sizeof want) == 0)
         return SQLITE_OK;
@@ -254,10 +310,11 @@ int pagevfs_file_open(struct pagevfs *v, const char *name, sqlite3_file *file, i
         return SQLITE_CANTOPEN; /* a second database (ATTACH), or a log without its database */
     f->kind = main ? PAGE_DB : PAGE_WAL;
     f->owner = v;
-    pagevfs_wal_reset(f, 0);
     f->room = sqlite3_malloc((int)sizeof *f->room);
     if (f->room == NULL)
         return SQLITE_NOMEM;
+    memset(f->room, 0, sizeof *f->room);
+    pagevfs_wal_reset(f);
     int rc = v->lower->xOpen(v->lower, name, LOWER(f), flags, out_flags);
     if (rc == SQLITE_OK && main)
         rc = prove_key(f, name);
@@ -269,6 +326,6 @@ int pagevfs_file_open(struct pagevfs *v, const char *name, sqlite3_file *file, i
     }
     if (main)
         v->main_open = true;
-    file->pMethods = &methods;
+    file->pMethods = v->methods ? v->methods : &methods;
     return SQLITE_OK;
 }

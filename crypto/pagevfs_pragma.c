@@ -30,6 +30,31 @@ static bool value_allowed(const struct fixed *f, const char *value)
     return false;
 }
 
+/* Settings that are what they are, and how they are told. */
+struct constant {
+    const char *pragma;
+    const char *answer; /* NULL: SQLite answers nothing when it is set */
+};
+
+static const struct constant constants[] = {
+    {"journal_mode", "wal"}, {"mmap_size", "0"}, {"page_size", NULL}, {"auto_vacuum", NULL},
+    {"temp_store_directory", NULL}, {"data_store_directory", NULL},
+};
+
+int pagevfs_pragma_shared(char **args)
+{
+    if (!args[2])
+        return SQLITE_NOTFOUND;
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++) {
+        if (sqlite3_stricmp(constants[i].pragma, args[1]) != 0)
+            continue;
+        if (constants[i].answer)
+            args[0] = sqlite3_mprintf("%s", constants[i].answer);
+        return SQLITE_OK;
+    }
+    return SQLITE_NOTFOUND;
+}
+
 /* sqlite3_file_control, SQLITE_FCNTL_PRAGMA: args are {out: message, name, value or NULL}. */
 int pagevfs_pragma(char **args)
 {

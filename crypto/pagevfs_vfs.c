@@ -101,11 +101,10 @@ static int vfs_last_error(sqlite3_vfs *vfs, int n, char *out)
     return low->xGetLastError ? low->xGetLastError(low, n, out) : 0;
 }
 
-static void fill(struct pagevfs *v)
+void pagevfs_vfs_fill(struct pagevfs *v)
 {
     int own = (int)sizeof(struct page_file) + v->lower->szOsFile;
     int temp = pagevfs_temp_size();
-    (void)snprintf(v->name, sizeof v->name, "spoke-%p", (void *)v);
     v->vfs = (sqlite3_vfs){
         .iVersion = 1,
         .szOsFile = own > temp ? own : temp,
@@ -137,10 +136,11 @@ enum err pagevfs_vfs_new(struct pagevfs **out, const char *lower, const struct s
     if (!v)
         return why_set(why, ERR_NOMEM, "there is not enough memory to open the database");
     v->lower = low;
-    e = page_keys_new(&v->keys, data_key, why);
+    e = page_keys_new(&v->keys, data_key, 0, why);
     if (e)
         goto out;
-    fill(v);
+    (void)snprintf(v->name, sizeof v->name, "spoke-%p", (void *)v);
+    pagevfs_vfs_fill(v);
     if (sqlite3_vfs_register(&v->vfs, 0) != SQLITE_OK) {
         e = why_set(why, ERR_FAILED, "the encrypted database could not be set up");
         goto out;

@@ -1,6 +1,5 @@
 #include "crypto/pagevfs_internal.h"
 
-#include <sodium.h>
 #include <string.h>
 
 static uint32_t get_be32(const uint8_t *p)
@@ -8,25 +7,94 @@ static uint32_t get_be32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
+/* ---- writing behind ----
+ *
+ * SQLite writes each frame in two calls, and a large transaction frame after frame. We gather them, sealed, and write
+ * many at once. What is gathered and not yet written is only ever a part of the transaction that is going on, which a
+ * crash would have undone anyway: it goes out with the frame that commits, so that a commit is as far on its way to
+ * the disk as SQLite believes; with a header that is written again, which is a part of a commit too; before a sync;
+ * and before anything looks at that place. Where other processes may write too, it goes out with each frame: a
+ * transaction may end without a commit, and its frames would go out over what somebody else has committed since. */
+
+int pagevfs_wal_flush(struct page_file *f)
+{
+    sqlite3_file *low = pagevfs_lower_file(f);
+    struct page_behind *b = &f->room->behind;
+    int rc = b->n > 0 ? low->pMethods->xWrite(low, b->bytes, b->n, b->at) : SQLITE_OK;
+    if (rc == SQLITE_OK)
+        b->n = 0; /* else it stays, to be tried again: SQLite may go on with a transaction when one read has failed */
+    return rc;
+}
+
+/* Room for the next n bytes of the log, which go to `at`; gathered by gather_done. */
+static int gather(struct page_file *f, int n, sqlite3_int64 at, uint8_t **out)
+{
+    struct page_behind *b = &f->room->behind;
+    if (b->n > 0 && (at != b->at + b->n || b->n + n > (int)sizeof b->bytes)) {
+        int rc = pagevfs_wal_flush(f);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
+    if (b->n == 0)
+        b->at = at;
+    *out = b->bytes + b->n;
+    return SQLITE_OK;
+}
+
+static int gather_done(struct page_file *f, int n, bool now)
+{
+    f->room->behind.n += n;
+    return now ? pagevfs_wal_flush(f) : SQLITE_OK;
+}
+
 static int lower_read(struct page_file *f, void *out, int n, sqlite3_int64 at)
 {
     sqlite3_file *low = pagevfs_lower_file(f);
+    const struct page_behind *b = &f->room->behind;
+    if (at < b->at + b->n && b->at < at + n) {
+        int rc = pagevfs_wal_flush(f);
+        if (rc != SQLITE_OK)
+            return rc;
+    }
     return low->pMethods->xRead(low, out, n, at);
 }
 
-static int lower_write(struct page_file *f, const void *in, int n, sqlite3_int64 at)
+void pagevfs_wal_reset(struct page_file *f)
 {
-    sqlite3_file *low = pagevfs_lower_file(f);
-    return low->pMethods->xWrite(low, in, n, at);
+    f->written = 0;
+    f->frame.offset = -1;
+    f->frame.head_n = f->frame.body_n = 0;
+    f->room->behind.n = 0;
 }
 
-void pagevfs_wal_reset(struct page_file *f, sqlite3_int64 size)
+int pagevfs_wal_sync(struct page_file *f, int flags)
 {
+    sqlite3_file *low = pagevfs_lower_file(f);
+    int rc = pagevfs_wal_flush(f);
+    if (rc == SQLITE_OK)
+        return low->pMethods->xSync(low, flags);
+    f->room->behind.n = 0; /* as when a write fails: the transaction is taken back */
+    return rc;
+}
+
+int pagevfs_wal_truncate(struct page_file *f, sqlite3_int64 size)
+{
+    sqlite3_file *low = pagevfs_lower_file(f);
+    if (f->room->behind.at >= size)
+        f->room->behind.n = 0;
+    int rc = pagevfs_wal_flush(f);
+    if (rc == SQLITE_OK)
+        rc = low->pMethods->xTruncate(low, size);
+    if (rc != SQLITE_OK)
+        return rc;
     if (f->written > size)
         f->written = size;
     f->frame.offset = -1;
     f->frame.head_n = f->frame.body_n = 0;
+    return SQLITE_OK;
 }
+
+/* ---- reading ---- */
 
 /* What a frame is bound to. While SQLite puts off its checksums (a page of this transaction was overwritten in the log:
  * wal.c, iReCksum) it writes headers whose salts are zero and rewrites them at commit, after the body: zero therefore
@@ -96,16 +164,24 @@ static int read_frame_head(struct page_file *f, uint8_t *out, int n, int rel, sq
 
 static int read_frame(struct page_file *f, uint8_t *out, int n, int rel, sqlite3_int64 offset)
 {
+    uint8_t *head = f->room->cipher;
+    bool whole_body = rel <= FRAME_HEAD_BYTES && rel + n == FRAME_BYTES; /* nearly always: no copy then */
+    uint8_t *body = whole_body ? out + FRAME_HEAD_BYTES - rel : f->room->plain + FRAME_HEAD_BYTES;
     int rc = lower_read(f, f->room->cipher, FRAME_BYTES, offset);
     if (rc != SQLITE_OK) {
         memset(out, 0, (size_t)n);
         return rc;
     }
-    struct page_frame id = frame_of(f->salt, f->room->cipher, offset);
-    if (page_open_wal(f->owner->keys, &id, f->room->cipher + FRAME_HEAD_BYTES, f->room->plain + FRAME_HEAD_BYTES)) {
-        memcpy(f->room->plain, f->room->cipher, FRAME_HEAD_BYTES);
-        page_mask_checksum(f->owner->keys, (uint64_t)offset, f->room->plain, f->room->plain + 16, true);
-        memcpy(out, f->room->plain + rel, (size_t)n);
+    struct page_frame id = frame_of(f->salt, head, offset);
+    if (page_open_wal(f->owner->keys, &id, head + FRAME_HEAD_BYTES, body)) {
+        if (rel < FRAME_HEAD_BYTES)
+            page_mask_checksum(f->owner->keys, (uint64_t)offset, head, head + 16, true);
+        if (whole_body) {
+            memcpy(out, head + rel, (size_t)(FRAME_HEAD_BYTES - rel));
+        } else {
+            memcpy(f->room->plain, head, FRAME_HEAD_BYTES);
+            memcpy(out, f->room->plain + rel, (size_t)n);
+        }
         return SQLITE_OK;
     }
     memset(out, 0, (size_t)n);
@@ -129,19 +205,32 @@ int pagevfs_wal_read(struct page_file *f, uint8_t *out, int n, sqlite3_int64 at)
     return read_frame(f, out, n, rel, at - rel);
 }
 
+/* ---- writing ---- */
+
 static int write_log_head(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at)
 {
+    sqlite3_file *low = pagevfs_lower_file(f);
     if (at != 0 || n != WAL_HEAD_BYTES || get_be32(in + 8) != PAGE_BYTES)
         return SQLITE_IOERR_WRITE;
-    pagevfs_wal_reset(f, 0); /* frames behind it belong to the log before: stale, not ours */
+    pagevfs_wal_reset(f); /* frames behind it belong to the log before: stale, not ours */
     memcpy(f->salt, in + 16, sizeof f->salt);
-    return lower_write(f, in, n, at);
+    return low->pMethods->xWrite(low, in, n, at);
+}
+
+/* The salts of the log that we are writing: another process may have begun it, and a header without salts stands behind
+ * one with them in every transaction (T4). */
+static void learn_salt(struct page_file *f)
+{
+    static const uint8_t none[8];
+    const uint8_t *salt = f->frame.head + 8;
+    if (memcmp(salt, none, sizeof none) != 0)
+        memcpy(f->salt, salt, sizeof f->salt);
 }
 
 static int write_frame_head(struct page_file *f, const uint8_t *in, int n, int rel, sqlite3_int64 offset)
 {
     struct frame_write *w = &f->frame;
-    uint8_t out[FRAME_HEAD_BYTES];
+    uint8_t head[FRAME_HEAD_BYTES], *out = NULL;
     if (rel == 0) {
         w->offset = offset;
         w->head_n = w->body_n = 0;
@@ -152,24 +241,34 @@ static int write_frame_head(struct page_file *f, const uint8_t *in, int n, int r
         return SQLITE_IOERR_WRITE;
     memcpy(w->head + rel, in, (size_t)n);
     w->head_n = rel + n;
-    memcpy(out, w->head, (size_t)w->head_n);
-    if (w->head_n == FRAME_HEAD_BYTES)
-        page_mask_checksum(f->owner->keys, (uint64_t)offset, out, out + 16, false);
-    return lower_write(f, out + rel, n, offset + rel);
+    memcpy(head, w->head, (size_t)w->head_n);
+    if (w->head_n == FRAME_HEAD_BYTES) {
+        learn_salt(f);
+        page_mask_checksum(f->owner->keys, (uint64_t)offset, head, head + 16, false);
+    }
+    int rc = gather(f, n, offset + rel, &out);
+    if (rc != SQLITE_OK)
+        return rc;
+    memcpy(out, head + rel, (size_t)n);
+    /* A frame that is there already: its header is written again at commit, and no body follows (T4). */
+    return gather_done(f, n, offset + FRAME_BYTES <= f->written);
 }
 
-static void frame_done(struct page_file *f, sqlite3_int64 offset)
+static int frame_done(struct page_file *f, int n, sqlite3_int64 offset)
 {
+    bool commits = get_be32(f->frame.head + 4) != 0;
     f->frame.body_n = 0;
     if (offset + FRAME_BYTES > f->written)
         f->written = offset + FRAME_BYTES;
+    return gather_done(f, n, commits || f->owner->shared);
 }
 
 static int write_body(struct page_file *f, const uint8_t *in, sqlite3_int64 offset)
 {
     struct frame_write *w = &f->frame;
+    uint8_t *out = NULL;
     if (w->offset != offset || w->head_n != FRAME_HEAD_BYTES) {
-        /* A page of this transaction is overwritten in the log (cache spill): its header is on disk. */
+        /* A page of this transaction is overwritten in the log (cache spill): its header was written before. */
         int rc = lower_read(f, w->head, FRAME_HEAD_BYTES, offset);
         if (rc != SQLITE_OK)
             return SQLITE_IOERR_WRITE;
@@ -178,23 +277,26 @@ static int write_body(struct page_file *f, const uint8_t *in, sqlite3_int64 offs
     }
     if (!pagevfs_page_storable(get_be32(w->head), in))
         return SQLITE_IOERR_WRITE;
+    int rc = gather(f, (int)PAGE_BYTES, offset + FRAME_HEAD_BYTES, &out);
+    if (rc != SQLITE_OK)
+        return rc;
     struct page_frame id = frame_of(f->salt, w->head, offset);
-    page_seal_wal(f->owner->keys, &id, NULL, in, f->room->cipher);
-    frame_done(f, offset);
-    return lower_write(f, f->room->cipher, (int)PAGE_BYTES, offset + FRAME_HEAD_BYTES);
+    page_seal_wal(f->owner->keys, &id, NULL, in, out);
+    return frame_done(f, (int)PAGE_BYTES, offset);
 }
 
 /* Without POWERSAFE_OVERWRITE SQLite cuts a page where a sync falls. What comes before the sync must be on disk when it
  * returns and never be touched again, so the nonce is fixed at the first piece and the ciphertext of each piece goes
- * out at once: the cipher is a stream, later bytes do not change earlier ones (T5). */
+ * out as it is then: the cipher is a stream, later bytes do not change earlier ones (T5). */
 static int write_body_piece(struct page_file *f, const uint8_t *in, int n, int rel, sqlite3_int64 offset)
 {
     struct frame_write *w = &f->frame;
+    uint8_t *out = NULL;
     int from = rel - FRAME_HEAD_BYTES;
     if (w->offset != offset || w->head_n != FRAME_HEAD_BYTES || w->body_n != from)
         return SQLITE_IOERR_WRITE;
     if (from == 0) {
-        randombytes_buf(w->nonce, sizeof w->nonce);
+        page_nonce(w->nonce);
         memset(f->room->body, 0, sizeof f->room->body);
     }
     memcpy(f->room->body + from, in, (size_t)n);
@@ -202,14 +304,16 @@ static int write_body_piece(struct page_file *f, const uint8_t *in, int n, int r
     /* The tag covers all content; it stands behind the content, so it never leaves before that is whole. */
     if (w->body_n > (int)PAGE_CONTENT && !pagevfs_page_storable(get_be32(w->head), f->room->body))
         return SQLITE_IOERR_WRITE;
+    int rc = gather(f, n, offset + rel, &out);
+    if (rc != SQLITE_OK)
+        return rc;
     struct page_frame id = frame_of(f->salt, w->head, offset);
     page_seal_wal(f->owner->keys, &id, w->nonce, f->room->body, f->room->cipher);
-    if (w->body_n == (int)PAGE_BYTES)
-        frame_done(f, offset);
-    return lower_write(f, f->room->cipher + from, n, offset + rel);
+    memcpy(out, f->room->cipher + from, (size_t)n);
+    return w->body_n == (int)PAGE_BYTES ? frame_done(f, n, offset) : gather_done(f, n, false);
 }
 
-int pagevfs_wal_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at)
+static int write_any(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at)
 {
     if (at < WAL_HEAD_BYTES)
         return write_log_head(f, in, n, at);
@@ -221,4 +325,13 @@ int pagevfs_wal_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int
     if (rel == FRAME_HEAD_BYTES && n == (int)PAGE_BYTES)
         return write_body(f, in, at - rel);
     return write_body_piece(f, in, n, rel, at - rel);
+}
+
+int pagevfs_wal_write(struct page_file *f, const uint8_t *in, int n, sqlite3_int64 at)
+{
+    int rc = write_any(f, in, n, at);
+    /* SQLite takes the transaction back now. Least of all may a commit go out later that it was told has failed. */
+    if (rc != SQLITE_OK)
+        f->room->behind.n = 0;
+    return rc;
 }

@@ -73,7 +73,7 @@ struct bench_time bench_median(const struct bench_time *v, size_t n)
     return (struct bench_time){middle(wall, n), middle(cpu, n)};
 }
 
-static struct bench_time least(const struct bench_time *v, size_t n)
+struct bench_time bench_least(const struct bench_time *v, size_t n)
 {
     struct bench_time t = v[0];
     for (size_t i = 1; i < n; i++) {
@@ -89,8 +89,8 @@ void bench_print(const char *name, const struct bench_pair *p, double aim)
     (void)printf("%s: ours %.2f ms, raw %.2f ms, ratio %.2f", name, ours.wall, raw.wall, raw.wall / ours.wall);
     if (aim > 0) (void)printf(" (aim %.2f)", aim);
     (void)printf("; processor %.2f ms, %.2f ms, %.2f", ours.cpu, raw.cpu, raw.cpu / ours.cpu);
-    ours = least(p->ours, p->n);
-    raw = least(p->raw, p->n);
+    ours = bench_least(p->ours, p->n);
+    raw = bench_least(p->raw, p->n);
     (void)printf("; least %.2f ms, %.2f ms, %.2f; processor %.2f ms, %.2f ms, %.2f\n", ours.wall, raw.wall,
                  raw.wall / ours.wall, ours.cpu, raw.cpu, raw.cpu / ours.cpu);
     (void)fflush(stdout);

@@ -22,6 +22,7 @@ struct bench_time bench_sum(struct bench_time a, struct bench_time b);
 size_t bench_repeats(int argc, char **argv, size_t usual);
 /* Of each of the two by itself. */
 struct bench_time bench_median(const struct bench_time *v, size_t n);
+struct bench_time bench_least(const struct bench_time *v, size_t n); /* likewise */
 
 struct bench_pair { /* of each repeat */
     struct bench_time ours[BENCH_MAX_REPEATS], raw[BENCH_MAX_REPEATS];

@@ -42,8 +42,12 @@ static int f_close(sqlite3_file *f)
 static int f_read(sqlite3_file *f, void *out, int n, sqlite3_int64 at)
 {
     struct faultvfs *v = pub_of(f);
+    v->reads++;
     if (v->fail_read >= 0 && v->fail_read-- == 0) return SQLITE_IOERR_READ;
-    return low_of(f)->pMethods->xRead(low_of(f), out, n, at);
+    int rc = low_of(f)->pMethods->xRead(low_of(f), out, n, at);
+    if (v->torn_read >= 0 && v->torn_read-- == 0)
+        ((uint8_t *)out)[n / 2] ^= 1;
+    return rc;
 }
 
 static int f_write(sqlite3_file *f, const void *in, int n, sqlite3_int64 at)
@@ -112,9 +116,29 @@ static int f_traits(sqlite3_file *f)
     return t >= 0 ? t : low_of(f)->pMethods->xDeviceCharacteristics(low_of(f));
 }
 
+static int f_shm_map(sqlite3_file *f, int region, int size, int extend, void volatile **out)
+{
+    return low_of(f)->pMethods->xShmMap(low_of(f), region, size, extend, out);
+}
+
+static int f_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+{
+    return low_of(f)->pMethods->xShmLock(low_of(f), offset, n, flags);
+}
+
+static void f_shm_barrier(sqlite3_file *f)
+{
+    low_of(f)->pMethods->xShmBarrier(low_of(f));
+}
+
+static int f_shm_unmap(sqlite3_file *f, int remove)
+{
+    return low_of(f)->pMethods->xShmUnmap(low_of(f), remove);
+}
+
 static const sqlite3_io_methods f_methods = {
-    1, f_close, f_read, f_write, f_truncate, f_sync, f_size, f_lock, f_unlock, f_check, f_control, f_sector, f_traits,
-    NULL, NULL, NULL, NULL, NULL, NULL,
+    2, f_close, f_read, f_write, f_truncate, f_sync, f_size, f_lock, f_unlock, f_check, f_control, f_sector, f_traits,
+    f_shm_map, f_shm_lock, f_shm_barrier, f_shm_unmap, NULL, NULL,
 };
 
 static struct fault_owner *owner_of(sqlite3_vfs *v)
@@ -173,7 +197,7 @@ struct faultvfs *faultvfs_new(void)
     assert_non_null(o);
     o->low = sqlite3_vfs_find(NULL);
     assert_non_null(o->low);
-    o->pub = (struct faultvfs){.traits = -1, .full_after = -1, .die_after = -1, .fail_read = -1};
+    o->pub = (struct faultvfs){.traits = -1, .full_after = -1, .die_after = -1, .fail_read = -1, .torn_read = -1};
     o->vfs = (sqlite3_vfs){.iVersion = 1, .szOsFile = (int)sizeof(struct fault_file) + o->low->szOsFile,
                            .mxPathname = o->low->mxPathname, .zName = "fault", .pAppData = o, .xOpen = v_open,
                            .xDelete = v_delete, .xAccess = v_access, .xFullPathname = v_full, .xRandomness = v_random,

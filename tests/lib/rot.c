@@ -17,13 +17,16 @@
 
 static struct page_keys *keys_of(struct mock_world *w)
 {
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct page_keys *keys = NULL;
-    char path[160];
+    char path[160], device[160];
     mock_world_path(w, "replica.key", path);
-    assert_int_equal(keyslot_open(&w->env, path, bytes_of_str(MOCK_PASSPHRASE), &key, NULL), ERR_OK);
-    assert_int_equal(page_keys_new(&keys, &key, NULL), ERR_OK);
-    secret_release(&key);
+    mock_world_path(w, "device.secret", device);
+    const struct keyfile at = {path, device};
+    assert_int_equal(keyslot_open(&w->env, &at, bytes_of_str(MOCK_PASSPHRASE), &ring, NULL), ERR_OK);
+    struct secret key = keyring_data_key(&ring);
+    assert_int_equal(page_keys_new(&keys, &key, 0, NULL), ERR_OK);
+    keyring_release(&ring);
     return keys;
 }
 

@@ -265,7 +265,7 @@ static void pagevfs_full_disk_is_reported_and_loses_nothing(void **state)
     struct faultvfs *fault = faultvfs_new();
     pagedb_open(p, "fault");
     pagedb_exec(p, PAGEDB_ROWS);
-    fault->full_after = 3;
+    fault->full_after = 0;
     assert_int_equal(pagedb_try(p, "UPDATE t SET x = 'new'") & 0xff, SQLITE_FULL);
     fault->full_after = -1;
     assert_int_equal(pagedb_int(p, "SELECT count(*) FROM t WHERE x LIKE 'MARKER%'"), 2000);

@@ -311,7 +311,7 @@ static void pagevfs_checksums_of_plaintext_are_not_in_the_log(void **state)
     pagedb_open(p, NULL);
     commits(p, 10);
     uint8_t *wal = pagedb_read(p->wal, &n), plain[PAGE_BYTES];
-    assert_int_equal(page_keys_new(&keys, &p->key, NULL), ERR_OK);
+    assert_int_equal(page_keys_new(&keys, &p->key, 0, NULL), ERR_OK);
     bool big = be32(wal) & 1;
     uint32_t s[2] = {be32(wal + 24), be32(wal + 28)};
     for (size_t at = WAL_HEAD_BYTES; at + (size_t)FRAME_BYTES <= n; at += (size_t)FRAME_BYTES, frames++) {
