@@ -264,17 +264,8 @@ enum err hub_invite(struct hub *h, const char *site, const char *address, int64_
 static enum err revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why)
 {
     struct hub_node n;
-    struct stmt *s;
-    char about[33];
     enum err e = nodes_by_kid(h, kid, &n, why);
-    if (e == ERR_OK && strcmp(n.state, "revoked") == 0) e = why_set(why, ERR_EXISTS, "This device is revoked already.");
-    if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_node SET state = 'revoked', reason = $1 WHERE no = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_str(s, 1, reason);
-    db_bind_int(s, 2, n.no);
-    e = db_run(s, why);
-    hex_encode(about, kid, 16);
-    return e == ERR_OK ? people_act(h, "revoke", about, reason, why) : e;
+    return e == ERR_OK ? nodes_revoke(h, &n, reason, why) : e;
 }
 
 enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why)

@@ -1,5 +1,6 @@
 /* Enrolment: a sealed request with a one-time token in, a sealed welcome out. A device that was put back from an old image
  * comes with new keys, and with a word of its old ones that it takes their place. */
+#include "hub/order.h"
 #include "hub/people.h"
 #include "hub/sight.h"
 
@@ -14,7 +15,7 @@ struct enrolment {
     struct bytes request;
     uint8_t request_hash[HASH_BYTES];
     struct enrol_request m;
-    struct identity node;
+    struct identity node, door;
     uint8_t token_hash[HASH_BYTES];
     struct buf replaces; /* MSG_REPLACES; empty: it takes nobody's place */
     struct hub_node old; /* the device that it replaces */
@@ -76,6 +77,8 @@ static enum err open_request(struct enrolment *x, struct why *why)
     identity_fingerprint(&x->h->id.pub, fingerprint);
     if (memcmp(x->m.binding, binding, sizeof binding) != 0 || memcmp(x->m.hub_fingerprint, fingerprint, 32) != 0)
         return refused(why);
+    e = identity_from_bytes(&x->door, bytes_of(x->m.door, sizeof x->m.door), why);
+    if (e != ERR_OK) return e;
     hash_blake2b(x->token_hash, bytes_of(x->m.token, sizeof x->m.token));
     return ERR_OK;
 }
@@ -131,7 +134,9 @@ static enum err ended_since(struct enrolment *x, const uint8_t kid[KID_BYTES], b
     char about[2 * KID_BYTES + 1];
     struct stmt *s;
     hex_encode(about, kid, KID_BYTES);
-    enum err e = db_prepare(x->h->db, "SELECT 1 FROM h_act WHERE act IN ('revoke', 'replace') AND about = $1 AND no > $2",
+    enum err e = db_prepare(x->h->db,
+                            "SELECT 1 FROM h_act WHERE act IN ('revoke', 'wipe', 'wipe now', 'replace') AND about = $1 "
+                            "AND no > $2",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_str(s, 1, about);
@@ -170,7 +175,7 @@ static enum err retire(struct enrolment *x, struct why *why)
     struct stmt *s;
     if (x->replaces.len == 0) return ERR_OK;
     enum err e = db_prepare(x->h->db,
-                            "UPDATE h_node SET state = CASE state WHEN 'revoked' THEN state ELSE 'replaced' END, "
+                            "UPDATE h_node SET state = CASE WHEN state IN ('revoked', 'wiped') THEN state ELSE 'replaced' END, "
                             "unsent = 0, oldest_ms = 0 WHERE no = $1",
                             &s, why);
     if (e != ERR_OK) return e;
@@ -191,10 +196,11 @@ static enum err put_node(struct enrolment *x, struct why *why)
     struct stmt *s;
     struct hub_node known;
     enum err e = nodes_by_kid(x->h, x->node.kid, &known, NULL);
+    if (e == ERR_NOTFOUND) e = nodes_by_door(x->h, x->door.kid, &known, NULL); /* nobody answers for another's door */
     if (e != ERR_NOTFOUND) return e == ERR_OK ? refused(why) : why_set(why, e, "The hub could not look a device up.");
     e = db_prepare(x->h->db,
-                   "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software, replaces) "
-                   "VALUES($1, $2, $3, 'enrolled', $4, $5, $6, nullif($7, 0))",
+                   "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software, replaces, door, "
+                   "door_kid) VALUES($1, $2, $3, 'enrolled', $4, $5, $6, nullif($7, 0), $8, $9)",
                    &s, why);
     if (e != ERR_OK) return e;
     identity_to_bytes(&x->node, public);
@@ -205,6 +211,8 @@ static enum err put_node(struct enrolment *x, struct why *why)
     db_bind_blob(s, 5, bytes_of(nothing, sizeof nothing));
     db_bind_str(s, 6, x->m.software);
     db_bind_int(s, 7, x->old.no);
+    db_bind_blob(s, 8, bytes_of(x->m.door, sizeof x->m.door));
+    db_bind_id(s, 9, x->door.kid);
     return db_run(s, why);
 }
 
@@ -259,6 +267,7 @@ static enum err welcome(struct enrolment *x, struct buf *answer, struct why *why
     if (e == ERR_OK) e = write_answer(x, answer, why);
     if (e == ERR_OK) e = use_invite(x, answer, why);
     if (e == ERR_OK) e = retire(x, why);
+    if (e == ERR_OK && x->replaces.len > 0) e = order_inherit(x->h, x->old.no, x->node.kid, why);
     return e == ERR_OK ? people_act(x->h, "enrol", x->site, NULL, why) : e;
 }
 

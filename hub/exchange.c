@@ -1,6 +1,7 @@
 /* One round: sealed request in, sealed answer out, everything between in one transaction. Read hub_exchange first. */
 #include "hub/cover.h"
 #include "hub/intake.h"
+#include "hub/order.h"
 #include "hub/question.h"
 
 #include "sync/bundle.h"
@@ -116,6 +117,7 @@ static enum err take_item(struct round *r, struct bytes item, struct why *why)
     r->n_work++;
     switch (message_type(item)) {
     case MSG_RECEIPT: return take_receipt(r, item, why);
+    case MSG_VIEWS: return views_take(r->h, &r->node, item, why);
     case MSG_QUESTION:
         return r->too_old ? ERR_OK : questions_take(r->h, &r->node, item, &r->questions, why);
     case MSG_ENVELOPE:
@@ -293,6 +295,16 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
     return e;
 }
 
+static enum err put_order(void *ctx, struct bytes item, struct why *why)
+{
+    return bundle_put(ctx, "", item, why);
+}
+
+static enum err put_orders(struct round *r, struct bundle_writer *w, struct why *why)
+{
+    return order_each(r->h, &r->node, r->hello.order, put_order, w, why);
+}
+
 /* Drops before pages: what the node must forget may come back in the same answer in another form. */
 static enum err gather(struct round *r, struct why *why)
 {
@@ -316,6 +328,7 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
     memcpy(head.sender, r->h->id.pub.kid, KID_BYTES);
     enum err e = bundle_writer_new(&w, &head, &r->node.id, answer, binding, why);
     if (e == ERR_OK) e = put_hello(r, w, binding, why);
+    if (e == ERR_OK) e = put_orders(r, w, why);
     if (e == ERR_OK) e = put_verdicts(r, w, why);
     if (e == ERR_OK) e = put_framed(w, &r->drops, why);
     if (e == ERR_OK) e = put_framed(w, &r->replies, why);
@@ -410,7 +423,8 @@ static enum err should_park(struct round *r, bool may_park, bool *out, struct wh
     bool pending = true;
     *out = false;
     if (!may_park || r->hello.wait_ms == 0 || r->n_work > 0 || r->revoked || r->too_old) return ERR_OK;
-    enum err e = serve_pending(r->h, &r->node, &r->cut, &pending, why);
+    enum err e = order_pending(r->h, &r->node, r->hello.order, &pending, why);
+    if (e == ERR_OK && !pending) e = serve_pending(r->h, &r->node, &r->cut, &pending, why);
     *out = !pending;
     return e;
 }
@@ -419,7 +433,8 @@ static enum err should_park(struct round *r, bool may_park, bool *out, struct wh
 static enum err run(struct round *r, bool may_park, bool *park, struct buf *answer, struct why *why)
 {
     enum err e = take_request(r, why);
-    r->revoked = strcmp(r->node.state, "revoked") == 0;
+    r->revoked = nodes_cut_off(&r->node);
+    if (e == ERR_OK) e = order_heard(r->h, &r->node, r->hello.order, why);
     if (e == ERR_OK) e = cut_get(r->h, r->node.no, r->hello.cursor, &r->cut, why);
     if (e == ERR_OK) e = should_park(r, may_park, park, why);
     if (e != ERR_OK || *park) return e;

@@ -39,6 +39,9 @@ MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[3
 /* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for
  * a wrong, used or expired code alike. */
 MUST_CHECK enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why);
+/* The door of a device that nobody has opened, or of which nothing is left (sync/FORMAT.md §4.1): a sealed knock or wiped in,
+ * the hub's signed word and the orders that are due appended to out. ERR_REFUSED: with one word, whatever was wrong. */
+MUST_CHECK enum err hub_door(struct hub *h, struct bytes request, struct buf *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------------- administrators */
 MUST_CHECK enum err hub_add_agency(struct hub *h, const char *code, const char *name, const char *kind,
@@ -57,6 +60,11 @@ MUST_CHECK enum err hub_add_duty(struct hub *h, const uint8_t practitioner[16], 
 MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms,
                                struct buf *out_code, struct why *why);
 MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
+/* Orders to a device, signed, and sent until it has carried them out; both are acts. Lease: how many days it may be opened
+ * without contact, 1 to 3650 (ERR_USAGE); ERR_DENIED: it is to be wiped. Wipe: also revokes. at_once: it does not wait until
+ * the device has sent what it has not sent. It cannot be taken back. ERR_EXISTS: ordered, or done, already. ERR_NOTFOUND. */
+MUST_CHECK enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t days, struct why *why);
+MUST_CHECK enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why);
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
 
@@ -122,6 +130,16 @@ struct hub_saw {
 typedef enum err (*hub_saw_fn)(void *ctx, const struct hub_saw *line, struct why *why);
 MUST_CHECK enum err hub_who_saw(struct hub *h, int table_index, const uint8_t id[16], int64_t at_ms, hub_saw_fn each,
                                 void *ctx, struct why *why);
+/* Who looked at a row, as devices tell it, by time; up to a time (0: all). Only rows that are not open to all who see their case
+ * are told of. */
+struct hub_looked {
+    const char *site, *name; /* "": nobody that the hub knows */
+    uint8_t kid[16], user[16];
+    int64_t at_ms;
+};
+typedef enum err (*hub_looked_fn)(void *ctx, const struct hub_looked *line, struct why *why);
+MUST_CHECK enum err hub_who_looked(struct hub *h, int table_index, const uint8_t id[16], int64_t until_ms,
+                                   hub_looked_fn each, void *ctx, struct why *why);
 /* Break-glass: for how many hours a manager may open a case that is not his site's; 0: not at all, which is the default.
  * ERR_USAGE: more than 72. */
 MUST_CHECK enum err hub_set_emergency(struct hub *h, int64_t hours, struct why *why);

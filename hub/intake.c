@@ -291,7 +291,7 @@ static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, 
     if (e == ERR_OK && j->verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
     if (e != ERR_OK) return e;
     if (known) return rescue_skip(h, j, why);
-    if (strcmp(d->node->state, "revoked") == 0)
+    if (nodes_cut_off(d->node))
         judgement_note(j, VERDICT_HELD, true, "This device was revoked before the change arrived.");
     else if (j->verdict != VERDICT_FAULT)
         e = intake_authorise(h, d, j, why);

@@ -49,7 +49,7 @@ struct hub_node {
     char site[64];
     char agency[64];
     char site_kind[16];
-    char state[16]; /* enrolled, revoked, forked, replaced */
+    char state[16]; /* enrolled, revoked, forked, replaced, wiped */
     int64_t replaces; /* the device whose place it took; 0 none */
     bool replaced;    /* another device took its place, whatever the state says: it is not heard any more */
     uint64_t last_seq;
@@ -60,10 +60,18 @@ struct hub_node {
     uint8_t cursor[16];       /* cut named in the last answer */
     int64_t base_at;          /* what it writes now stands upon a cut of this version or later (hub/intake_late.c) */
     uint64_t schema;          /* version of its store, as it said last: it is sent pages of that */
+    uint8_t door[PUBLIC_BYTES]; /* public keys of its door; zeros: none */
+    uint64_t ordered;         /* highest number of an order that it said it carried out */
 };
+/* Nothing new is served to it, and what it sends is held. */
+bool nodes_cut_off(const struct hub_node *n);
 /* hub/nodes.c. ERR_NOTFOUND. */
 MUST_CHECK enum err nodes_by_kid(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
 MUST_CHECK enum err nodes_by_no(struct hub *h, int64_t no, struct hub_node *out, struct why *why);
+/* The device whose door, or which itself, has this key id. ERR_NOTFOUND. */
+MUST_CHECK enum err nodes_by_door(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
+/* Cut it off, with an act. ERR_EXISTS: it is. */
+MUST_CHECK enum err nodes_revoke(struct hub *h, const struct hub_node *n, const char *reason, struct why *why);
 MUST_CHECK enum err nodes_save(struct hub *h, const struct hub_node *n,
                                struct why *why); /* state, chain head, request, cursor */
 /* Requests that were answered, by the hash of their bytes. */

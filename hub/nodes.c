@@ -1,5 +1,5 @@
 /* A device as the hub knows it: its keys, its chain, its last round. */
-#include "hub/internal.h"
+#include "hub/people.h"
 
 #include "crypto/hash.h"
 
@@ -8,10 +8,12 @@
 #define NODE                                                                                                           \
     "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "             \
     "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, ''), coalesce(n.replaces, 0), "         \
-    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1), n.base_at FROM h_node n "          \
+    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1), n.base_at, n.door, n.ordered "     \
+    "FROM h_node n "                                                                                                   \
     "JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code "
 static const char by_kid[] = NODE "WHERE n.kid = $1";
 static const char by_no[] = NODE "WHERE n.no = $1";
+static const char by_door[] = NODE "WHERE n.door_kid = $1 OR n.kid = $1 ORDER BY n.door_kid = $1 DESC LIMIT 1";
 
 static bool copy_text(char *out, size_t n, struct bytes v)
 {
@@ -38,11 +40,13 @@ static enum err read_node(struct stmt *s, struct hub_node *out, struct why *why)
     n.replaces = db_int(s, 13);
     n.base_at = db_int(s, 16);
     n.replaced = db_int(s, 14) != 0;
+    n.ordered = (uint64_t)db_int(s, 18);
     bool whole = copy_text(n.state, sizeof n.state, db_bytes(s, 3)) &&
                  copy_fixed(n.last_hash, sizeof n.last_hash, db_bytes(s, 5)) &&
                  copy_fixed(n.request_hash, sizeof n.request_hash, db_bytes(s, 7)) &&
                  copy_fixed(n.answer_hash, sizeof n.answer_hash, db_bytes(s, 8)) &&
                  copy_fixed(n.cursor, sizeof n.cursor, db_bytes(s, 9)) &&
+                 copy_fixed(n.door, sizeof n.door, db_bytes(s, 17)) &&
                  copy_text(n.site, sizeof n.site, db_bytes(s, 10)) &&
                  copy_text(n.agency, sizeof n.agency, db_bytes(s, 11)) &&
                  copy_text(n.site_kind, sizeof n.site_kind, db_bytes(s, 12));
@@ -76,6 +80,34 @@ enum err nodes_by_no(struct hub *h, int64_t no, struct hub_node *out, struct why
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, no);
     return find(s, out, why);
+}
+
+enum err nodes_by_door(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, by_door, &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, kid);
+    return find(s, out, why);
+}
+
+bool nodes_cut_off(const struct hub_node *n)
+{
+    return strcmp(n->state, "revoked") == 0 || strcmp(n->state, "wiped") == 0;
+}
+
+enum err nodes_revoke(struct hub *h, const struct hub_node *n, const char *reason, struct why *why)
+{
+    struct stmt *s;
+    char about[2 * KID_BYTES + 1];
+    if (nodes_cut_off(n)) return why_set(why, ERR_EXISTS, "This device is %s already.", n->state);
+    enum err e = db_prepare(h->db, "UPDATE h_node SET state = 'revoked', reason = $1 WHERE no = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, reason);
+    db_bind_int(s, 2, n->no);
+    e = db_run(s, why);
+    hex_encode(about, n->id.kid, KID_BYTES);
+    return e == ERR_OK ? people_act(h, "revoke", about, reason, why) : e;
 }
 
 enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)

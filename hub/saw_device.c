@@ -120,11 +120,19 @@ static enum err look_up(struct hub *h, const struct saw_row *r, struct holding *
     return e;
 }
 
+/* Nothing is left on a device that was wiped, by its own signed word. */
+static void wiped(const struct saw_row *r, int64_t wiped_at, struct holding *d)
+{
+    if (!d->known || wiped_at > r->at_ms || strcmp(d->line.state, "confirmed") == 0) return;
+    d->line.state = "confirmed";
+    d->line.since_ms = wiped_at;
+}
+
 enum err saw_devices(struct hub *h, const struct saw_row *r, hub_saw_fn each, void *ctx, struct why *why)
 {
     struct stmt *q;
     bool row = false;
-    enum err e = db_prepare(h->db, "SELECT no, kid FROM h_node WHERE site_no = $1 ORDER BY no", &q, why);
+    enum err e = db_prepare(h->db, "SELECT no, kid, wiped_at FROM h_node WHERE site_no = $1 ORDER BY no", &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, r->site.no);
     while ((e = db_step(q, &row, why)) == ERR_OK && row) {
@@ -132,6 +140,7 @@ enum err saw_devices(struct hub *h, const struct saw_row *r, hub_saw_fn each, vo
                             .line = {.is_device = true, .site = r->site.code, .agency = r->site.agency}};
         if (!db_id(q, 1, d.line.kid)) e = why_set(why, ERR_TAMPERED, "The hub's list of devices is damaged.");
         if (e == ERR_OK) e = look_up(h, r, &d, why);
+        if (e == ERR_OK && !db_is_null(q, 2)) wiped(r, db_int(q, 2), &d);
         if (e == ERR_OK && d.known) e = each(ctx, &d.line, why);
         if (e != ERR_OK) break;
     }

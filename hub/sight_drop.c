@@ -74,12 +74,14 @@ static enum err was_named(struct hub *h, int64_t node_no, int64_t row_no, bool *
     return e;
 }
 
-/* One order at a time waits for the node's next answer; a second loss before that only makes it younger. */
+/* One order at a time waits for the node's next answer; a second loss before that only makes it younger. A device that was
+ * wiped holds nothing. */
 static enum err order_drop(struct hub *h, int64_t node_no, int64_t row_no, struct why *why)
 {
     struct stmt *q;
     enum err e = db_prepare(h->db,
-                            "INSERT INTO h_drop(version, node_no, row_no, ordered_at) VALUES ($1, $2, $3, $4)"
+                            "INSERT INTO h_drop(version, node_no, row_no, ordered_at) SELECT $1, $2, $3, $4"
+                            " WHERE NOT EXISTS (SELECT 1 FROM h_node WHERE no = $2 AND state = 'wiped')"
                             " ON CONFLICT(node_no, row_no) WHERE request IS NULL DO UPDATE SET version = $1",
                             &q, why);
     if (e != ERR_OK) return e;

@@ -11,7 +11,8 @@ CREATE TABLE h_channel(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRIC
 INSERT INTO h_channel(bit, name) VALUES (0, 'reference'), (1, 'face'), (2, 'shared'), (3, 'room'),
     (4, 'scheme:nhs'), (5, 'scheme:pnc'), (6, 'scheme:crn'), (7, 'scheme:upn');
 
--- A device and its chain. state: enrolled, revoked, forked (put back from an old image, or copied), replaced.
+-- A device and its chain. state: enrolled, revoked, forked (put back from an old image, or copied), replaced, wiped (by its
+-- own signed word; else as revoked). door, door_kid: public keys of its door (sync/FORMAT.md §4.1).
 CREATE TABLE h_node(
     no INTEGER PRIMARY KEY, kid BLOB NOT NULL UNIQUE, public BLOB NOT NULL, site_no INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT, enrolled_at INTEGER NOT NULL, last_seen INTEGER,
@@ -20,8 +21,18 @@ CREATE TABLE h_node(
     cursor BLOB, software TEXT, schema INTEGER, unsent INTEGER, oldest_ms INTEGER, skew_ms INTEGER,
     covered INTEGER NOT NULL DEFAULT 0, -- envelopes up to this one are in a verified backup
     base_at INTEGER NOT NULL DEFAULT 0, -- by its own word, what it writes now stands upon a cut of this version or later
-    replaces INTEGER -- the device whose place it took; of a copied one, more than one copy may have taken it
+    replaces INTEGER, -- the device whose place it took; of a copied one, more than one copy may have taken it
+    door BLOB, door_kid BLOB UNIQUE, knocked_at INTEGER, wiped_at INTEGER,
+    ordered INTEGER NOT NULL DEFAULT 0 -- highest number of an order that it said it carried out
 ) STRICT;
+-- Orders to devices (hub/order.c): the signed item as it goes out, until it is carried out, or a newer one of its kind has
+-- taken its place. receipt: of a wipe, the device's signed word; unsent: what it says was destroyed unsent, NULL unknown.
+CREATE TABLE h_order(node_no INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL, value INTEGER NOT NULL,
+    at INTEGER NOT NULL, item BLOB NOT NULL, sent_at INTEGER, done_at INTEGER, receipt BLOB, unsent INTEGER,
+    PRIMARY KEY(node_no, number)) STRICT, WITHOUT ROWID;
+-- Who looked at a row that is not open to all who see its case, as devices tell it (hub/views.c).
+CREATE TABLE h_view(node_no INTEGER NOT NULL, user BLOB NOT NULL, tbl INTEGER NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY(id, tbl, node_no, user, at)) STRICT, WITHOUT ROWID;
 CREATE INDEX h_node_site ON h_node(site_no);
 CREATE INDEX h_node_replaces ON h_node(replaces) WHERE replaces IS NOT NULL;
 -- Every request that was answered: what a courier brings late is told apart from a device that was put back.

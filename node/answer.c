@@ -17,6 +17,7 @@ struct check {
     size_t parts_left;       /* of the running page */
     uint64_t n_replies, last_reply; /* number of the last one's question */
     bool paged;              /* a page was seen: only pages and parts may follow */
+    bool begun;              /* something was seen that orders must stand before */
 };
 
 static enum err broken(struct why *why, const char *what)
@@ -149,6 +150,24 @@ static enum err check_reply(struct check *c, struct bytes item, struct why *why)
     return e;
 }
 
+/* Orders stand first, lowest number first. Which of them are new is seen when they are taken. */
+static enum err check_order(struct check *c, struct bytes item, struct why *why)
+{
+    struct answer *a = c->a;
+    if (c->begun || a->n_orders == ORDERS_MAX) return broken(why, "its orders are not as they should be");
+    struct order_item *o = &a->orders[a->n_orders];
+    enum err e = message_get_order(item, &c->n->hub, &o->said, NULL, why);
+    if (e != ERR_OK) return e;
+    if (memcmp(o->said.node, c->n->self.pub.kid, KID_BYTES) != 0)
+        return why_set(why, ERR_REFUSED, "This answer holds an order to another device. Nothing was changed here.");
+    if (a->n_orders > 0 && o->said.number <= a->orders[a->n_orders - 1].said.number)
+        return broken(why, "its orders are not as they should be");
+    buf_init(&o->item, ORDER_ITEM_MAX);
+    buf_put_bytes(&o->item, item);
+    a->n_orders++;
+    return o->item.err == ERR_OK ? ERR_OK : why_set(why, o->item.err, "There is not enough memory for this answer.");
+}
+
 /* The whole list was found good; whether the row is here shows when it is taken. */
 static enum err check_end_item(void *ctx, const struct end_item *end, struct why *why)
 {
@@ -161,6 +180,8 @@ static enum err check_end_item(void *ctx, const struct end_item *end, struct why
 static enum err check_item(struct check *c, struct bytes item, struct why *why)
 {
     unsigned type = message_type(item);
+    if (type == MSG_ORDER) return check_order(c, item, why);
+    c->begun = true;
     if (type == MSG_PART) return check_part(c, item, why);
     if (c->parts_left > 0) return broken(why, "entries are missing from it");
     if (type == MSG_PAGE) return check_page(c, item, why);
@@ -243,5 +264,6 @@ void answer_release(struct answer *a)
     stash_release(&a->stash);
     bundle_reader_free(a->reader);
     buf_release(&a->drops);
+    for (size_t i = 0; i < a->n_orders; i++) buf_release(&a->orders[i].item);
     buf_release(&a->judged.list);
 }

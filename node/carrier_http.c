@@ -1,6 +1,6 @@
 /* The hub over HTTP, by libcurl. The bodies are sealed bundles, so the transport is trusted with nothing: no cookies,
  * no redirects, no compression of its own. */
-#include "node/node.h"
+#include "node/door.h"
 
 #include "base/json.h"
 #include "crypto/hash.h"
@@ -240,15 +240,26 @@ enum err carrier_http_hub(struct carrier_http *c, uint8_t out_public[PUBLIC_BYTE
     return e;
 }
 
-enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why)
+static enum err post_small(struct carrier_http *c, const char *path, struct bytes request, struct buf *out,
+                           struct why *why)
 {
     struct buf b;
     buf_init(&b, 1u << 20);
     struct transfer t = {.sink = into_buf, .sink_ctx = &b, .why = why};
-    enum err e = post(c, &t, "/v1/enrol", request, 0, why);
+    enum err e = post(c, &t, path, request, 0, why);
     if (e == ERR_OK) buf_put_bytes(out, buf_bytes(&b));
     if (e == ERR_OK && out->err != ERR_OK)
         e = why_set(why, out->err, "There is not enough memory for the server's answer.");
     buf_release(&b);
     return e;
+}
+
+enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why)
+{
+    return post_small(c, "/v1/enrol", request, out, why);
+}
+
+enum err carrier_http_door(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why)
+{
+    return post_small(c, "/v1/door", request, out, why);
 }

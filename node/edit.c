@@ -222,11 +222,12 @@ static enum err write_parts(struct edit *ed, struct why *why)
 static enum err audit(struct node *n, const char *what, uint64_t seq, struct why *why)
 {
     struct stmt *s = NULL;
-    enum err e = db_prepare(n->db, "INSERT INTO n_audit(at, what, seq) VALUES($1, $2, $3)", &s, why);
+    enum err e = db_prepare(n->db, "INSERT INTO n_audit(at, user, what, seq) VALUES($1, $2, $3, $4)", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, env_now(n->env));
-    db_bind_str(s, 2, what);
-    db_bind_int(s, 3, (int64_t)seq);
+    db_bind_id(s, 2, n->user);
+    db_bind_str(s, 3, what);
+    db_bind_int(s, 4, (int64_t)seq);
     return db_run(s, why);
 }
 
@@ -290,7 +291,8 @@ enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, s
     struct edit ed;
     if (n->capture == NULL) return why_set(why, ERR_FAILED, "No change is being made.");
     edit_init(&ed, n);
-    enum err e = capture_take(n->capture, &ed.changes, why);
+    enum err e = lease_allows(n, why);
+    if (e == ERR_OK) e = capture_take(n->capture, &ed.changes, why);
     if (e == ERR_OK && ed.changes.len > 0) e = make_envelope(&ed, NULL, what, why);
     capture_free(n->capture);
     n->capture = NULL;

@@ -209,7 +209,7 @@ static enum err cannot_hide(enum err e, const struct why *said, struct why *why)
                                           : "Nothing is lost. Try again; if it goes on, ask your administrator.");
 }
 
-enum err node_tick(struct node *n, struct why *why)
+enum err ends_tick(struct node *n, struct why *why)
 {
     struct why said = {0};
     bool due = false;
@@ -217,6 +217,12 @@ enum err node_tick(struct node *n, struct why *why)
     enum err e = any(n, &due, &said);
     if (e == ERR_OK && due) e = in_transaction(n, ends_apply, &said);
     return e == ERR_OK ? ERR_OK : cannot_hide(e, &said, why);
+}
+
+enum err node_tick(struct node *n, struct why *why)
+{
+    enum err e = ends_tick(n, why);
+    return e == ERR_OK ? lease_look(n, why) : e;
 }
 
 enum err ends_show_now(struct node *n, struct why *why)

@@ -1,6 +1,6 @@
 /* Enrolment: a device's keys, its request to join and the hub's answer. Each step is durable before the next and may be
  * repeated: the same code gives the same keys and the very same request, for which the hub has the same answer. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
 #include "base/cbor.h"
 #include "sync/bundle.h"
@@ -89,6 +89,7 @@ enum err enrol_seal(const struct enrol_ask *a, struct buf *out, struct why *why)
     memcpy(m.token, a->code->token, sizeof m.token);
     memcpy(m.hub_fingerprint, a->code->fingerprint, sizeof m.hub_fingerprint);
     identity_to_bytes(&a->self->pub, m.node);
+    identity_to_bytes(&a->door->pub, m.door);
     (void)snprintf(m.user, sizeof m.user, "%s", a->user_name);
     (void)snprintf(m.software, sizeof m.software, "%s", NODE_SOFTWARE);
     enum err e = bundle_writer_new(&w, &h, a->hub, out, m.binding, why);
@@ -117,7 +118,7 @@ static enum err store_request(struct db *db, const struct invitation *code, stru
 static enum err ready(struct db *db, const struct invitation *code, struct bytes hub_public, const struct identity *hub,
                       const char *user_name, struct buf *request, struct why *why)
 {
-    struct identity_secret self = {0};
+    struct identity_secret self = {0}, door = {0};
     bool same = false;
     enum err e = db_begin(db, why);
     if (e != ERR_OK) return e;
@@ -126,7 +127,9 @@ static enum err ready(struct db *db, const struct invitation *code, struct bytes
     if (e == ERR_OK && same) e = state_bytes(db, "enrol_request", request, why);
     if (e == ERR_OK && request->len == 0) {
         e = own_identity(db, &self, why);
-        const struct enrol_ask ask = {.self = &self, .hub = hub, .code = code, .user_name = user_name};
+        if (e == ERR_OK) e = door_keys(db, "door", &door, why);
+        const struct enrol_ask ask = {
+            .self = &self, .door = &door, .hub = hub, .code = code, .user_name = user_name};
         if (e == ERR_OK) e = enrol_seal(&ask, request, why);
         if (e == ERR_OK) e = store_request(db, code, hub_public, user_name, buf_bytes(request), why);
     }
@@ -135,6 +138,7 @@ static enum err ready(struct db *db, const struct invitation *code, struct bytes
     else
         db_rollback(db);
     identity_release(&self);
+    identity_release(&door);
     return e;
 }
 
@@ -143,17 +147,18 @@ enum err node_enrol_begin(const struct env *env, const char *home, struct bytes 
                           struct buf *out, struct why *why)
 {
     struct identity hub;
-    struct db *db = NULL;
+    struct replica r = {0};
     struct buf request;
     buf_init(&request, 1u << 20);
-    enum err e = enrol_check(code, hub_public, user_name, &hub, why);
-    if (e == ERR_OK) e = replica_make(&db, env, home, passphrase, why);
-    if (e == ERR_OK) e = ready(db, code, hub_public, &hub, user_name, &request, why);
+    enum err e = wipe_check(env, home, NODE_FOR_HUB, why);
+    if (e == ERR_OK) e = enrol_check(code, hub_public, user_name, &hub, why);
+    if (e == ERR_OK) e = replica_make(&r, env, home, passphrase, why);
+    if (e == ERR_OK) e = ready(r.db, code, hub_public, &hub, user_name, &request, why);
     if (e == ERR_OK) {
         buf_put_bytes(out, buf_bytes(&request));
         e = out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory for the request to join.");
     }
-    db_close(db);
+    replica_close(&r);
     buf_release(&request);
     return e;
 }
@@ -215,8 +220,18 @@ enum err enrol_store(struct db *db, const struct enrol_answer *a, struct why *wh
     return e;
 }
 
-static enum err join(struct db *db, struct bytes answer, struct why *why)
+/* The first person of this device; and its lease begins. */
+static enum err begin_here(struct replica *r, const struct env *env, const struct enrol_answer *a, struct why *why)
 {
+    char name[128];
+    enum err e = state_text(r->db, "user_name", name, sizeof name, why);
+    if (e == ERR_OK) e = people_first(r->db, env, r->ring.slot, a->user, name, why);
+    return e == ERR_OK ? lease_start(r->db, env, a->clock_ms, why) : e;
+}
+
+static enum err join(struct replica *r, const struct env *env, struct bytes answer, struct why *why)
+{
+    struct db *db = r->db;
     struct identity_secret self = {0};
     struct enrol_answer a;
     bool found = false;
@@ -226,6 +241,7 @@ static enum err join(struct db *db, struct bytes answer, struct why *why)
     if (e == ERR_OK) e = db_begin(db, why);
     if (e == ERR_OK) {
         e = enrol_store(db, &a, why);
+        if (e == ERR_OK) e = begin_here(r, env, &a, why);
         if (e == ERR_OK)
             e = db_commit(db, why);
         else
@@ -238,19 +254,22 @@ static enum err join(struct db *db, struct bytes answer, struct why *why)
 enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase, struct bytes answer,
                            struct why *why)
 {
+    const struct node_key key = {.passphrase = passphrase};
     struct node *n = NULL;
-    struct db *db = NULL;
+    struct replica r = {0};
     uint64_t enrolled = 0;
-    enum err e = replica_open(&db, env, home, passphrase, why);
+    enum err e = wipe_check(env, home, NODE_FOR_HUB, why);
+    if (e == ERR_OK) e = replica_open(&r, env, home, &key, why);
     if (e != ERR_OK) return e;
-    e = state_number(db, "enrolled", &enrolled, why);
+    e = state_number(r.db, "enrolled", &enrolled, why);
     if (e == ERR_OK && enrolled != 0) {
-        e = replica_node(&n, env, home, db, why);
+        e = replica_node(&n, env, home, &r, NODE_FOR_HUB, why);
         if (e == ERR_OK) e = rescue_finish(n, answer, why);
         node_close(n);
         return e;
     }
-    if (e == ERR_OK) e = join(db, answer, why);
-    db_close(db);
+    if (e == ERR_OK) e = join(&r, env, answer, why);
+    if (e == ERR_OK) door_keep(env, home, r.db);
+    replica_close(&r);
     return e;
 }

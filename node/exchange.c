@@ -1,5 +1,5 @@
 /* A round with the hub, and rounds until nothing is left to send, pull or confirm. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
 #include "sync/bundle.h"
 
@@ -122,7 +122,8 @@ static enum err wants_more(struct node *n, const struct round_state *st, bool *o
     if (e == ERR_OK) e = state_ask(n->db, "SELECT count(*) FROM n_receipt WHERE sent = 0", &receipts, why);
     if (e == ERR_OK) e = question_waiting(n, &questions, why);
     if (e == ERR_OK && st->taken.revoked)
-        *out = receipts > 0; /* to confirm what was taken away is all that is left to do */
+        /* To confirm what was taken away is all that is left to do; and, before a wipe, to bring everything there. */
+        *out = receipts > 0 || (n->to_be_wiped && (st->again || (unsent > 0 && st->taken.judged > 0)));
     else if (e == ERR_OK)
         *out = st->taken.more || receipts > 0 || questions > 0 || st->again || (unsent > 0 && st->taken.judged > 0);
     return e;
@@ -156,13 +157,14 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
     enum err e = node_tick(n, NULL); /* done with each answer too, and what keeps it from that is reported there */
     e = drops_confirm(n, NULL);      /* what an earlier fault left to be done */
-    e = ERR_OK;                          /* a full disk must not keep the news out, and is reported after the answer */
+    e = orders_start(n, why);        /* a full disk must not keep the news out, and is reported after the answer */
     for (unsigned i = 0; e == ERR_OK && more && i < max; i++) {
         struct round_state st = {0};
         e = round_once(n, via, o, &r, &st, why);
         if (e == ERR_OK) e = wants_more(n, &st, &more, why);
     }
     e = purge_after(n, e, why);
+    e = orders_end(n, e, why);
     if (e == ERR_OK && r.revoked) e = revoked(why);
     *out = r;
     return e;
@@ -185,9 +187,11 @@ enum err node_bundle_import(struct node *n, struct bytes answer, struct round_re
     struct round_result r = {.bytes_in = answer.n};
     struct taken taken = {0};
     enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
+    if (e == ERR_OK) e = orders_start(n, why);
     if (e == ERR_OK) {
         e = take_answer(n, answer, &r, &taken, why);
         e = purge_after(n, e, why);
+        e = orders_end(n, e, why);
     }
     *out = r;
     return e;

@@ -97,7 +97,7 @@ static enum err make_gap(struct node *n, uint64_t seq, enum content_state state,
     }
     gap_work_release(&work);
     buf_release(&sound.list);
-    enum err hidden = node_tick(n, e == ERR_OK ? why : NULL);
+    enum err hidden = ends_tick(n, e == ERR_OK ? why : NULL);
     return e == ERR_OK ? hidden : e;
 }
 

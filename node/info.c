@@ -58,6 +58,7 @@ enum err node_get_info(struct node *n, struct node_info *out, struct why *why)
     if (e == ERR_OK) e = state_number(n->db, "revoked", &revoked, why);
     if (e == ERR_OK) e = count_work(n, &i, why);
     if (e == ERR_OK) e = count_rows(n, &i.rows, why);
+    if (e == ERR_OK) e = lease_info(n, &i.lease_days, &i.lease_until_ms, why);
     if (e != ERR_OK) return e;
     i.last_contact_ms = (int64_t)contact;
     i.revoked = revoked != 0;

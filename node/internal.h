@@ -11,10 +11,26 @@
 
 struct capture; /* node/capture.c */
 
+/* What moves while there is no contact: node/lease.c. */
+struct lease_mark {
+    int64_t high;   /* highest time that was seen, Unix ms */
+    int64_t ran;    /* ms that the computer ran since the last contact */
+    int64_t steady; /* env's steady clock when that was looked at */
+};
+struct lease {
+    bool known;                    /* the rest was read from the store */
+    unsigned days;                 /* allowed */
+    int64_t contact;               /* hub's time of the last contact; 0: none, and the lease does not run */
+    struct lease_mark noted, now;  /* in the store; as it is */
+};
+
 struct node {
     const struct env *env; /* borrowed */
     char home[NODE_PATH_MAX];
-    struct db *db; /* owned */
+    enum node_for what_for;
+    struct db *db;       /* owned */
+    struct keyring ring; /* owned: what it was opened with */
+    struct lease lease;
     struct identity_secret self;
     struct identity hub;
     char hub_name[128];
@@ -26,6 +42,9 @@ struct node {
     uint8_t recovery_pk[32]; /* judged content is sealed to it */
     uint64_t epoch;
     struct capture *capture; /* the running edit; NULL while there is none */
+    bool to_be_wiped;        /* by an order that waits for the end of the contact, or for what is unsent: node/orders.c */
+    bool marked;             /* HOME/unsent is there */
+    bool all_sent;           /* by the last contact, and nothing was written since */
 };
 
 /* ---- state.c: named values. Absent: zeros, empty text, 0. */
@@ -57,7 +76,8 @@ MUST_CHECK enum err enrol_check(const struct invitation *code, struct bytes hub_
                                 struct identity *out_hub, struct why *why);
 struct enrol_ask {
     const struct identity_secret *self;
-    const struct identity_secret *old; /* whose place it takes; NULL: nobody's */
+    const struct identity_secret *door; /* what opens its door: node/wipe.h */
+    const struct identity_secret *old;  /* whose place it takes; NULL: nobody's */
     const struct identity *hub;
     const struct invitation *code;
     const char *user_name;
@@ -72,15 +92,89 @@ MUST_CHECK enum err enrol_store(struct db *db, const struct enrol_answer *a, str
 /* Second half: new keys, an empty replica, and what was not sent in a new chain. ERR_EXISTS: it was not asked for. */
 MUST_CHECK enum err rescue_finish(struct node *n, struct bytes answer, struct why *why);
 
-/* ---- replica.c: the store of a home. ERR_UNINIT when there is none. */
-MUST_CHECK enum err replica_open(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
-                                 struct why *why);
-/* An open store as a node. Takes db, also when it fails. */
-MUST_CHECK enum err replica_node(struct node **out, const struct env *env, const char *home, struct db *db,
-                                 struct why *why);
+/* ---- replica.c: key file and store of a home. */
+struct replica_files {
+    char key[NODE_PATH_MAX], device[NODE_PATH_MAX];
+    struct keyfile keyfile; /* borrows from the two, or from env: not to be copied */
+};
+MUST_CHECK enum err replica_files(struct replica_files *f, const struct env *env, const char *home, struct why *why);
+/* Which of its two names the store has under the data key of this generation. */
+MUST_CHECK enum err replica_path(char out[NODE_PATH_MAX], const char *home, uint32_t generation, struct why *why);
+/* Overwrite and remove the store of a generation, with its log. It must be closed. */
+MUST_CHECK enum err replica_shred(const struct env *env, const char *home, uint32_t generation, struct why *why);
+/* Is there a store of the other name beside that of this generation? */
+MUST_CHECK enum err replica_leftover(const struct env *env, const char *home, uint32_t generation, bool *out,
+                                     struct why *why);
+/* An open store and what opened it. Empty: zeros. */
+struct replica {
+    struct db *db;
+    struct keyring ring;
+};
+void replica_close(struct replica *r); /* empty is fine */
+/* ERR_UNINIT when there is none; ERR_LOCKED: key->ring is not in force any more. */
+MUST_CHECK enum err replica_open(struct replica *out, const struct env *env, const char *home,
+                                 const struct node_key *key, struct why *why);
+/* The store for r->ring, which key gave (only whether by ring or passphrase is asked of key). After a failure what r has is
+ * still to be closed. */
+MUST_CHECK enum err replica_open_ring(struct replica *r, const struct env *env, const char *home,
+                                      const struct node_key *key, struct why *why);
+/* An open store as a node. Takes what r has, also when it fails. */
+MUST_CHECK enum err replica_node(struct node **out, const struct env *env, const char *home, struct replica *r,
+                                 enum node_for what_for, struct why *why);
 /* Open, or make what is missing: key, file, tables. A crash between any two of them is made good here. */
-MUST_CHECK enum err replica_make(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
+MUST_CHECK enum err replica_make(struct replica *out, const struct env *env, const char *home, struct bytes passphrase,
                                  struct why *why);
+
+/* ---- people.c */
+/* What is being done to the key file: noted before, settled after. Zeros and empty where nothing fits. */
+enum key_act_kind { KEY_ADD = 1, KEY_REMOVE, KEY_PASSPHRASE, KEY_CODE, KEY_RECOVER, KEY_REKEY };
+struct key_act {
+    enum key_act_kind kind;
+    uint64_t revision; /* of the key file before it */
+    int64_t at;
+    uint8_t slot[SLOT_ID_BYTES]; /* not of KEY_ADD: the file says */
+    uint8_t id[16];              /* whom it is about; KEY_REKEY: a mark of its own */
+    uint8_t user[16];            /* who did it */
+    char name[128];
+};
+/* Finish what a crash cut off, or forget it if it was never done. */
+MUST_CHECK enum err people_settle(struct replica *r, const struct env *env, const struct keyfile *at, struct why *why);
+/* Note what is about to be done (kind, slot, id, name). Settled by the next act or opening. */
+MUST_CHECK enum err people_begin(struct node *n, const struct keyfile *at, struct key_act *a, struct why *why);
+/* Done so, or not (`done`): settle it. Gives `done`, or what kept it from being settled. */
+MUST_CHECK enum err people_end(struct node *n, const struct keyfile *at, enum err done, struct why *why);
+/* Who opened it. Nobody is noted for a slot: the first person, if there can be no other; else zeros and "". */
+MUST_CHECK enum err people_who(struct db *db, const struct keyring *ring, uint8_t id[16], char name[128],
+                               struct why *why);
+/* Who joins the device, or sets it up anew, has this slot. Within the caller's transaction. */
+MUST_CHECK enum err people_first(struct db *db, const struct env *env, const uint8_t slot[SLOT_ID_BYTES],
+                                 const uint8_t id[16], const char *name, struct why *why);
+MUST_CHECK enum err people_audit(struct db *db, int64_t at, const uint8_t user[16], const uint8_t about[16],
+                                 const char *what, struct why *why); /* about NULL: nobody */
+/* Has each slot its person, and each person a slot? ERR_TAMPERED. */
+MUST_CHECK enum err people_check(struct node *n, struct why *why);
+
+/* ---- lease.c */
+/* Follow the clocks, note how far they are, and say whether people may still use this: ERR_REFUSED (n->what_for). */
+MUST_CHECK enum err lease_look(struct node *n, struct why *why);
+/* The same without noting anything: within a transaction. */
+MUST_CHECK enum err lease_allows(struct node *n, struct why *why);
+/* A device joins: the hub's clock. Within the caller's transaction, as the next two. */
+MUST_CHECK enum err lease_start(struct db *db, const struct env *env, uint64_t hub_ms, struct why *why);
+/* Contact: the hub's clock, in a verified answer of a hub that still wants this device. */
+MUST_CHECK enum err lease_renew(struct node *n, uint64_t hub_ms, struct why *why);
+/* The hub allows so many days from now on. ERR_LIMIT: 1 to LEASE_MAX_DAYS. */
+MUST_CHECK enum err lease_set(struct node *n, uint64_t days, struct why *why);
+MUST_CHECK enum err lease_info(struct node *n, unsigned *out_days, int64_t *out_until_ms, struct why *why);
+
+/* ---- views.c */
+/* Into a request, if any wait: one item. */
+MUST_CHECK enum err views_put(struct node *n, struct bundle_writer *w, struct why *why);
+/* Those that views_put put are in this request. Within a transaction, as the next. */
+MUST_CHECK enum err views_sent(struct node *n, uint64_t request, struct why *why);
+MUST_CHECK enum err views_answered(struct node *n, uint64_t request, struct why *why);
+/* With an order to forget the row: those that the hub has. */
+MUST_CHECK enum err views_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 
 /* ---- capture.c: what one transaction changed, recorded by SQLite's session extension. */
 MUST_CHECK enum err capture_new(struct capture **out, struct db *db, struct why *why);
@@ -206,6 +300,8 @@ MUST_CHECK enum err overlay_forget(struct node *n, int table_index, const uint8_
 MUST_CHECK enum err overlay_check(struct node *n, uint64_t *out_pending_rows, struct why *why);
 
 /* ---- ends.c: rows whose time is over stand aside. Within the caller's transaction, where nothing else is said. */
+/* What node_tick does for them, whether or not people may still use this device. Outside a transaction. */
+MUST_CHECK enum err ends_tick(struct node *n, struct why *why);
 /* All of them back into their tables. */
 MUST_CHECK enum err ends_show(struct node *n, struct why *why);
 /* As this device's clock says: what is over stands aside, what is not stands in its table. */
@@ -253,6 +349,13 @@ bool stash_next(struct stash *s, struct bytes *out); /* each once, in order; bor
 void stash_release(struct stash *s);
 
 /* ---- answer.c: an answer verified whole, before anything of it is acted upon. */
+/* An order as it came, and what it says. */
+#define ORDER_ITEM_MAX (4u << 10)
+#define ORDERS_MAX     8 /* in one answer: the hub sends the newest of each kind */
+struct order_item {
+    struct order said;
+    struct buf item; /* MSG_ORDER */
+};
 struct answer {
     struct bundle_reader *reader; /* owned */
     bool rewound;                 /* to its first item, for answer_next */
@@ -262,6 +365,8 @@ struct answer {
     uint8_t drops_hash[HASH_BYTES];
     struct buf drops; /* struct drop_item after struct drop_item */
     size_t n_drops;
+    struct order_item orders[ORDERS_MAX];
+    size_t n_orders;
     struct seqs judged; /* envelopes that it has a verdict on */
 };
 MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer *out,

@@ -4,6 +4,7 @@
 #define SPOKE_NODE_NODE_H
 
 #include "base/env.h"
+#include "crypto/keyslot.h"
 #include "sync/db.h"
 #include "sync/messages.h"
 #include "sync/question.h"
@@ -32,6 +33,8 @@ struct node_info {
     uint64_t rows;            /* rows of case tables here */
     uint64_t receipts_due;    /* receipts not yet sent */
     uint64_t hidden;          /* rows that were shared until a time that is over; not among `rows` */
+    unsigned lease_days;      /* how long it may be opened without contact */
+    int64_t lease_until_ms;   /* by this device's clock, if it goes right; 0: no contact yet */
 };
 
 /* --------------------------------------------------------------------------------------------------- life */
@@ -53,9 +56,23 @@ MUST_CHECK enum err node_enrol_again(const struct env *env, const char *home, st
 MUST_CHECK enum err node_enrol_finish(const struct env *env, const char *home, struct bytes passphrase,
                                       struct bytes answer, struct why *why);
 
-/* ERR_UNINIT (also when enrolment was never finished, with advice), ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
+/* For people. ERR_UNINIT (also when enrolment was never finished, with advice), ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY;
+ * ERR_REFUSED: the lease is over, or the device was or is to be wiped: why->next says the way out. */
 MUST_CHECK enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase,
                               struct why *why);
+/* What opens a home: a passphrase, or the ring of somebody who opened it before (node_unlock; the agent keeps it). */
+struct node_key {
+    struct bytes passphrase;    /* when ring is NULL */
+    const struct keyring *ring; /* borrowed; NULL: by passphrase */
+};
+/* What for. FOR_HUB: contact with the hub and nothing else; it is open to that also when the lease is over and when a wipe
+ * waits for work to be sent first. */
+enum node_for { NODE_FOR_PEOPLE, NODE_FOR_HUB };
+MUST_CHECK enum err node_open_as(struct node **out, const struct env *env, const char *home, const struct node_key *key,
+                                 enum node_for what_for, struct why *why);
+/* Check a passphrase and give what it opens. Errors of keyslot_open. */
+MUST_CHECK enum err node_unlock(const struct env *env, const char *home, struct bytes passphrase, struct keyring *out,
+                                struct why *why);
 void node_close(struct node *n);
 /* Put away what may not be shown any longer, and show again what may, by the clock as it is now. node_open and each round do it;
  * a program that keeps a device open does it before it shows anything. Costs one question when nothing is due. */
@@ -63,6 +80,39 @@ MUST_CHECK enum err node_tick(struct node *n, struct why *why);
 MUST_CHECK enum err node_get_info(struct node *n, struct node_info *out, struct why *why);
 struct db *node_db(struct node *n);
 const struct env *node_env(const struct node *n);
+
+/* ------------------------------------------------------------------------------------------------ people */
+/* Several people may use a device, each with a passphrase (a slot of the key file); whose slot it is stands in the replica.
+ * Edits and views carry who opened it. */
+struct node_person {
+    uint8_t slot[SLOT_ID_BYTES];
+    uint8_t id[16];    /* practitioner; zeros: a slot that nobody here is noted for */
+    const char *name;  /* borrowed; "" for such a slot */
+    bool self;         /* who has it open now */
+    int64_t added_ms;
+};
+typedef enum err (*node_person_fn)(void *ctx, const struct node_person *p, struct why *why);
+MUST_CHECK enum err node_people(struct node *n, node_person_fn each, void *ctx, struct why *why);
+/* A practitioner of this device's site, as the hub has them, gets a passphrase here. ERR_NOTFOUND: the hub has nobody of this id
+ * at this site; ERR_EXISTS: has one already; ERR_LIMIT: seven people at most; ERR_DENIED: too short. */
+MUST_CHECK enum err node_person_add(struct node *n, const uint8_t id[16], struct bytes passphrase, struct why *why);
+/* ERR_NOTFOUND; ERR_DENIED: the last one. Who has a copy of the files as they were is shut out by node_rekey alone. */
+MUST_CHECK enum err node_person_remove(struct node *n, const uint8_t id[16], struct why *why);
+/* Another passphrase for a person. ERR_NOTFOUND, ERR_DENIED. */
+MUST_CHECK enum err node_person_passphrase(struct node *n, const uint8_t id[16], struct bytes passphrase,
+                                           struct why *why);
+/* Make the recovery code, or make it anew; the one before is worthless then. */
+MUST_CHECK enum err node_recovery_code(struct node *n, char out[RECOVERY_CODE_CHARS], struct why *why);
+/* With the recovery code: another passphrase for the person of this name (NULL: the only one), and a new device secret where
+ * it was lost. ERR_PASSPHRASE: not this device's code; ERR_NOTFOUND: nobody of that name. */
+MUST_CHECK enum err node_recover(const struct env *env, const char *home, struct bytes code, const char *name,
+                                 struct bytes passphrase, struct why *why);
+/* Everything here under a new data key; every slot goes on working. *n is closed in any case (the store is another file
+ * afterwards). `out` (may be NULL): the new ring. ERR_FULL, ERR_IO, …: all is as it was. */
+MUST_CHECK enum err node_rekey(struct node *n, struct keyring *out, struct why *why);
+/* A person looked at a record that is not open to all (or at a release): it is noted with who and when, and goes to the hub
+ * with the next request. Looking again within the hour is one look. */
+MUST_CHECK enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 
 /* ------------------------------------------------------------------------------------------------ own edits */
 /* Between begin and commit the caller writes synced case tables through node_db (db_row_put, db_row_set, db_user_sql
@@ -106,8 +156,9 @@ struct round_result {
     bool revoked;
 };
 /* Rounds until nothing is left to send, pull or confirm. What was done before an error stays done; *out is filled
- * either way. ERR_UNREACHABLE: the work is queued. ERR_REFUSED. ERR_FULL: the replica is as it was before the
- * answer. */
+ * either way. ERR_UNREACHABLE: the work is queued. ERR_REFUSED: by the hub; or the device is to be wiped, or was by this
+ * contact, and then n can only be closed (node/door.h: node_was_wiped; node_bundle_import likewise). ERR_FULL: the replica is
+ * as it was before the answer. */
 MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt,
                               struct round_result *out, struct why *why);
 /* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out; import

@@ -1,5 +1,5 @@
 /* Own envelopes: signed when committed, sent in order, judged by the hub. Their readable content: node/content.c. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
 #include <string.h>
 
@@ -77,7 +77,8 @@ enum err outbox_append_as(struct node *n, const struct outbox_origin *origin, co
     struct buf cose, item;
     buf_init(&cose, COSE_MAX);
     buf_init(&item, CONTENT_MAX_ITEM);
-    enum err e = fill_header(n, &h, origin, why);
+    enum err e = unsent_mark(n, why);
+    if (e == ERR_OK) e = fill_header(n, &h, origin, why);
     if (e == ERR_OK) e = envelope_sign(&n->self, &h, parts, n_parts, &cose, why);
     if (e == ERR_OK) {
         message_put_envelope(&item, buf_bytes(&cose), parts, n_parts);

@@ -422,6 +422,7 @@ enum err overlay_forget(struct node *n, int table_index, const uint8_t id[16], s
     enum err e = run_row(n, "DELETE FROM n_pending WHERE tbl = $1 AND id = $2", table_index, id, why);
     if (e == ERR_OK) e = run_row(n, "DELETE FROM n_image WHERE tbl = $1 AND id = $2", table_index, id, why);
     if (e == ERR_OK) e = ends_forget(n, table_index, id, why);
+    if (e == ERR_OK) e = views_forget(n, table_index, id, why);
     return e == ERR_OK ? db_row_delete(n->db, rules_table((size_t)table_index), id, why) : e;
 }
 

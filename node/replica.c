@@ -1,10 +1,12 @@
 /* A home's replica: key file, encrypted store, and the opening of both. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
+#include "crypto/device.h"
 #include "crypto/keyslot.h"
 #include "node/store_sql.h"
 #include "sync/schema_sql.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,25 +16,192 @@ static enum err not_enrolled(struct why *why)
     return why_next(why, ERR_UNINIT, "Run spoke enrol with your invitation code; the same code may be used again.");
 }
 
-enum err replica_open(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
+/* ----------------------------------------------------------------------------------------------- where it lies */
+
+enum err replica_files(struct replica_files *f, const struct env *env, const char *home, struct why *why)
+{
+    enum err e = path_join(f->key, sizeof f->key, home, "replica.key", why);
+    if (e == ERR_OK) e = path_join(f->device, sizeof f->device, home, "device.secret", why);
+    f->keyfile = (struct keyfile){f->key, env->device_secret != NULL ? env->device_secret : f->device};
+    return e;
+}
+
+enum err replica_path(char out[NODE_PATH_MAX], const char *home, uint32_t generation, struct why *why)
+{
+    return path_join(out, NODE_PATH_MAX, home, generation % 2 == 0 ? "replica.db" : "replica2.db", why);
+}
+
+enum err replica_shred(const struct env *env, const char *home, uint32_t generation, struct why *why)
+{
+    char path[NODE_PATH_MAX], log[NODE_PATH_MAX + 8];
+    enum err e = replica_path(path, home, generation, why);
+    if (e != ERR_OK) return e;
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    e = env->shred_file(env->ctx, log, why);
+    return e == ERR_OK ? env->shred_file(env->ctx, path, why) : e;
+}
+
+static bool is_there(const struct env *env, const char *path)
+{
+    uint64_t size;
+    return env->file_size(env->ctx, path, &size, NULL) != ERR_NOTFOUND;
+}
+
+enum err replica_leftover(const struct env *env, const char *home, uint32_t generation, bool *out, struct why *why)
+{
+    char path[NODE_PATH_MAX], log[NODE_PATH_MAX + 8];
+    enum err e = replica_path(path, home, generation + 1, why);
+    if (e != ERR_OK) return e;
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    *out = is_there(env, path) || is_there(env, log);
+    return ERR_OK;
+}
+
+/* The key file once more as it stands. If the switch to it was cut off before it was durable, it is now: before
+ * that the old store may be all that survives a power failure. */
+static enum err confirm_switch(const struct env *env, const char *key_path, struct why *why)
+{
+    struct buf file;
+    buf_init(&file, 1u << 16);
+    enum err e = env->read_file(env->ctx, key_path, 1u << 16, &file, why);
+    if (e == ERR_OK) e = env->write_file(env->ctx, key_path, buf_bytes(&file), why);
+    buf_release(&file);
+    return e;
+}
+
+/* What a rekey left that was cut off: its copy, or the store before it. Under the lock of the store that is in use,
+ * so that nobody else's rekey is at work. */
+static enum err clear_leftover(const struct env *env, const char *home, const char *key_path, uint32_t generation,
+                               struct why *why)
+{
+    bool left = false;
+    enum err e = replica_leftover(env, home, generation, &left, why);
+    if (e != ERR_OK || !left) return e;
+    e = confirm_switch(env, key_path, why);
+    return e == ERR_OK ? replica_shred(env, home, generation + 1, why) : e;
+}
+
+/* --------------------------------------------------------------------------------------------------- opening */
+
+void replica_close(struct replica *r)
+{
+    db_close(r->db);
+    keyring_release(&r->ring);
+    r->db = NULL;
+}
+
+static enum err keys_changed(struct why *why)
+{
+    (void)why_set(why, ERR_LOCKED, "The keys of this device were changed since it was unlocked.");
+    return why_next(why, ERR_LOCKED, "Unlock it again with your passphrase.");
+}
+
+static enum err changed_meanwhile(const struct node_key *key, struct why *why)
+{
+    if (key->ring != NULL) return keys_changed(why);
+    (void)why_set(why, ERR_BUSY, "The keys of this device were being changed just now.");
+    return why_next(why, ERR_BUSY, "Try again.");
+}
+
+static enum err open_ring(const struct env *env, const struct keyfile *at, const struct node_key *key,
+                          struct keyring *out, struct why *why)
+{
+    uint32_t generation = 0;
+    if (key->ring == NULL) return keyslot_open(env, at, key->passphrase, out, why);
+    enum err e = keyslot_generation(env, at, &generation, why);
+    if (e == ERR_OK && generation != key->ring->generation) return keys_changed(why);
+    return e == ERR_OK ? keyring_copy(out, key->ring, why) : e;
+}
+
+/* Another process may have changed the key file before the store was ours. From here on nobody else does. */
+static enum err still_in_force(const struct env *env, const struct keyfile *at, const struct node_key *key,
+                               struct replica *r, struct why *why)
+{
+    enum err e = keyslot_follow(env, at, &r->ring, why);
+    if (e == ERR_LOCKED) return changed_meanwhile(key, why);
+    if (e != ERR_NOTFOUND) return e;
+    (void)why_set(why, ERR_LOCKED, "The passphrase that this device was unlocked with was taken away since.");
+    return why_next(why, ERR_LOCKED, "Ask somebody who can open it to run: spoke user add.");
+}
+
+static enum err older_key_file(struct why *why)
+{
+    (void)why_set(why, ERR_TAMPERED, "An older key file was put in the place of this device's.");
+    return why_next(why, ERR_TAMPERED, "Stop here, keep the files as they are, and ask your administrator.");
+}
+
+/* An older key file is as authentic as the newest, and would let in again who was removed since. A disk that is
+ * full must keep nobody out: the revision is noted another time. */
+static enum err check_revision(struct replica *r, struct why *why)
+{
+    uint64_t noted = 0;
+    enum err e = state_number(r->db, "key_revision", &noted, why);
+    if (e != ERR_OK) return e;
+    if (r->ring.revision < noted) return older_key_file(why);
+    if (r->ring.revision == noted) return ERR_OK;
+    e = state_set_number(r->db, "key_revision", r->ring.revision, why);
+    return e == ERR_FULL || e == ERR_IO ? ERR_OK : e;
+}
+
+static enum err has_tables(struct db *db, bool *out, struct why *why)
+{
+    uint64_t there = 0;
+    enum err e = state_ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'n_audit'", &there, why);
+    *out = there != 0;
+    return e;
+}
+
+enum err replica_open_ring(struct replica *r, const struct env *env, const char *home, const struct node_key *key,
+                           struct why *why)
+{
+    struct replica_files f;
+    char path[NODE_PATH_MAX];
+    bool tables = false, other = false;
+    uint32_t generation = 0;
+    const struct secret data_key = keyring_data_key(&r->ring);
+    enum err e = replica_files(&f, env, home, why);
+    if (e == ERR_OK) e = replica_path(path, home, r->ring.generation, why);
+    if (e == ERR_OK) e = db_open(&r->db, env, path, &data_key, why);
+    if (e != ERR_OK) {
+        if (keyslot_generation(env, &f.keyfile, &generation, NULL) == ERR_OK && generation != r->ring.generation)
+            e = changed_meanwhile(key, why);
+        else if (e == ERR_UNINIT && replica_leftover(env, home, r->ring.generation, &other, NULL) == ERR_OK && other)
+            e = older_key_file(why); /* the store is there, under a key that was made after this file */
+        return e;
+    }
+    e = wipe_check(env, home, NODE_FOR_HUB, why); /* once more: it may have been begun while the store was waited for */
+    if (e == ERR_OK) e = still_in_force(env, &f.keyfile, key, r, why);
+    /* What cannot be cleared away keeps nobody out: verify tells of it, and the next opening tries again. */
+    if (e == ERR_OK) (void)!clear_leftover(env, home, f.key, r->ring.generation, NULL);
+    if (e == ERR_OK) e = has_tables(r->db, &tables, why);
+    if (e == ERR_OK && tables) e = check_revision(r, why);
+    if (e == ERR_OK && tables) e = people_settle(r, env, &f.keyfile, why);
+    return e;
+}
+
+enum err replica_open(struct replica *out, const struct env *env, const char *home, const struct node_key *key,
                       struct why *why)
 {
-    char key_path[NODE_PATH_MAX], db_path[NODE_PATH_MAX];
-    struct secret key = {0};
-    enum err e = path_join(key_path, sizeof key_path, home, "replica.key", why);
-    if (e == ERR_OK) e = path_join(db_path, sizeof db_path, home, "replica.db", why);
-    if (e == ERR_OK) e = keyslot_open(env, key_path, passphrase, &key, why);
-    if (e == ERR_OK) e = db_open(out, env, db_path, &key, why);
-    secret_release(&key);
+    struct replica_files f;
+    struct replica r = {0};
+    enum err e = replica_files(&f, env, home, why);
+    if (e == ERR_OK) e = open_ring(env, &f.keyfile, key, &r.ring, why);
+    if (e == ERR_OK) e = replica_open_ring(&r, env, home, key, why);
+    if (e == ERR_OK)
+        *out = r;
+    else
+        replica_close(&r);
     return e == ERR_UNINIT ? not_enrolled(why) : e;
 }
+
+/* ---------------------------------------------------------------------------------------------------- making */
 
 /* Tables are made in one transaction, so the last one is there or none is. */
 static enum err make_tables(struct db *db, struct why *why)
 {
-    uint64_t there = 0;
-    enum err e = state_ask(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'n_audit'", &there, why);
-    if (e != ERR_OK || there > 0) return e;
+    bool there = false;
+    enum err e = has_tables(db, &there, why);
+    if (e != ERR_OK || there) return e;
     e = db_begin(db, why);
     if (e == ERR_OK) e = db_exec(db, sync_schema_sql, why);
     if (e == ERR_OK) e = db_exec(db, node_store_sql, why);
@@ -43,31 +212,49 @@ static enum err make_tables(struct db *db, struct why *why)
     return e;
 }
 
-enum err replica_make(struct db **out, const struct env *env, const char *home, struct bytes passphrase,
+/* The device secret only with the key file: one that was lost must not be replaced unnoticed. */
+static enum err make_ring(const struct env *env, const struct keyfile *at, struct bytes passphrase, struct keyring *out,
+                          struct why *why)
+{
+    enum err e = keyslot_open(env, at, passphrase, out, why);
+    if (e != ERR_UNINIT) return e;
+    e = device_make(env, at->device, why);
+    return e == ERR_OK ? keyslot_create(env, at, passphrase, out, why) : e;
+}
+
+static enum err make_store(struct replica *r, const struct env *env, const char *home, struct bytes passphrase,
+                           struct why *why)
+{
+    const struct node_key key = {.passphrase = passphrase};
+    const struct secret data_key = keyring_data_key(&r->ring);
+    char path[NODE_PATH_MAX];
+    enum err e = replica_open_ring(r, env, home, &key, why);
+    if (e != ERR_UNINIT) return e;
+    e = replica_path(path, home, r->ring.generation, why);
+    if (e == ERR_OK) e = db_create(env, path, &data_key, "", why);
+    return e == ERR_OK ? replica_open_ring(r, env, home, &key, why) : e;
+}
+
+enum err replica_make(struct replica *out, const struct env *env, const char *home, struct bytes passphrase,
                       struct why *why)
 {
-    char key_path[NODE_PATH_MAX], db_path[NODE_PATH_MAX], spool[NODE_PATH_MAX];
-    struct secret key = {0};
-    struct db *db = NULL;
-    enum err e = path_join(key_path, sizeof key_path, home, "replica.key", why);
-    if (e == ERR_OK) e = path_join(db_path, sizeof db_path, home, "replica.db", why);
+    char spool[NODE_PATH_MAX];
+    struct replica_files f;
+    struct replica r = {0};
+    enum err e = replica_files(&f, env, home, why);
     if (e == ERR_OK) e = path_join(spool, sizeof spool, home, "spool", why);
     if (e == ERR_OK) e = env->make_dir(env->ctx, spool, why);
-    if (e == ERR_OK) e = keyslot_open(env, key_path, passphrase, &key, why);
-    if (e == ERR_UNINIT) e = keyslot_create(env, key_path, passphrase, &key, why);
-    if (e == ERR_OK) e = db_open(&db, env, db_path, &key, why);
-    if (e == ERR_UNINIT) {
-        e = db_create(env, db_path, &key, "", why);
-        if (e == ERR_OK) e = db_open(&db, env, db_path, &key, why);
-    }
-    if (e == ERR_OK) e = make_tables(db, why);
-    secret_release(&key);
+    if (e == ERR_OK) e = make_ring(env, &f.keyfile, passphrase, &r.ring, why);
+    if (e == ERR_OK) e = make_store(&r, env, home, passphrase, why);
+    if (e == ERR_OK) e = make_tables(r.db, why);
     if (e == ERR_OK)
-        *out = db;
+        *out = r;
     else
-        db_close(db);
+        replica_close(&r);
     return e;
 }
+
+/* ---------------------------------------------------------------------------------------------------- a node */
 
 static enum err load_hub(struct node *n, struct why *why)
 {
@@ -82,10 +269,10 @@ static enum err load_hub(struct node *n, struct why *why)
 
 static enum err load(struct node *n, struct why *why)
 {
-    bool found = false;
-    uint64_t there = 0, enrolled = 0;
-    enum err e = state_ask(n->db, "SELECT count(*) FROM sqlite_schema WHERE name = 'n_audit'", &there, why);
-    if (e == ERR_OK && there > 0) e = state_number(n->db, "enrolled", &enrolled, why);
+    bool found = false, tables = false;
+    uint64_t enrolled = 0;
+    enum err e = has_tables(n->db, &tables, why);
+    if (e == ERR_OK && tables) e = state_number(n->db, "enrolled", &enrolled, why);
     if (e == ERR_OK && enrolled == 0) return not_enrolled(why);
     if (e == ERR_OK) e = state_load_schema(n->db, why);
     if (e == ERR_OK) e = state_load_identity(n->db, "identity", &n->self, &found, why);
@@ -93,8 +280,7 @@ static enum err load(struct node *n, struct why *why)
     if (e == ERR_OK) e = load_hub(n, why);
     if (e == ERR_OK) e = state_text(n->db, "site", n->site, sizeof n->site, why);
     if (e == ERR_OK) e = state_text(n->db, "agency", n->agency, sizeof n->agency, why);
-    if (e == ERR_OK) e = state_fixed(n->db, "user", n->user, sizeof n->user, why);
-    if (e == ERR_OK) e = state_text(n->db, "user_name", n->user_name, sizeof n->user_name, why);
+    if (e == ERR_OK) e = people_who(n->db, &n->ring, n->user, n->user_name, why);
     if (e == ERR_OK) e = state_number(n->db, "epoch", &n->epoch, why);
     return e;
 }
@@ -109,16 +295,20 @@ static void make_good(struct node *n, bool pending)
     (void)e;
 }
 
-enum err replica_node(struct node **out, const struct env *env, const char *home, struct db *db, struct why *why)
+enum err replica_node(struct node **out, const struct env *env, const char *home, struct replica *r,
+                      enum node_for what_for, struct why *why)
 {
     uint64_t pending = 0;
     struct node *n = calloc(1, sizeof *n);
     if (n == NULL) {
-        db_close(db);
+        replica_close(r);
         return why_set(why, ERR_NOMEM, "There is not enough memory to open this device's records.");
     }
     n->env = env;
-    n->db = db;
+    n->what_for = what_for;
+    n->db = r->db;
+    n->ring = r->ring;
+    *r = (struct replica){0};
     enum err e = ERR_OK;
     if (strlen(home) >= sizeof n->home)
         e = why_set(why, ERR_LIMIT, "The path of this home is too long.");
@@ -128,6 +318,7 @@ enum err replica_node(struct node **out, const struct env *env, const char *home
     if (e == ERR_OK) e = sum_follow(n, why);
     if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK) make_good(n, pending != 0);
+    if (e == ERR_OK) orders_kept(n);
     if (e == ERR_OK) e = node_tick(n, why);
     if (e == ERR_OK)
         *out = n;
@@ -136,18 +327,38 @@ enum err replica_node(struct node **out, const struct env *env, const char *home
     return e;
 }
 
+enum err node_open_as(struct node **out, const struct env *env, const char *home, const struct node_key *key,
+                      enum node_for what_for, struct why *why)
+{
+    struct replica r = {0};
+    enum err e = wipe_check(env, home, what_for, why);
+    if (e == ERR_OK) e = replica_open(&r, env, home, key, why);
+    return e == ERR_OK ? replica_node(out, env, home, &r, what_for, why) : e;
+}
+
 enum err node_open(struct node **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
 {
-    struct db *db = NULL;
-    enum err e = replica_open(&db, env, home, passphrase, why);
-    return e == ERR_OK ? replica_node(out, env, home, db, why) : e;
+    const struct node_key key = {.passphrase = passphrase};
+    return node_open_as(out, env, home, &key, NODE_FOR_PEOPLE, why);
+}
+
+enum err node_unlock(const struct env *env, const char *home, struct bytes passphrase, struct keyring *out,
+                     struct why *why)
+{
+    struct replica_files f;
+    enum err e = wipe_check(env, home, NODE_FOR_HUB, why);
+    if (e == ERR_OK) e = replica_files(&f, env, home, why);
+    if (e == ERR_OK) e = keyslot_open(env, &f.keyfile, passphrase, out, why);
+    return e == ERR_UNINIT ? not_enrolled(why) : e;
 }
 
 void node_close(struct node *n)
 {
     if (n == NULL) return;
     node_edit_cancel(n);
+    unsent_close(n);
     db_close(n->db);
+    keyring_release(&n->ring);
     identity_release(&n->self);
     free(n);
 }

@@ -23,6 +23,7 @@ static enum err fill_hello(struct node *n, struct node_hello *h, struct why *why
     h->request++;
     if (e == ERR_OK) e = state_fixed(n->db, "last_answer", h->last_answer, sizeof h->last_answer, why);
     if (e == ERR_OK) e = state_fixed(n->db, "cursor", h->cursor, sizeof h->cursor, why);
+    if (e == ERR_OK) e = state_number(n->db, "order", &h->order, why);
     if (e == ERR_OK) e = outbox_count(n, &h->unsent, &oldest, why);
     h->oldest_ms = oldest < 0 ? 0 : (uint64_t)oldest;
     return e;
@@ -94,6 +95,7 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, hello, why);
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
     if (e == ERR_OK) e = put_receipts(n, w, why);
+    if (e == ERR_OK) e = views_put(n, w, why);
     if (e == ERR_OK) e = put_envelopes(n, w, out_last, why);
     if (e == ERR_OK) e = question_put(n, w, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
@@ -117,6 +119,7 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
     if (e == ERR_OK) e = state_set_number(n->db, "sent_seq", last, why);
     if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
     if (e == ERR_OK) e = question_sent(n, number, why);
+    if (e == ERR_OK) e = views_sent(n, number, why);
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
     return e;

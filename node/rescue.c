@@ -2,7 +2,7 @@
  * had not sent in a new chain, each change with the hash that it had in the old one, so that the hub knows what it has
  * already. The new keys are kept aside until the hub's answer is here: until then the device goes on as it was. Then
  * everything changes in one transaction. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,22 +28,24 @@ static enum err kept_request(struct db *db, const struct invitation *code, const
 
 /* New ones with each request: the hub may know those of an earlier one, whose answer and code were lost, and takes no key
  * twice. */
-static enum err next_identity(struct db *db, struct identity_secret *out, struct why *why)
+static enum err next_identity(struct db *db, struct identity_secret *out, struct identity_secret *door, struct why *why)
 {
-    enum err e = db_exec(db, "DELETE FROM secret_state WHERE name = 'next_identity'", why);
+    enum err e = db_exec(db, "DELETE FROM secret_state WHERE name IN ('next_identity', 'next_door')", why);
     if (e == ERR_OK) e = identity_generate(out, why);
-    return e == ERR_OK ? state_save_identity(db, "next_identity", out, why) : e;
+    if (e == ERR_OK) e = state_save_identity(db, "next_identity", out, why);
+    return e == ERR_OK ? door_keys(db, "next_door", door, why) : e;
 }
 
 static enum err make_request(struct db *db, const struct invitation *code, const struct identity *hub,
                              const char *user_name, struct buf *request, struct why *why)
 {
-    struct identity_secret old = {0}, next = {0};
-    const struct enrol_ask ask = {.self = &next, .old = &old, .hub = hub, .code = code, .user_name = user_name};
+    struct identity_secret old = {0}, next = {0}, door = {0};
+    const struct enrol_ask ask = {
+        .self = &next, .door = &door, .old = &old, .hub = hub, .code = code, .user_name = user_name};
     bool found = false;
     enum err e = state_load_identity(db, "identity", &old, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The keys of this device are missing from its store.");
-    if (e == ERR_OK) e = next_identity(db, &next, why);
+    if (e == ERR_OK) e = next_identity(db, &next, &door, why);
     if (e == ERR_OK) e = enrol_seal(&ask, request, why);
     if (e == ERR_OK) e = state_put(db, "next_token", bytes_of(code->token, sizeof code->token), why);
     if (e == ERR_OK) e = state_put(db, "next_user_name", bytes_of_str(user_name), why);
@@ -52,6 +54,7 @@ static enum err make_request(struct db *db, const struct invitation *code, const
     if (e == ERR_OK) e = state_put(db, "next_request", buf_bytes(request), why);
     identity_release(&old);
     identity_release(&next);
+    identity_release(&door);
     return e;
 }
 
@@ -77,9 +80,10 @@ static void token_hash(const struct invitation *code, uint8_t out[HASH_BYTES])
 }
 
 /* Within the transaction. An empty request: this code has done its work. */
-static enum err ready(struct db *db, const struct invitation *code, struct bytes hub_public, const struct identity *hub,
-                      const char *user_name, struct buf *request, struct why *why)
+static enum err ready(struct replica *r, const struct invitation *code, struct bytes hub_public,
+                      const struct identity *hub, const char *user_name, struct buf *request, struct why *why)
 {
+    struct db *db = r->db;
     uint8_t done[HASH_BYTES], hash[HASH_BYTES];
     enum err e = check_joined(db, hub_public, why);
     token_hash(code, hash);
@@ -87,34 +91,38 @@ static enum err ready(struct db *db, const struct invitation *code, struct bytes
     if (e != ERR_OK || memcmp(done, hash, sizeof done) == 0) return e;
     e = kept_request(db, code, user_name, request, why);
     if (e == ERR_OK && request->len == 0) e = make_request(db, code, hub, user_name, request, why);
-    return e;
+    /* Whose name is in it is who asks now, whoever brings the answer. */
+    return e == ERR_OK ? state_put(db, "next_slot", bytes_of(r->ring.slot, sizeof r->ring.slot), why) : e;
 }
 
 enum err node_enrol_again(const struct env *env, const char *home, struct bytes passphrase,
                           const struct invitation *code, struct bytes hub_public, const char *user_name,
                           struct buf *out, struct why *why)
 {
+    const struct node_key key = {.passphrase = passphrase};
     char name[128];
+    uint8_t user[16];
     struct identity hub;
-    struct db *db = NULL;
+    struct replica r = {0};
     struct buf request;
     buf_init(&request, 1u << 20);
-    enum err e = replica_open(&db, env, home, passphrase, why);
-    if (e == ERR_OK && user_name == NULL) e = state_text(db, "user_name", name, sizeof name, why);
+    enum err e = wipe_check(env, home, NODE_FOR_PEOPLE, why);
+    if (e == ERR_OK) e = replica_open(&r, env, home, &key, why);
+    if (e == ERR_OK && user_name == NULL) e = people_who(r.db, &r.ring, user, name, why);
     if (e == ERR_OK) e = enrol_check(code, hub_public, user_name != NULL ? user_name : name, &hub, why);
-    if (e == ERR_OK) e = db_begin(db, why);
+    if (e == ERR_OK) e = db_begin(r.db, why);
     if (e == ERR_OK) {
-        e = ready(db, code, hub_public, &hub, user_name != NULL ? user_name : name, &request, why);
+        e = ready(&r, code, hub_public, &hub, user_name != NULL ? user_name : name, &request, why);
         if (e == ERR_OK)
-            e = db_commit(db, why);
+            e = db_commit(r.db, why);
         else
-            db_rollback(db);
+            db_rollback(r.db);
     }
     if (e == ERR_OK) {
         buf_put_bytes(out, buf_bytes(&request));
         e = out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory for the request to join.");
     }
-    db_close(db);
+    replica_close(&r);
     buf_release(&request);
     return e;
 }
@@ -257,15 +265,18 @@ static enum err forget_rows(struct node *n, struct why *why)
 static const char forget_sql[] =
     "DELETE FROM n_image; DELETE FROM n_pending; DELETE FROM n_order; DELETE FROM n_parked; DELETE FROM n_receipt;"
     "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question;"
-    "DELETE FROM n_end; DELETE FROM n_hidden;"
+    "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
     "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head');"
-    "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'last_seq', 'contact_ms', 'revoked');"
+    "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'last_seq', 'contact_ms', 'revoked',"
+    " 'order');"
     "UPDATE n_outbox SET seq = -seq; UPDATE n_content SET seq = -seq;";
-static const char new_keys_sql[] = "DELETE FROM secret_state WHERE name = 'identity';"
-                                   "UPDATE secret_state SET name = 'identity' WHERE name = 'next_identity';";
+static const char new_keys_sql[] = "DELETE FROM secret_state WHERE name IN ('identity', 'door');"
+                                   "UPDATE secret_state SET name = 'identity' WHERE name = 'next_identity';"
+                                   "UPDATE secret_state SET name = 'door' WHERE name = 'next_door';";
 static const char end_sql[] =
     "DELETE FROM n_outbox WHERE seq < 0; DELETE FROM n_content WHERE seq < 0;"
-    "DELETE FROM n_state WHERE name IN ('next_token', 'next_user_name', 'next_hub_address', 'next_request');";
+    "DELETE FROM n_state WHERE name IN ('next_token', 'next_user_name', 'next_hub_address', 'next_request',"
+    " 'next_slot');";
 
 /* Acknowledged envelopes, sealed: the hub may want them back to be rebuilt. */
 static enum err keep_former(struct rescue *r, struct why *why)
@@ -282,11 +293,7 @@ static enum err keep_former(struct rescue *r, struct why *why)
 
 static enum err audit(struct node *n, struct why *why)
 {
-    struct stmt *s = NULL;
-    enum err e = db_prepare(n->db, "INSERT INTO n_audit(at, what) VALUES($1, 'set this device up anew')", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, env_now(n->env));
-    return db_run(s, why);
+    return people_audit(n->db, env_now(n->env), n->user, NULL, "set this device up anew", why);
 }
 
 /* ------------------------------------------------------------------------------------------- the hub's answer */
@@ -314,12 +321,15 @@ static enum err read_answer(struct node *n, struct bytes in, struct arrival *x, 
 
 static enum err store_place(struct node *n, const struct arrival *x, struct why *why)
 {
-    uint8_t hash[HASH_BYTES];
+    uint8_t hash[HASH_BYTES], slot[SLOT_ID_BYTES];
     char text[200];
     hash_blake2b(hash, bytes_of(x->token, sizeof x->token));
     enum err e = enrol_store(n->db, &x->a, why);
     if (e == ERR_OK) e = state_text(n->db, "next_user_name", text, sizeof text, why);
     if (e == ERR_OK) e = state_put(n->db, "user_name", bytes_of_str(text), why);
+    if (e == ERR_OK) e = state_fixed(n->db, "next_slot", slot, sizeof slot, why);
+    if (e == ERR_OK) e = people_first(n->db, n->env, slot, x->a.user, text, why);
+    if (e == ERR_OK) e = lease_renew(n, x->a.clock_ms, why);
     if (e == ERR_OK) e = state_text(n->db, "next_hub_address", text, sizeof text, why);
     if (e == ERR_OK) e = state_put(n->db, "hub_address", bytes_of_str(text), why);
     return e == ERR_OK ? state_put(n->db, "joined_with", bytes_of(hash, sizeof hash), why) : e;
@@ -381,6 +391,7 @@ enum err rescue_finish(struct node *n, struct bytes answer, struct why *why)
             db_rollback(n->db);
     }
     /* What fails from here on is done when the device is opened next. */
+    if (e == ERR_OK) door_keep(n->env, n->home, n->db);
     if (e == ERR_OK) e = spool_drop_answer(n, why);
     if (e == ERR_OK) e = purge_run(n, why);
     identity_release(&x.self);

@@ -57,5 +57,18 @@ CREATE TABLE n_end(tbl INTEGER NOT NULL, id BLOB NOT NULL, not_after INTEGER NOT
 CREATE INDEX n_end_time ON n_end(hidden, not_after);
 CREATE TABLE n_hidden(tbl INTEGER NOT NULL, id BLOB NOT NULL, row BLOB NOT NULL, PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;
 
--- What was done here, without content.
-CREATE TABLE n_audit(no INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, seq INTEGER) STRICT;
+-- Whose slot of the key file a passphrase is, and what is being done to that file just now (node/people.c): one row at most.
+CREATE TABLE n_person(slot BLOB NOT NULL PRIMARY KEY, id BLOB NOT NULL, name TEXT NOT NULL, added_at INTEGER NOT NULL,
+    added_by BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE n_key_act(kind INTEGER NOT NULL, revision INTEGER NOT NULL, at INTEGER NOT NULL, slot BLOB NOT NULL,
+    id BLOB NOT NULL, user BLOB NOT NULL, name TEXT NOT NULL) STRICT;
+
+-- Who looked at what is not open to all (node/views.c). request: the one that took it along, 0 none yet, -1 the hub has it.
+CREATE TABLE n_view(no INTEGER PRIMARY KEY, user BLOB NOT NULL, tbl INTEGER NOT NULL, id BLOB NOT NULL, at INTEGER NOT NULL,
+    request INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX n_view_row ON n_view(id, tbl, user, at);
+CREATE INDEX n_view_request ON n_view(request);
+
+-- What was done here and by whom, without content. about: the person that it is about, of acts upon people's passphrases.
+CREATE TABLE n_audit(no INTEGER PRIMARY KEY, at INTEGER NOT NULL, user BLOB, about BLOB, what TEXT NOT NULL,
+    seq INTEGER) STRICT;

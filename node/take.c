@@ -1,7 +1,7 @@
 /* Acting upon an answer that was verified whole: drops in a transaction of their own, then everything else in one, then
  * the spool, the clean-up and the receipts. A crash between any two steps leaves the request pending: its answer is
  * fetched and taken again, and what was done stands. */
-#include "node/internal.h"
+#include "node/wipe.h"
 
 #include <string.h>
 
@@ -121,6 +121,8 @@ static enum err note_answer(struct take *t, struct why *why)
     if (e == ERR_OK) e = state_set_number(db, "hub_ms", h->clock_ms, why);
     if (e == ERR_OK) e = state_set_number(db, "contact_ms", now < 0 ? 0 : (uint64_t)now, why);
     if (e == ERR_OK) e = state_set_number(db, "revoked", h->revoked, why);
+    if (e == ERR_OK && !h->revoked) e = lease_renew(t->n, h->clock_ms, why);
+    if (e == ERR_OK) e = views_answered(t->n, h->request, why);
     if (e == ERR_OK) e = state_run(db, "DELETE FROM n_receipt WHERE sent = $1", request, 1, why);
     if (e == ERR_OK) t->counts.receipts = (uint64_t)db_changes(db);
     return e;
@@ -187,6 +189,7 @@ enum err take_answer(struct node *n, struct bytes in, struct round_result *out, 
     struct take t = {.n = n, .a = &a, .schema = db_schema(n->db)};
     enum err e = answer_verify(n, in, &a, why);
     if (e == ERR_OK) e = check_covered(&t, why);
+    if (e == ERR_OK) e = orders_carry_out(n, &a, why); /* first, and for themselves: no row here may hold them up */
     if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
     if (e == ERR_OK) e = take_rest(&t, why);
     if (e == ERR_OK) {

@@ -98,12 +98,32 @@ static enum err check_overlay(struct node *n, uint64_t *out_rows, struct why *wh
     return e;
 }
 
+/* The key file against who opened it and what was noted of it, people against their slots, and nothing left of an older key. */
+static enum err check_keys(struct node *n, struct why *why)
+{
+    struct replica_files f;
+    uint64_t noted = 0;
+    bool left = false;
+    enum err e = replica_files(&f, n->env, n->home, why);
+    if (e == ERR_OK) e = keyslot_follow(n->env, &f.keyfile, &n->ring, why);
+    if (e == ERR_NOTFOUND) e = ERR_OK; /* who took away his own passphrase may look once more */
+    if (e == ERR_OK) e = state_number(n->db, "key_revision", &noted, why);
+    if (e == ERR_OK && n->ring.revision < noted)
+        e = why_set(why, ERR_TAMPERED, "An older key file was put in the place of this device's.");
+    if (e == ERR_OK) e = people_check(n, why);
+    if (e == ERR_OK) e = replica_leftover(n->env, n->home, n->ring.generation, &left, why);
+    if (e != ERR_OK || !left) return e;
+    (void)why_set(why, ERR_IO, "What this device held under an earlier key could not be destroyed yet.");
+    return why_next(why, ERR_IO, "Make sure that its disk has room and is sound, then open it again.");
+}
+
 enum err node_verify(struct node *n, struct verify_result *out, struct why *why)
 {
     struct verify_result r = {0};
     struct node_info info;
     enum err e = db_check(n->db, why);
     if (e == ERR_OK) e = state_ask(n->db, "PRAGMA page_count", &r.pages, why);
+    if (e == ERR_OK) e = check_keys(n, why);
     if (e == ERR_OK) e = check_chain(n, &r.envelopes, why);
     if (e == ERR_OK) e = sum_check(n, why);
     if (e == ERR_OK) e = check_overlay(n, &r.pending_rows, why);

@@ -118,6 +118,14 @@ static struct value value_of(sqlite3_value *v)
     }
 }
 
+/* A whole number in a column of reals is stored as an integer, and this hook shows it so; everybody else sees a real. */
+static struct value as_stored(const struct table_rule *t, size_t column, struct value v)
+{
+    if (v.kind == VALUE_INT && column < t->n_columns && t->columns[column].type == COL_REAL)
+        return (struct value){.kind = VALUE_REAL, .r = (double)v.i};
+    return v;
+}
+
 static void count_side(struct db_sum *s, sqlite3 *sql, int table_index, bool after)
 {
     int n = sqlite3_preupdate_count(sql);
@@ -129,7 +137,7 @@ static void count_side(struct db_sum *s, sqlite3 *sql, int table_index, bool aft
             s->failed = rc == SQLITE_NOMEM ? ERR_NOMEM : ERR_FAILED;
             return;
         }
-        put_value(&s->row, (size_t)i, value_of(v));
+        put_value(&s->row, (size_t)i, as_stored(rules_table((size_t)table_index), (size_t)i, value_of(v)));
     }
     count(s, after);
 }

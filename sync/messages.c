@@ -15,17 +15,21 @@ unsigned message_type(struct bytes item)
     switch (type) {
     case MSG_NODE_HELLO:
     case MSG_RECEIPT:
+    case MSG_VIEWS:
     case MSG_ENVELOPE:
     case MSG_GAP:
     case MSG_QUESTION:
+    case MSG_WIPED:
+    case MSG_KNOCK:
     case MSG_REPLY:
     case MSG_HUB_HELLO:
     case MSG_VERDICTS:
-    case MSG_ORDERS:
+    case MSG_ORDER:
     case MSG_DROPS:
     case MSG_PAGE:
     case MSG_PART:
     case MSG_ENDS:
+    case MSG_DOOR:
     case MSG_ENROL:
     case MSG_REPLACES:
     case MSG_ENROLLED: return (unsigned)type;

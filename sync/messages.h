@@ -10,17 +10,21 @@
 enum message_type {
     MSG_NODE_HELLO = 1, /* [1, cose] */
     MSG_RECEIPT = 2,    /* [2, cose] */
+    MSG_VIEWS = 3,      /* [3, cose] after the receipts */
     MSG_ENVELOPE = 4,   /* [4, cose, [[salt, content], …]] */
     MSG_GAP = 5,        /* [5, cose] in the place of an envelope that cannot be read any more */
     MSG_QUESTION = 6,   /* [6, cose] sync/question.h */
+    MSG_WIPED = 7,      /* [7, cose] at the door alone */
+    MSG_KNOCK = 8,      /* [8, cose] at the door alone */
     MSG_HUB_HELLO = 17, /* [17, cose] */
     MSG_VERDICTS = 18,  /* [18, cose] */
-    MSG_ORDERS = 19,    /* [19, cose] */
+    MSG_ORDER = 19,     /* [19, cose] after the hub's hello, or at the door */
     MSG_DROPS = 20,     /* [20, cose] */
     MSG_PAGE = 21,      /* [21, cose, n] then n × MSG_PART */
     MSG_PART = 22,      /* [22, salt, content] part of the page before it, in order */
     MSG_REPLY = 23,     /* [23, cose] sync/question.h */
     MSG_ENDS = 24,      /* [24, cose] after the page that it belongs to */
+    MSG_DOOR = 25,      /* [25, cose] at the door alone: the hub's answer */
     MSG_ENROL = 33,     /* [33, cose] enrolment request */
     MSG_ENROLLED = 34,  /* [34, cose] */
     MSG_REPLACES = 35,  /* [35, cose] after an enrolment request: the device that this one takes the place of */
@@ -43,6 +47,7 @@ struct node_hello {
     uint64_t oldest_ms; /* time of the oldest of them; 0 none */
     uint64_t budget;    /* bytes of page content wanted at most */
     uint64_t wait_ms;   /* may be parked for so long */
+    uint64_t order;     /* number of the last order carried out; 0 none */
 };
 struct hub_hello {
     uint8_t binding[32];
@@ -98,6 +103,48 @@ struct gap {
     uint64_t seq;
     uint8_t hash[HASH_BYTES]; /* envelope_hash of the lost one */
 };
+/* Who looked at a row that is not open to all who see its case. */
+struct view_item {
+    uint8_t user[16]; /* practitioner */
+    int table_index;
+    uint8_t id[16];
+    uint64_t at_ms;
+};
+#define VIEWS_MAX 4096u /* in one item */
+
+/* An order to one device; the same bytes until it is carried out. */
+enum order_kind { ORDER_LEASE = 1, ORDER_WIPE = 2 };
+enum { ORDER_WHEN_SENT = 0, ORDER_AT_ONCE = 1 }; /* values of ORDER_WIPE: once nothing is unsent there */
+#define LEASE_MAX_DAYS 3650u
+struct order {
+    uint8_t node[KID_BYTES];
+    uint64_t number; /* 1 and more, rising in the orders to this node */
+    uint64_t kind;   /* enum order_kind */
+    uint64_t value;  /* days of a lease; when to wipe */
+    uint64_t at_ms;  /* when it was given */
+};
+/* The device's last word: nothing of it is left. */
+#define WIPED_UNKNOWN ((uint64_t)INT64_MAX) /* `unsent`: nobody could count them */
+struct wiped {
+    uint8_t node[KID_BYTES];
+    uint64_t number;                /* of the order */
+    uint8_t order_hash[HASH_BYTES]; /* hash_blake2b of its cose bytes */
+    uint64_t at_ms;                 /* when it was begun */
+    uint64_t unsent;                /* changes that were destroyed unsent */
+};
+/* A device that nobody has opened asks for its orders. */
+struct knock {
+    uint8_t binding[32];
+    uint8_t hub[KID_BYTES];
+    uint8_t node[KID_BYTES];
+    uint64_t order; /* as in the hello */
+    uint64_t clock_ms;
+};
+struct door_answer {
+    uint8_t request_hash[HASH_BYTES]; /* of the whole request */
+    uint64_t clock_ms;
+    uint64_t wiped; /* number of the wipe whose receipt is recorded; 0 none */
+};
 /* Signed by the old device's key: it asks that the device with the key in `node` takes its place. */
 struct replaces {
     uint8_t token[16]; /* of the invitation, and so of this enrolment */
@@ -107,6 +154,7 @@ struct replaces {
 struct enrol_request {
     uint8_t token[16];
     uint8_t node[PUBLIC_BYTES];
+    uint8_t door[PUBLIC_BYTES]; /* public half of what opens its door: §4.1 */
     uint8_t hub_fingerprint[32];
     char user[128]; /* name of the person, UTF-8 */
     char software[32];
@@ -191,6 +239,33 @@ MUST_CHECK enum err message_put_gap(struct buf *b, const struct identity_secret 
 /* *out_cose (may be NULL): the signed bytes, to be kept. */
 MUST_CHECK enum err message_get_gap(struct bytes item, const struct identity *by, struct gap *out,
                                     struct bytes *out_cose, struct why *why);
+
+/* Views of one device, 1 to VIEWS_MAX. ERR_FORMAT: none, too many, or of a table that is none. */
+MUST_CHECK enum err message_put_views(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
+                                      const struct view_item *v, size_t n, struct why *why);
+/* Calls each in order, once the whole list has been found good. ERR_TAMPERED: another device's. */
+MUST_CHECK enum err message_get_views(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES],
+                                      enum err (*each)(void *ctx, const struct view_item *v, struct why *why),
+                                      void *ctx, struct why *why);
+/* Orders, and the door (§4.1). A put refuses what its get would (ERR_FORMAT). *out_cose (may be NULL): the signed bytes. */
+MUST_CHECK enum err message_put_order(struct buf *b, const struct identity_secret *by, const struct order *m,
+                                      struct why *why);
+MUST_CHECK enum err message_get_order(struct bytes item, const struct identity *by, struct order *out,
+                                      struct bytes *out_cose, struct why *why);
+MUST_CHECK enum err message_put_wiped(struct buf *b, const struct identity_secret *by, const struct wiped *m,
+                                      struct why *why);
+MUST_CHECK enum err message_get_wiped(struct bytes item, const struct identity *by, struct wiped *out,
+                                      struct bytes *out_cose, struct why *why);
+MUST_CHECK enum err message_put_knock(struct buf *b, const struct identity_secret *by, const struct knock *m,
+                                      struct why *why);
+MUST_CHECK enum err message_get_knock(struct bytes item, const struct identity *by, struct knock *out,
+                                      struct why *why);
+MUST_CHECK enum err message_put_door(struct buf *b, const struct identity_secret *by, const struct door_answer *m,
+                                     struct why *why);
+MUST_CHECK enum err message_get_door(struct bytes item, const struct identity *by, struct door_answer *out,
+                                     struct why *why);
+/* Whose key a knock or a wiped claims to be signed with, nothing of it checked. ERR_FORMAT: neither. */
+MUST_CHECK enum err message_door_kid(struct bytes item, uint8_t out_kid[KID_BYTES], struct why *why);
 
 /* The invitation code a person types or pipes: Base32 (RFC 4648, upper case, no padding) of
  * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all

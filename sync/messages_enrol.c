@@ -6,10 +6,10 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct field enrol_fields[] = {
-    FIELD(FIELD_FIXED, enrol_request, token),           FIELD(FIELD_FIXED, enrol_request, node),
-    FIELD(FIELD_FIXED, enrol_request, hub_fingerprint), FIELD(FIELD_TEXT, enrol_request, user),
-    FIELD(FIELD_TEXT, enrol_request, software),         FIELD(FIELD_FIXED, enrol_request, binding),
-    FIELD(FIELD_UINT, enrol_request, schema),
+    FIELD(FIELD_FIXED, enrol_request, token),    FIELD(FIELD_FIXED, enrol_request, node),
+    FIELD(FIELD_FIXED, enrol_request, door),     FIELD(FIELD_FIXED, enrol_request, hub_fingerprint),
+    FIELD(FIELD_TEXT, enrol_request, user),      FIELD(FIELD_TEXT, enrol_request, software),
+    FIELD(FIELD_FIXED, enrol_request, binding),  FIELD(FIELD_UINT, enrol_request, schema),
 };
 static const struct field enrolled_fields[] = {
     FIELD(FIELD_FIXED, enrol_answer, node),    FIELD(FIELD_FIXED, enrol_answer, token_hash),

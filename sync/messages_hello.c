@@ -10,7 +10,7 @@ static const struct field node_hello_fields[] = {
     FIELD(FIELD_UINT, node_hello, schema),       FIELD(FIELD_TEXT, node_hello, software),
     FIELD(FIELD_UINT, node_hello, clock_ms),     FIELD(FIELD_UINT, node_hello, unsent),
     FIELD(FIELD_UINT, node_hello, oldest_ms),    FIELD(FIELD_UINT, node_hello, budget),
-    FIELD(FIELD_UINT, node_hello, wait_ms),
+    FIELD(FIELD_UINT, node_hello, wait_ms),      FIELD(FIELD_UINT, node_hello, order),
 };
 static const struct field hub_hello_fields[] = {
     FIELD(FIELD_FIXED, hub_hello, binding),      FIELD(FIELD_FIXED, hub_hello, node),
