@@ -1,6 +1,7 @@
 #include "cli/command.h"
 
 #include "base/json.h"
+#include "cli/harden.h"
 #include "cli/plain.h"
 #include "crypto/secret.h"
 
@@ -13,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { KEY_HOME = 0x100, KEY_JSON, KEY_NO_INPUT, KEY_PASS_FILE, KEY_PASS_FD, KEY_COLOR, KEY_FLAGS = 0x200 };
+enum { KEY_HOME = 0x100, KEY_JSON, KEY_NO_INPUT, KEY_PASS_FILE, KEY_PASS_FD, KEY_COLOR, KEY_DEVICE, KEY_FLAGS = 0x200 };
 
 static const struct argp_option global_options[] = {
     {"home", KEY_HOME, "DIR", 0, "where keys and data lie", 90},
@@ -22,7 +23,9 @@ static const struct argp_option global_options[] = {
     {"passphrase-file", KEY_PASS_FILE, "FILE", 0, "read the passphrase from the first line of FILE", 90},
     {"passphrase-fd", KEY_PASS_FD, "N", 0, "read the passphrase from descriptor N", 90},
     {"color", KEY_COLOR, "WHEN", 0, "auto, always or never (this version prints no colours)", 90},
+    {"device-secret", KEY_DEVICE, "FILE", 0, "this device's part of its keys (default: in the home)", 90},
 };
+/* The last one is for programs with device_secret alone. */
 enum { N_GLOBAL = sizeof global_options / sizeof global_options[0] };
 
 const char *cli_flag_at(const struct cli *c, const char *name, int i)
@@ -70,6 +73,7 @@ static error_t parse_global(int key, char *arg, struct cli *c, struct argp_state
         return 0;
     case KEY_JSON: c->json = true; return 0;
     case KEY_NO_INPUT: c->no_input = true; return 0;
+    case KEY_DEVICE: c->device_secret = arg; return 0;
     case KEY_PASS_FILE: c->passphrase_file = arg; return 0;
     case KEY_PASS_FD: {
         char *end = NULL;
@@ -143,6 +147,11 @@ static _Noreturn void wrong_call(struct cli *c, const char *title)
     exit(EX_USAGE);
 }
 
+static size_t n_global(const struct program *p)
+{
+    return N_GLOBAL - (p->device_secret ? 0 : 1);
+}
+
 /* Hand argv[first..] to argp with the command's own options before the common ones. */
 static void parse_rest(struct cli *c, int argc, char **argv, int first)
 {
@@ -150,7 +159,7 @@ static void parse_rest(struct cli *c, int argc, char **argv, int first)
     size_t n = 0;
     for (const struct flag *f = c->command->flags; f != NULL && f->name != NULL && n < CLI_MAX_FLAGS; f++, n++)
         options[n] = (struct argp_option){f->name, KEY_FLAGS + (int)n, f->arg, 0, f->help, 10};
-    memcpy(options + n, global_options, sizeof global_options);
+    memcpy(options + n, global_options, n_global(c->program) * sizeof global_options[0]);
 
     char doc[2048];
     snprintf(doc, sizeof doc, "%s\vExample:\n  %s", c->command->help, c->command->example);
@@ -183,8 +192,8 @@ static void print_help(const struct program *p, FILE *f)
         }
     }
     fprintf(f, "\n'%s COMMAND --help' explains one command and shows an example.\n", p->name);
-    fprintf(f, "home and passphrase-file may also stand in ~/.config/spoke/config or /etc/spoke/config, as\n"
-               "'key = value' under [%s].\n", p->name);
+    fprintf(f, "home, passphrase-file, %sunlock-time may also stand in ~/.config/spoke/config or\n"
+               "/etc/spoke/config, as 'key = value' under [%s].\n", p->device_secret ? "device-secret and " : "and ", p->name);
 }
 
 static error_t parse_leading(int key, char *arg, struct argp_state *state)
@@ -207,7 +216,7 @@ static error_t parse_leading(int key, char *arg, struct argp_state *state)
 static int parse_front(struct cli *c, int argc, char **argv)
 {
     struct argp_option options[N_GLOBAL + 2] = {{"help", '?', NULL, 0, "this help", 99}};
-    memcpy(options + 1, global_options, sizeof global_options);
+    memcpy(options + 1, global_options, n_global(c->program) * sizeof global_options[0]);
     struct argp argp = {.options = options, .parser = parse_leading};
     c->n_args = argc;
     unsigned quiet = c->json ? ARGP_NO_ERRS : 0;
@@ -233,14 +242,73 @@ static void default_home(struct cli *c)
         snprintf(c->home, sizeof c->home, "%s/.local/share/spoke", u != NULL ? u : "");
 }
 
+/* Once a command. What is in memory may be text about a child: it belongs on no disk in clear. */
+static void warn_of_swap(const struct cli *c)
+{
+    static const char what[] = "This computer may write parts of its memory to the disk unencrypted (swap), and Spoke is not "
+                               "allowed to forbid it.";
+    static const char next[] = "Ask whoever looks after this computer to encrypt its swap space or switch it off, or to let "
+                               "Spoke lock its memory (ulimit -l unlimited).";
+    if (harden_memory() || !harden_swaps_in_clear()) return;
+    if (!c->json) {
+        fprintf(stderr, "%s: %s\n%s\n", c->program->name, what, next);
+        return;
+    }
+    struct json *outer = json_object_new(), *inner = json_object_new();
+    json_set_str(inner, "code", "swap");
+    json_set_str(inner, "message", what);
+    json_set_str(inner, "next", next);
+    json_set_obj(outer, "warning", inner);
+    if (json_print(outer, stderr, NULL) != ERR_OK) fprintf(stderr, "{\"warning\":{\"code\":\"swap\"}}\n");
+    json_free(outer);
+}
+
+/* What files and options say of the home and the world. Options win. */
+static enum err settle(struct cli *c, struct why *why)
+{
+    const char *time = cli_flag(c, "unlock-time");
+    c->config.unlock_ms = CLI_UNLOCK_MS;
+    enum err e = config_read(c->env, c->program->name, &c->config, why);
+    if (e != ERR_OK) return e;
+    default_home(c);
+    if (c->config.passphrase_file[0] != '\0' && c->passphrase_file == NULL && c->passphrase_fd < 0)
+        c->passphrase_file = c->config.passphrase_file;
+    if (c->config.device_secret[0] != '\0' && c->device_secret == NULL && c->program->device_secret)
+        c->device_secret = c->config.device_secret;
+    c->world.unlock_ms = c->config.unlock_ms;
+    c->world.device_secret = c->device_secret;
+    if (time != NULL && !config_seconds(bytes_of_str(time), &c->world.unlock_ms))
+        return why_set(why, ERR_USAGE, "--unlock-time takes seconds, like 0.5, and 10 at most.");
+    return ERR_OK;
+}
+
+static enum err run(struct cli *c, struct why *why)
+{
+    enum err e = secret_start(why);
+    if (e == ERR_OK) e = settle(c, why);
+    if (e == ERR_OK) e = harden_home(c->home, c->program->name, why);
+    if (e != ERR_OK) return e;
+    warn_of_swap(c);
+    e = c->command->run(c, why);
+    if (e == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        e = why_set(why, ERR_IO, "The results could not be written.");
+    return e;
+}
+
 int cli_main(const struct program *p, int argc, char **argv)
 {
-    struct cli c = {.program = p, .env = env_posix(), .passphrase_fd = -1};
+    struct cli c = {.program = p, .world = *env_posix(), .passphrase_fd = -1};
     struct why why = {0};
+    c.env = &c.world;
     setlocale(LC_ALL, "");
     setlocale(LC_NUMERIC, "C"); /* numbers in JSON keep their point */
 
     c.json = wants_json(argc, argv); /* before anything can be wrong */
+    enum err e = harden_start(&why);
+    if (e != ERR_OK) {
+        print_error(&c, e, &why);
+        return err_exit_code(e);
+    }
     int first = parse_front(&c, argc, argv);
     if (first >= argc && c.json) {
         (void)why_set(&c.usage, ERR_USAGE, "There is no command here.");
@@ -259,14 +327,7 @@ int cli_main(const struct program *p, int argc, char **argv)
     }
     parse_rest(&c, argc, argv, strchr(c.command->name, ' ') != NULL ? first + 1 : first);
 
-    enum err e = secret_start(&why);
-    if (e == ERR_OK) e = config_read(c.env, p->name, &c.config, &why);
-    default_home(&c);
-    if (c.config.passphrase_file[0] != '\0' && c.passphrase_file == NULL && c.passphrase_fd < 0)
-        c.passphrase_file = c.config.passphrase_file;
-    if (e == ERR_OK) e = c.command->run(&c, &why);
-    if (e == ERR_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        e = why_set(&why, ERR_IO, "The results could not be written.");
+    e = run(&c, &why);
     if (e != ERR_OK) {
         print_error(&c, e, &why);
         return err_exit_code(e);

@@ -32,14 +32,25 @@ struct program {
     const char *about;                   /* first paragraph of its help */
     const char *home_env;                /* "SPOKE_HOME" */
     const struct command *const *groups; /* command tables, each ended by name NULL; the list ended by NULL */
+    bool device_secret;                  /* its keys are mixed with one: --device-secret */
 };
+
+/* For commands that set a passphrase: struct env takes it as unlock_ms. */
+#define CLI_UNLOCK_TIME_FLAG                                                                                           \
+    {                                                                                                                  \
+        "unlock-time", "SECONDS",                                                                                      \
+            "how long checking the passphrase takes on this device: the longer, the harder to guess (default: 0.5)"    \
+    }
+#define CLI_UNLOCK_MS 500
 
 /* What a command gets. */
 struct cli {
     const struct program *program;
     const struct command *command;
-    const struct env *env;
+    const struct env *env; /* the world, with what options and files say of it */
+    struct env world;
     char home[1024];
+    const char *device_secret;   /* --device-secret */
     bool json;                   /* --json */
     bool no_input;               /* --no-input */
     bool attention;              /* done, but something wants a person: exit 3 */

@@ -37,15 +37,42 @@ static enum err take_section(struct place *at, struct bytes name, struct why *wh
     return ERR_OK;
 }
 
+bool config_seconds(struct bytes text, unsigned *out_ms)
+{
+    unsigned ms = 0, unit = 1000, digits = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '.' && unit == 1000) {
+            unit = 100;
+            continue;
+        }
+        if (text.p[i] < '0' || text.p[i] > '9' || unit == 0 || ms > 10000) return false;
+        unsigned d = text.p[i] - (unsigned)'0';
+        ms = unit == 1000 ? ms * 10 + d * 1000 : ms + d * unit;
+        if (unit < 1000) unit /= 10;
+        digits++;
+    }
+    if (digits == 0 || ms > 10000) return false;
+    *out_ms = ms;
+    return true;
+}
+
 static enum err take_pair(const struct place *at, struct bytes key, struct bytes v, struct config *out,
                           struct why *why)
 {
     char *to = NULL;
     if (bytes_equal(key, bytes_of_str("home"))) to = out->home;
     if (bytes_equal(key, bytes_of_str("passphrase-file"))) to = out->passphrase_file;
-    if (to == NULL) return wrong(at, "there is no such key", why);
+    if (bytes_equal(key, bytes_of_str("device-secret"))) to = out->device_secret;
+    bool time = bytes_equal(key, bytes_of_str("unlock-time"));
+    if (to == NULL && !time) return wrong(at, "there is no such key", why);
     if (!at->known) return wrong(at, "it stands before any section", why);
     if (v.n == 0) return wrong(at, "the value is missing", why);
+    if (time) {
+        unsigned ms;
+        if (!config_seconds(v, &ms)) return wrong(at, "it takes seconds, like 0.5, and 10 at most", why);
+        if (at->ours) out->unlock_ms = ms;
+        return ERR_OK;
+    }
     /* from anywhere else than the root it would mean another place in every folder */
     if (v.p[0] != '/') return wrong(at, "a path must begin with /", why);
     if (v.n >= sizeof out->home) return wrong(at, "the value is too long", why);
@@ -101,7 +128,7 @@ enum err config_read(const struct env *env, const char *program, struct config *
 {
     const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
     char path[1100] = "";
-    struct config c = {0};
+    struct config c = *out;
     enum err e = read_one(env, "/etc/spoke/config", program, &c, why);
     int n = 0;
     if (xdg != NULL && xdg[0] == '/')

@@ -89,6 +89,15 @@ static void post_enrol(struct hub_route *r, const struct http_request *req, stru
     answer(reply, e, &why, &out);
 }
 
+static void post_door(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
+{
+    struct why why = {0};
+    struct buf out;
+    buf_init(&out, 1u << 20);
+    enum err e = hub_door(r->hub, req->body, &out, &why);
+    answer(reply, e, &why, &out);
+}
+
 /* A policy that was left half way goes on whenever a device comes: a few cases, which keep the next one waiting for no more
  * than a moment. Devices that are parked come again when rows moved by it, and so it goes on by itself. */
 static void continue_policy(struct hub_route *r, struct httpd *server)
@@ -160,6 +169,7 @@ static const struct route routes[] = {
     {"hub", "GET", "/v1/hub", false, get_hub},
     {"enrol", "POST", "/v1/enrol", false, post_enrol},
     {"exchange", "POST", "/v1/exchange", false, post_exchange},
+    {"door", "POST", "/v1/door", false, post_door},
     {"answer", "GET", "/v1/answer/", true, get_answer},
     {"health", "GET", "/healthz", false, get_health},
 };

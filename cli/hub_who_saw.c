@@ -60,6 +60,31 @@ static void say_device(const struct hub_saw *s)
            since);
 }
 
+static enum err each_look(void *ctx, const struct hub_looked *s, struct why *why)
+{
+    struct saw_list *l = ctx;
+    char when[64], kid[37], name[200];
+    (void)why;
+    l->n++;
+    uuid_format(s->kid, kid);
+    if (l->array == NULL) {
+        show_time(s->at_ms, when, sizeof when);
+        plain_text(name, sizeof name, bytes_of_str(s->name));
+        printf("    %s: %s looked at it on device %s, %s\n", s->site, name[0] != '\0' ? name : "somebody", kid, when);
+        return ERR_OK;
+    }
+    struct json *o = json_object_new();
+    json_set_str(o, "what", "look");
+    json_set_str(o, "site", s->site);
+    json_set_str(o, "device", kid);
+    uuid_format(s->user, kid);
+    json_set_str(o, "user", kid);
+    json_set_str(o, "name", s->name[0] != '\0' ? s->name : NULL);
+    set_time(o, "at", s->at_ms);
+    json_append(l->array, o);
+    return ERR_OK;
+}
+
 static enum err each_line(void *ctx, const struct hub_saw *s, struct why *why)
 {
     struct saw_list *l = ctx;
@@ -118,6 +143,7 @@ static enum err who_saw(struct cli *c, struct hub *h, struct why *why)
     if (e == ERR_OK) e = table_of(h, id, &table, why);
     l.array = c->json ? json_array_new() : NULL;
     if (e == ERR_OK) e = hub_who_saw(h, table, id, at_ms, each_line, &l, why);
+    if (e == ERR_OK) e = hub_who_looked(h, table, id, at_ms, each_look, &l, why);
     if (e == ERR_OK && c->json) return show_json(l.array, why);
     if (e == ERR_OK && l.n == 0) puts("Nobody could see it then.");
     json_free(l.array);

@@ -195,10 +195,20 @@ static enum err show_section(struct work *w, const struct section *sec, const ui
     return e;
 }
 
+/* As a table a case shows the titles of records, and of what was told no text; as JSON it has everything. */
+static enum err note_views(struct work *w, const uint8_t id[16], struct why *why)
+{
+    enum err e = node_viewed(w, "record", "SELECT id FROM record WHERE case_id = $1 AND voided_at IS NULL", id, why);
+    if (e != ERR_OK || !w->c->json) return e;
+    return node_viewed(
+        w, "release", "SELECT id FROM release WHERE case_id = $1 AND voided_at IS NULL AND body IS NOT NULL", id, why);
+}
+
 static enum err do_show(struct work *w, struct why *why)
 {
     uint8_t id[16];
     enum err e = work_pick(w, "case_file", w->c->args[0], id, why);
+    if (e == ERR_OK) e = note_views(w, id, why);
     struct json *o = w->c->json ? json_object_new() : NULL;
     for (size_t i = 0; i < sizeof sections / sizeof sections[0] && e == ERR_OK; i++)
         e = show_section(w, &sections[i], id, o, why);

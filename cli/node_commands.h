@@ -5,6 +5,9 @@
 #include "cli/command.h"
 
 extern const struct command node_home_commands[];   /* enrol, status, sync, bundle, outbox, verify */
+extern const struct command node_user_commands[];   /* user */
+extern const struct command node_lock_commands[];   /* unlock, lock, rekey */
+extern const struct command node_orders_commands[]; /* orders */
 extern const struct command node_case_commands[];   /* case … */
 extern const struct command node_person_commands[]; /* person, kin, contact, warning */
 extern const struct command node_record_commands[]; /* record */
@@ -21,5 +24,7 @@ enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file
 extern const struct flag node_release_list_flags[];
 enum err node_release_list(struct cli *c, struct why *why); /* release list and show likewise */
 enum err node_release_show(struct cli *c, struct why *why);
+/* The code in groups, what it is and where it belongs: printed once, when it is made (cli/node_user.c). */
+void node_say_recovery_code(const char *code);
 
 #endif

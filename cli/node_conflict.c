@@ -106,7 +106,8 @@ static void ask_release(struct ask *a)
 
 static enum err prepare(struct work *w, const struct ask *a, struct stmt **out, struct why *why)
 {
-    enum err e = db_prepare(w->db, question, out, why);
+    enum err e = node_viewed_conflicts(w, a->state, a->id, why);
+    if (e == ERR_OK) e = db_prepare(w->db, question, out, why);
     if (e != ERR_OK) return e;
     db_bind_str(*out, 1, a->state);
     db_bind_value(*out, 2, a->id == NULL ? value_null() : value_id(a->id));

@@ -1,5 +1,7 @@
 /* enrol, status, sync, bundle, verify, outbox: the node as a whole. */
+#include "cli/node_agent.h"
 #include "cli/node_commands.h"
+#include "cli/node_orders.h"
 #include "cli/node_work.h"
 #include "cli/plain.h"
 #include "cli/secretin.h"
@@ -8,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void say_fingerprint(struct cli *c, struct json *o, const char *key, const char *title,
                             const struct identity *id)
@@ -75,36 +78,79 @@ static void say_rescued(const struct node_info *i)
                i->rescued == 1 ? "is" : "are");
 }
 
-static enum err run_enrol(struct cli *c, struct why *why)
+static enum err find_code(void *ctx, const uint8_t id[SLOT_ID_BYTES], enum slot_kind kind, struct why *why)
+{
+    bool *found = ctx;
+    (void)id;
+    (void)why;
+    *found = *found || kind == SLOT_RECOVERY;
+    return ERR_OK;
+}
+
+/* Nobody shall have to ask for it on the day when the passphrase is forgotten. A device that is set up anew keeps the one it
+ * has; out[0] is 0 then. */
+static enum err first_code(struct cli *c, struct node *n, char out[RECOVERY_CODE_CHARS], struct why *why)
+{
+    char key[1100];
+    bool has = false;
+    const struct keyfile at = {.path = key};
+    out[0] = '\0';
+    enum err e = path_join(key, sizeof key, c->home, "replica.key", why);
+    if (e == ERR_OK && cli_has(c, "again")) e = keyslot_each(c->env, &at, find_code, &has, why);
+    if (e == ERR_OK && !has) e = node_recovery_code(n, out, why);
+    if (e == ERR_OK) return e;
+    struct why said = *why;
+    (void)why_set(why, e, "This device has joined, but no recovery code could be made: %s", said.text);
+    return why_next(why, e, "Mend that, then type: spoke user recovery-code");
+}
+
+static enum err say_enrolled(struct cli *c, const struct node_info *info, const char *code, struct why *why)
+{
+    struct json *o = c->json ? json_object_new() : NULL;
+    if (c->json)
+        json_set_str(o, "site", info->site);
+    else
+        printf("This device now belongs to %s and serves %s.\n", info->site, info->hub_name);
+    say_fingerprint(c, o, "device", "This device", &info->self);
+    say_fingerprint(c, o, "hub", "The MASH server", &info->hub);
+    if (c->json) {
+        json_set_int(o, "rescued", (int64_t)info->rescued);
+        if (code[0] != '\0') json_set_str(o, "recovery_code", code);
+        return show_json(o, why);
+    }
+    puts("Read both aloud to the hub's administrator: they must be the same there."); /* and not the code below */
+    if (code[0] != '\0') node_say_recovery_code(code);
+    if (cli_has(c, "again")) say_rescued(info);
+    puts("Now type: spoke sync");
+    return ERR_OK;
+}
+
+static enum err enrol(struct cli *c, const char *user, struct node **out, struct why *why)
 {
     struct invitation code;
     struct secret pass = {0};
-    const char *user = NULL;
-    bool again = cli_has(c, "again");
-    enum err e = again ? ERR_OK : cli_need(c, "user", &user, why);
-    if (again) user = cli_flag(c, "user");
-    if (e == ERR_OK) e = read_code(c, &code, why);
-    if (e == ERR_OK) e = secretin_passphrase(c, !again, &pass, why);
+    enum err e = read_code(c, &code, why);
+    if (e == ERR_OK) e = secretin_passphrase(c, !cli_has(c, "again"), &pass, why);
     if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, why);
+    if (e == ERR_OK) e = node_open(out, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    secret_release(&pass);
+    return e;
+}
+
+static enum err run_enrol(struct cli *c, struct why *why)
+{
+    const char *user = cli_flag(c, "user");
+    char recovery[RECOVERY_CODE_CHARS] = "";
     struct node *n = NULL;
     struct node_info info;
-    if (e == ERR_OK) e = node_open(&n, c->env, c->home, bytes_of(pass.p, pass.n), why);
-    secret_release(&pass);
+    enum err e = cli_has(c, "again") ? ERR_OK : cli_need(c, "user", &user, why);
+    if (e == ERR_OK) e = enrol(c, user, &n, why);
     if (e == ERR_OK) e = node_get_info(n, &info, why);
+    if (e == ERR_OK) e = first_code(c, n, recovery, why);
     node_close(n);
-    if (e != ERR_OK) return e;
-    struct json *o = c->json ? json_object_new() : NULL;
-    if (c->json)
-        json_set_str(o, "site", info.site);
-    else
-        printf("This device now belongs to %s and serves %s.\n", info.site, info.hub_name);
-    say_fingerprint(c, o, "device", "This device", &info.self);
-    say_fingerprint(c, o, "hub", "The MASH server", &info.hub);
-    if (c->json) json_set_int(o, "rescued", (int64_t)info.rescued);
-    if (c->json) return show_json(o, why);
-    if (again) say_rescued(&info);
-    puts("Read both aloud to the hub's administrator: they must be the same there. Then type: spoke sync");
-    return ERR_OK;
+    if (e == ERR_OK) e = say_enrolled(c, &info, recovery, why);
+    secret_wipe(recovery, sizeof recovery);
+    return e;
 }
 
 /* ------------------------------------------------------------------------------------------------------ status */
@@ -128,6 +174,43 @@ static void status_json(const struct node_info *i, struct json *o)
     json_set_int(o, "hidden", (int64_t)i->hidden);
     json_set_int(o, "receipts_due", (int64_t)i->receipts_due);
     json_set_bool(o, "revoked", i->revoked);
+    json_set_int(o, "lease_days", i->lease_days);
+    show_rfc3339(i->lease_until_ms, t, sizeof t);
+    json_set_str(o, "lease_until", i->lease_until_ms != 0 ? t : NULL);
+}
+
+/* Until when it stays unlocked if nothing is done; 0: it is not unlocked, or nobody can tell. */
+static int64_t unlocked_until(const struct work *w)
+{
+    struct node_agent_state s;
+    return node_agent_state(w->c->home, &s, NULL) == ERR_OK ? w->now + s.left_ms : 0;
+}
+
+/* "24 December 2026" */
+static void day_text(int64_t ms, char *out, size_t n)
+{
+    static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
+                                         "July",    "August",   "September", "October", "November", "December"};
+    time_t t = (time_t)(ms / 1000);
+    struct tm tm;
+    if (localtime_r(&t, &tm) == NULL)
+        (void)snprintf(out, n, "?");
+    else
+        (void)snprintf(out, n, "%d %s %d", tm.tm_mday, months[tm.tm_mon], tm.tm_year + 1900);
+}
+
+static void lease_text(const struct work *w)
+{
+    const struct node_info *i = &w->info;
+    char t[64];
+    int64_t until = unlocked_until(w);
+    if (i->lease_until_ms != 0) {
+        day_text(i->lease_until_ms, t, sizeof t);
+        printf("%-18s Connect by %s, or this device locks\n", "Contact needed", t);
+    }
+    if (until == 0) return;
+    show_time(until, t, sizeof t);
+    printf("%-18s until %s, if nothing is done\n", "Unlocked", t);
 }
 
 static void status_text(const struct node_info *i, int64_t now)
@@ -150,7 +233,6 @@ static void status_text(const struct node_info *i, int64_t now)
         printf("%-18s %llu %s come to the end of the time for which %s shared; %s back if the MASH extends it\n",
                "Not shown any more", (unsigned long long)i->hidden, i->hidden == 1 ? "row has" : "rows have",
                i->hidden == 1 ? "it was" : "they were", i->hidden == 1 ? "it comes" : "they come");
-    if (i->revoked) puts("The hub has cut this device off. Phone its administrator.");
 }
 
 static enum err do_status(struct work *w, struct why *why)
@@ -158,10 +240,16 @@ static enum err do_status(struct work *w, struct why *why)
     w->c->attention = w->info.held + w->info.waiting + w->info.conflicts > 0 || w->info.revoked;
     if (!w->c->json) {
         status_text(&w->info, w->now);
+        lease_text(w);
+        if (w->info.revoked) puts("The hub has cut this device off. Phone its administrator.");
         return ERR_OK;
     }
+    char t[40];
+    int64_t until = unlocked_until(w);
     struct json *o = json_object_new();
     status_json(&w->info, o);
+    show_rfc3339(until, t, sizeof t);
+    json_set_str(o, "unlocked_until", until != 0 ? t : NULL);
     return show_json(o, why);
 }
 static enum err run_status(struct cli *c, struct why *why)
@@ -230,7 +318,7 @@ static enum err do_sync(struct work *w, struct why *why)
 }
 static enum err run_sync(struct cli *c, struct why *why)
 {
-    return work_read(c, do_sync, why);
+    return node_orders_after(c, work_contact(c, do_sync, why), why);
 }
 
 /* ------------------------------------------------------------------------------------------------------ bundle */
@@ -254,7 +342,7 @@ static enum err do_export(struct work *w, struct why *why)
 }
 static enum err run_export(struct cli *c, struct why *why)
 {
-    return work_read(c, do_export, why);
+    return work_contact(c, do_export, why);
 }
 
 static enum err do_import(struct work *w, struct why *why)
@@ -275,7 +363,7 @@ static enum err do_import(struct work *w, struct why *why)
 }
 static enum err run_bundle_import(struct cli *c, struct why *why)
 {
-    return work_read(c, do_import, why);
+    return work_contact(c, do_import, why);
 }
 
 /* ------------------------------------------------------------------------------------------------------ verify */
@@ -355,6 +443,7 @@ static const struct flag enrol_flags[] = {
     {"again", NULL,
      "set up anew a device that was put back from an old copy: it gets new keys and all records again; what it has not "
      "sent is kept and goes to a manager"},
+    CLI_UNLOCK_TIME_FLAG,
     {0}};
 static const struct flag sync_flags[] = {{"wait", "SECONDS", "stay so long for news when there is none yet"}, {0}};
 

@@ -35,10 +35,22 @@ enum { N_COLUMNS = sizeof columns / sizeof columns[0], BODY = N_COLUMNS - 1 };
               " FROM release r LEFT JOIN case_file c ON c.id = r.case_id LEFT JOIN practitioner a ON a.id = r.asked_by"                 \
               " LEFT JOIN practitioner d ON d.id = r.decided_by WHERE r.voided_at IS NULL"
 
+/* Only JSON has the texts. */
+static enum err note_views(struct work *w, struct why *why)
+{
+    if (!w->c->json) return ERR_OK;
+    return node_viewed(w, "release",
+                           cli_has(w->c, "waiting") ? "SELECT id FROM release WHERE body IS NOT NULL AND state = 'asked'"
+                                                    : "SELECT id FROM release WHERE body IS NOT NULL AND voided_at IS NULL",
+                           NULL, why);
+}
+
 static enum err do_list(struct work *w, struct why *why)
 {
     struct stmt *s = NULL;
-    enum err e = db_prepare(w->db,
+    enum err e = note_views(w, why);
+    if (e != ERR_OK) return e;
+    e = db_prepare(w->db,
                             RELEASE_SQL " AND NOT " WORK_RELEASE_IS_REASON
                                         " AND ($2 IS NULL OR (r.state = 'asked' AND r.to_agency = $2))"
                                         " ORDER BY r.state = 'asked' DESC, coalesce(r.decided_at, 0) DESC, r.id",
@@ -103,6 +115,8 @@ static enum err do_show(struct work *w, struct why *why)
     uint8_t id[16];
     bool row = false;
     enum err e = work_pick(w, "release", w->c->args[0], id, why);
+    if (e == ERR_OK)
+        e = node_viewed(w, "release", "SELECT id FROM release WHERE id = $1 AND body IS NOT NULL", id, why);
     if (e == ERR_OK) e = db_prepare(w->db, RELEASE_SQL " AND r.id = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, w->now);

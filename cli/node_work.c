@@ -1,8 +1,10 @@
 #include "cli/node_work.h"
 
 #include "base/cbor.h"
+#include "cli/node_agent.h"
 #include "cli/secretin.h"
 #include "node/act.h"
+#include "node/door.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,28 +13,83 @@
 
 #define SCRATCH_MAX (8u << 20)
 
-enum err work_open(struct work *w, struct cli *c, struct why *why)
+enum err work_has_home(const struct cli *c, struct why *why)
+{
+    uint64_t size = 0;
+    char key[1100];
+    enum err e = node_check(c->env, c->home, NODE_FOR_HUB, why); /* of one that was wiped nothing else is there */
+    if (e == ERR_OK) e = path_join(key, sizeof key, c->home, "replica.key", why);
+    if (e != ERR_OK || c->env->file_size(c->env->ctx, key, &size, NULL) != ERR_NOTFOUND) return e;
+    (void)why_set(why, ERR_UNINIT, "There is no Spoke node in this home yet.");
+    return why_next(why, ERR_UNINIT, "Ask the MASH for an invitation, then type: spoke enrol --user NAME");
+}
+
+/* What keeps this home unlocked is no use, and why: asked for the passphrase next, a person should know. */
+static enum err no_use(const struct cli *c, const struct why *said, struct why *why)
+{
+    if (!c->no_input) {
+        fprintf(stderr, "%s: %s\n", c->program->name, said->text);
+        return ERR_NOTFOUND;
+    }
+    (void)why_set(why, ERR_LOCKED, "%s", said->text);
+    return why_next(why, ERR_LOCKED, "%s", said->next);
+}
+
+/* ERR_NOTFOUND: nothing keeps it unlocked. */
+static enum err open_unlocked(struct work *w, enum node_for what_for, struct why *why)
+{
+    struct cli *c = w->c;
+    struct keyring ring = {0};
+    struct why said = {0};
+    bool was = false;
+    enum err e = node_agent_ring(c->home, what_for == NODE_FOR_PEOPLE, &ring, &said);
+    if (e == ERR_NOTFOUND) return e;
+    if (e != ERR_OK) return no_use(c, &said, why);
+    const struct node_key key = {.ring = &ring};
+    e = node_open_as(&w->node, c->env, c->home, &key, what_for, &said);
+    keyring_release(&ring);
+    w->unlocked = e == ERR_OK;
+    if (e == ERR_LOCKED) { /* of before a rekey, or of somebody who was removed: worth nothing any more */
+        if (node_agent_lock(c->home, &was, NULL) == ERR_OK) return no_use(c, &said, why);
+    }
+    if (e == ERR_TAMPERED && said.next[0] == '\0')
+        (void)why_next(&said, e, "If files were put in the place of others here while it was unlocked, type: spoke lock. Else "
+                                 "stop here, and ask your administrator.");
+    if (why != NULL) *why = said;
+    return e;
+}
+
+static enum err open_with_passphrase(struct work *w, enum node_for what_for, struct why *why)
+{
+    struct secret pass = {0};
+    enum err e = secretin_passphrase(w->c, false, &pass, why);
+    if (e == ERR_LOCKED && !secretin_is_given(w->c))
+        e = why_next(why, e, "Give --passphrase-file FILE or --passphrase-fd N, or type first: spoke unlock");
+    const struct node_key key = {.passphrase = bytes_of(pass.p, pass.n)};
+    if (e == ERR_OK) e = node_open_as(&w->node, w->c->env, w->c->home, &key, what_for, why);
+    secret_release(&pass);
+    return e;
+}
+
+static enum err work_open_for(struct work *w, struct cli *c, enum node_for what_for, bool afresh, struct why *why)
 {
     *w = (struct work){.c = c};
     buf_init(&w->scratch, SCRATCH_MAX);
     buf_init(&w->file, SCRATCH_MAX);
-    uint64_t size = 0;
-    char key[1100];
-    enum err e = path_join(key, sizeof key, c->home, "replica.key", why);
-    if (e == ERR_OK && c->env->file_size(c->env->ctx, key, &size, NULL) == ERR_NOTFOUND) {
-        (void)why_set(why, ERR_UNINIT, "There is no Spoke node in this home yet.");
-        return why_next(why, ERR_UNINIT, "Ask the MASH for an invitation, then type: spoke enrol --user NAME");
-    }
-    struct secret pass = {0};
-    if (e == ERR_OK) e = secretin_passphrase(c, false, &pass, why);
-    if (e == ERR_OK) e = node_open(&w->node, c->env, c->home, bytes_of(pass.p, pass.n), why);
-    secret_release(&pass);
+    enum err e = work_has_home(c, why);
+    if (e == ERR_OK) e = afresh || secretin_is_given(c) ? ERR_NOTFOUND : open_unlocked(w, what_for, why);
+    if (e == ERR_NOTFOUND) e = open_with_passphrase(w, what_for, why);
     if (e == ERR_OK) e = node_get_info(w->node, &w->info, why);
     if (e == ERR_OK) {
         w->db = node_db(w->node);
         w->now = env_now(c->env);
     }
     return e;
+}
+
+enum err work_open(struct work *w, struct cli *c, struct why *why)
+{
+    return work_open_for(w, c, NODE_FOR_PEOPLE, false, why);
 }
 
 void work_close(struct work *w)
@@ -47,6 +104,24 @@ enum err work_read(struct cli *c, enum err (*act)(struct work *w, struct why *wh
 {
     struct work w;
     enum err e = work_open(&w, c, why);
+    if (e == ERR_OK) e = act(&w, why);
+    work_close(&w);
+    return e;
+}
+
+enum err work_afresh(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why)
+{
+    struct work w;
+    enum err e = work_open_for(&w, c, NODE_FOR_PEOPLE, true, why);
+    if (e == ERR_OK) e = act(&w, why);
+    work_close(&w);
+    return e;
+}
+
+enum err work_contact(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why)
+{
+    struct work w;
+    enum err e = work_open_for(&w, c, NODE_FOR_HUB, false, why);
     if (e == ERR_OK) e = act(&w, why);
     work_close(&w);
     return e;

@@ -14,9 +14,11 @@ struct work {
     int64_t now;        /* Unix milliseconds when the command began */
     struct buf scratch; /* what a value just read borrows from, until the next one */
     struct buf file;    /* what work_file read last */
+    bool unlocked;      /* opened by what 'spoke unlock' keeps, not by a passphrase */
 };
 
-/* Open the replica of --home with the passphrase. Close with work_close, also after an error. */
+/* Open the replica of --home for people: with the passphrase that was given, else by what keeps it unlocked (cli/node_agent.h),
+ * else with a passphrase asked on the terminal. Close with work_close, also after an error. */
 MUST_CHECK enum err work_open(struct work *w, struct cli *c, struct why *why);
 void work_close(struct work *w);
 
@@ -25,6 +27,12 @@ MUST_CHECK enum err work_edit(struct cli *c, const char *what, enum err (*act)(s
                               struct why *why);
 /* The same for a command that only reads. */
 MUST_CHECK enum err work_read(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why);
+/* The same for who may open this device, which outlasts the moment: that it is unlocked is not enough, the passphrase is asked. */
+MUST_CHECK enum err work_afresh(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why);
+/* The same for contact with the hub, which is the way out when the device is closed to people. */
+MUST_CHECK enum err work_contact(struct cli *c, enum err (*act)(struct work *w, struct why *why), struct why *why);
+/* ERR_UNINIT where no node is, before anybody is asked for a passphrase. */
+MUST_CHECK enum err work_has_home(const struct cli *c, struct why *why);
 
 /* A new row of a case table with id, case_id and this node's agency set and every other column NULL. `id` NULL draws one. */
 void work_row(struct work *w, struct row *out, const char *table, const uint8_t case_id[16], const uint8_t *id,
@@ -72,6 +80,13 @@ MUST_CHECK enum err node_outlook(struct work *w, const uint8_t case_id[16], bool
 /* After a change of consent, or of a record that needs it: what nobody else can see now, said on stderr and put into the
  * JSON object `into` (may be NULL). cli/node_consent.c. */
 MUST_CHECK enum err node_consent_effect(struct work *w, const uint8_t case_id[16], struct json *into, struct why *why);
+
+/* Note that the person looks at rows of this table, where looking is to be noted (node_note_view); before they are shown. The
+ * question gives their ids; its $1 is `id` (NULL: it has none). cli/node_views.c. */
+MUST_CHECK enum err node_viewed(struct work *w, const char *table, const char *sql, const uint8_t id[16],
+                                struct why *why);
+/* The same of the rows that these conflicts are about, whose versions are shown. Each may be NULL: any. */
+MUST_CHECK enum err node_viewed_conflicts(struct work *w, const char *state, const uint8_t *id, struct why *why);
 
 /* Requests and releases in plain words, for lists and for `case show`: SQL over a request q or a release r. `now` is the
  * parameter that holds the time. */

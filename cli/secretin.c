@@ -98,24 +98,26 @@ static enum err ask(const char *prompt, struct secret *out, struct why *why)
     return e;
 }
 
-enum err secretin_passphrase(const struct cli *c, bool confirm, struct secret *out, struct why *why)
+/* The service manager's, if there is one. */
+static bool credential(char *out, size_t n)
 {
-    if (c->passphrase_file != NULL) return from_file(c->passphrase_file, out, why);
-    if (c->passphrase_fd >= 0) return read_line(c->passphrase_fd, out, why);
     const char *dir = getenv("CREDENTIALS_DIRECTORY");
+    return dir != NULL && *dir != '\0' && snprintf(out, n, "%s/spoke", dir) < (int)n && access(out, R_OK) == 0;
+}
+
+bool secretin_is_given(const struct cli *c)
+{
     char path[1100];
-    if (dir != NULL && *dir != '\0' && snprintf(path, sizeof path, "%s/spoke", dir) < (int)sizeof path &&
-        access(path, R_OK) == 0)
-        return from_file(path, out, why);
-    if (c->no_input) {
-        (void)why_set(why, ERR_LOCKED, "A passphrase is needed, and --no-input forbids asking.");
-        return why_next(why, ERR_LOCKED, "Give --passphrase-file FILE or --passphrase-fd N.");
-    }
+    return c->passphrase_file != NULL || c->passphrase_fd >= 0 || credential(path, sizeof path);
+}
+
+static enum err ask_twice(const char *prompt, bool confirm, struct secret *out, struct why *why)
+{
     struct secret first = {0}, again = {0};
-    enum err e = ask(confirm ? "New passphrase" : "Passphrase", &first, why);
+    enum err e = ask(prompt, &first, why);
     if (e == ERR_OK && confirm) e = ask("The same again", &again, why);
     if (e == ERR_OK && confirm && (first.n != again.n || !secret_equal(first.p, again.p, first.n)))
-        e = why_set(why, ERR_USAGE, "The two passphrases are not the same. Nothing was made.");
+        e = why_set(why, ERR_USAGE, "What you typed is not the same twice. Nothing was changed.");
     if (e == ERR_OK) {
         *out = first;
         first = (struct secret){0};
@@ -123,4 +125,40 @@ enum err secretin_passphrase(const struct cli *c, bool confirm, struct secret *o
     secret_release(&first);
     secret_release(&again);
     return e;
+}
+
+enum err secretin_passphrase(const struct cli *c, bool confirm, struct secret *out, struct why *why)
+{
+    char path[1100];
+    if (c->passphrase_file != NULL) return from_file(c->passphrase_file, out, why);
+    if (c->passphrase_fd >= 0) return read_line(c->passphrase_fd, out, why);
+    if (credential(path, sizeof path)) return from_file(path, out, why);
+    if (c->no_input) {
+        (void)why_set(why, ERR_LOCKED, "A passphrase is needed, and --no-input forbids asking.");
+        return why_next(why, ERR_LOCKED, "Give --passphrase-file FILE or --passphrase-fd N.");
+    }
+    return ask_twice(confirm ? "New passphrase" : "Passphrase", confirm, out, why);
+}
+
+static enum err from_fd(const char *text, const char *flag, struct secret *out, struct why *why)
+{
+    char *end = NULL;
+    long fd = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || fd < 0 || fd > 1 << 20)
+        return why_set(why, ERR_USAGE, "--%s takes the number of an open descriptor.", flag);
+    return read_line((int)fd, out, why);
+}
+
+enum err secretin_read(const struct cli *c, const struct secretin *from, struct secret *out, struct why *why)
+{
+    const char *file = cli_flag(c, from->file_flag), *fd = from->fd_flag != NULL ? cli_flag(c, from->fd_flag) : NULL;
+    if (file != NULL && fd != NULL)
+        return why_set(why, ERR_USAGE, "Give --%s or --%s, not both.", from->file_flag, from->fd_flag);
+    if (file != NULL) return from_file(strcmp(file, "-") == 0 ? "/dev/stdin" : file, out, why);
+    if (fd != NULL) return from_fd(fd, from->fd_flag, out, why);
+    if (c->no_input) {
+        (void)why_set(why, ERR_USAGE, "%s: it is needed, and --no-input forbids asking.", from->prompt);
+        return why_next(why, ERR_USAGE, "Give --%s FILE.", from->file_flag);
+    }
+    return ask_twice(from->prompt, from->confirm, out, why);
 }

@@ -2,6 +2,9 @@
 #include "cli/node_commands.h"
 
 static const struct command *const groups[] = {node_home_commands,
+                                               node_lock_commands,
+                                               node_user_commands,
+                                               node_orders_commands,
                                                node_case_commands,
                                                node_person_commands,
                                                node_record_commands,
@@ -22,6 +25,7 @@ int main(int argc, char **argv)
         .about = "Spoke: take part in a safeguarding hub from where you are, with or without a network.",
         .home_env = "SPOKE_HOME",
         .groups = groups,
+        .device_secret = true,
     };
     return cli_main(&spoke, argc, argv);
 }
