@@ -25,6 +25,12 @@ MUST_CHECK enum err pagevfs_open(struct sqlite3 **out, const char *path, const c
 /* Close connection and forget the key when it was the last of that path. All statements must be finalised. */
 void pagevfs_close(struct sqlite3 *db);
 
+/* Keep everybody from a database, also who has its key, until it is let go. Needs no key itself. ERR_BUSY: somebody
+ * has it open. ERR_OK with *out NULL: there is no file. */
+struct pagevfs_hold;
+MUST_CHECK enum err pagevfs_hold(struct pagevfs_hold **out, const char *path, const char *lower, struct why *why);
+void pagevfs_let_go(struct pagevfs_hold *h); /* NULL: nothing */
+
 /* Decrypt the whole database file page by page and hand each plaintext page to `each` (verification, and the tests that
  * search every byte, free pages included). The database must be closed and its WAL empty: ERR_BUSY otherwise.
  * ERR_TAMPERED names the first bad page. */

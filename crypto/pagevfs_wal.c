@@ -162,6 +162,20 @@ static int read_frame_head(struct page_file *f, uint8_t *out, int n, int rel, sq
     return SQLITE_OK;
 }
 
+/* SQLite knows a frame by its place alone. At the same place of an earlier log lay a frame of another page perhaps, and
+ * who kept it may put it back: it would be shown as this page. Only where processes share a database may another one have
+ * begun a log whose salts we do not know. */
+static bool of_this_log(struct page_file *f, const uint8_t salt[8])
+{
+    uint8_t head[WAL_HEAD_BYTES];
+    if (memcmp(salt, f->salt, sizeof f->salt) == 0)
+        return true;
+    if (!f->owner->shared || lower_read(f, head, WAL_HEAD_BYTES, 0) != SQLITE_OK)
+        return false;
+    memcpy(f->salt, head + 16, sizeof f->salt);
+    return memcmp(salt, f->salt, sizeof f->salt) == 0;
+}
+
 static int read_frame(struct page_file *f, uint8_t *out, int n, int rel, sqlite3_int64 offset)
 {
     uint8_t *head = f->room->cipher;
@@ -173,7 +187,7 @@ static int read_frame(struct page_file *f, uint8_t *out, int n, int rel, sqlite3
         return rc;
     }
     struct page_frame id = frame_of(f->salt, head, offset);
-    if (page_open_wal(f->owner->keys, &id, head + FRAME_HEAD_BYTES, body)) {
+    if (of_this_log(f, id.salt) && page_open_wal(f->owner->keys, &id, head + FRAME_HEAD_BYTES, body)) {
         if (rel < FRAME_HEAD_BYTES)
             page_mask_checksum(f->owner->keys, (uint64_t)offset, head, head + 16, true);
         if (whole_body) {

@@ -10,9 +10,9 @@
 
 struct seal_header {
     uint8_t version; /* 1 */
-    uint8_t kind;    /* 1 request, 2 answer, 3 enrolment request, 4 enrolment answer */
+    uint8_t kind;    /* 1 request, 2 answer, 3 enrolment request, 4 enrolment answer, 5 to the door */
     uint8_t recipient[KID_BYTES];
-    uint8_t sender[KID_BYTES]; /* claimed; all zero in an enrolment request */
+    uint8_t sender[KID_BYTES]; /* claimed; all zero in an enrolment request and at the door */
 };
 
 struct seal_writer; /* opaque */

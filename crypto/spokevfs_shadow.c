@@ -106,7 +106,7 @@ static int folder_open(const char *shm, char out[PATH_MAX], uint8_t id[ID_BYTES]
 static int index_open(const char *path, mode_t mode)
 {
     for (;;) {
-        struct stat ours, there;
+        struct stat ours = {.st_nlink = 1}, there; /* a file system without such locks is no reason to try for ever */
         int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd < 0) return -1;
         if (lock_byte(fd, DOOR, F_WRLCK, true) && fstat(fd, &ours) == 0 && stat(path, &there) == 0 &&
@@ -139,7 +139,11 @@ static void shadow_free(struct shadow *s)
     sqlite3_file *file = s->raw.file;
     if (file && file->pMethods && file->pMethods->iVersion >= 2) (void)file->pMethods->xShmUnmap(file, 0);
     pagevfs_raw_release(&s->raw);
-    if (s->fd >= 0) (void)close(s->fd); /* and the locks with it */
+    if (s->fd >= 0) { /* not by closing alone: a forked process may have the file open still, and keep everybody out */
+        (void)lock_byte(s->fd, INSIDE, F_UNLCK, false);
+        (void)lock_byte(s->fd, DOOR, F_UNLCK, false);
+        (void)close(s->fd);
+    }
     free(s->index);
     free(s);
 }
@@ -149,6 +153,8 @@ static int agree(struct shadow *s, const uint8_t id[ID_BYTES])
 {
     bool alone = lock_byte(s->fd, INSIDE, F_WRLCK, false);
     struct stat st;
+    char memory[PATH_MAX]; /* SQLite's name for what is shared */
+    int n = snprintf(memory, sizeof memory, "%s-shm", s->raw.full);
     if (alone && !index_names(s->fd, id) && !index_write(s->fd, id)) return SQLITE_CANTOPEN;
     if (!alone && !index_names(s->fd, id)) {
         sqlite3_log(SQLITE_BUSY,
@@ -156,8 +162,9 @@ static int agree(struct shadow *s, const uint8_t id[ID_BYTES])
                     "shared from here");
         return SQLITE_BUSY;
     }
-    if (!alone && stat(s->raw.full, &st) != 0) /* not the VFS's xAccess: it takes an empty file for none */
-        return SQLITE_BUSY;                    /* somebody removed it under those who use it */
+    /* not the VFS's xAccess: it takes an empty file for none */
+    if (!alone && (stat(s->raw.full, &st) != 0 || n >= (int)sizeof memory || stat(memory, &st) != 0))
+        return SQLITE_BUSY; /* somebody removed it under those who use it: a second one would lose commits */
     return lock_byte(s->fd, INSIDE, F_RDLCK, false) ? SQLITE_OK : SQLITE_BUSY;
 }
 

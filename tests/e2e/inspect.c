@@ -3,6 +3,7 @@
  *     inspect rows node HOME PASSFILE         every synced row: table, id, hash of the whole row
  *     inspect rows hub HOME PASSFILE SITE     the same of every row that the site may see
  *     inspect verdicts HUB PASSFILE           every envelope the hub has: number, verdict, reason
+ *     inspect authors HUB PASSFILE            who wrote each envelope, and who looked at what: a line each
  *     inspect verify HUB PASSFILE             do the hub's masks say what its views say? */
 #include "tests/lib/home.h"
 
@@ -85,6 +86,20 @@ static enum err verdicts(struct hub *h, struct why *why)
     return e;
 }
 
+static enum err authors(struct hub *h, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(hub_db(h),
+                            "SELECT 'wrote ' || lower(hex(user)) FROM h_envelope UNION ALL SELECT 'looked ' || lower(hex(user))"
+                            " || ' ' || lower(hex(id)) FROM h_view",
+                            &s, why);
+    while (e == ERR_OK && (e = db_step(s, &row, why)) == ERR_OK && row)
+        printf("%.*s\n", (int)db_bytes(s, 0).n, (const char *)db_bytes(s, 0).p);
+    db_done(s);
+    return e;
+}
+
 static enum err of_node(const char *what, char **argv, struct why *why)
 {
     struct node *n = home_node(argv[0], argv[1]);
@@ -103,6 +118,8 @@ static enum err of_hub(const char *what, char **argv, const char *site, struct w
         e = hub_site_rows(h, site, print_row, NULL, why);
     else if (strcmp(what, "verdicts") == 0)
         e = verdicts(h, why);
+    else if (strcmp(what, "authors") == 0)
+        e = authors(h, why);
     else
         e = hub_verify(h, why);
     hub_close(h);
@@ -119,7 +136,7 @@ int main(int argc, char **argv)
         e = of_node(what, argv + 3, &why);
     else if (argc == (strcmp(what, "rows") == 0 ? 6 : 5) && strcmp(whose, "hub") == 0)
         e = of_hub(what, argv + 3, argc == 6 ? argv[5] : NULL, &why);
-    else if (argc == 4 && (strcmp(what, "verdicts") == 0 || strcmp(what, "verify") == 0))
+    else if (argc == 4 && (strcmp(what, "verdicts") == 0 || strcmp(what, "authors") == 0 || strcmp(what, "verify") == 0))
         e = of_hub(what, argv + 2, NULL, &why);
     else
         (void)why_set(&why, e, "see the head of tests/e2e/inspect.c");

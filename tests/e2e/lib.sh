@@ -7,13 +7,22 @@ umask 077
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${SPOKE_BIN:?the folder of spoke, spoke-hub and the tools of this folder}
 work=$(mktemp -d) || exit 1
+# Neither this computer's settings nor what is unlocked on it; and passphrases that are checked at once.
+export XDG_CONFIG_HOME=$work/config XDG_RUNTIME_DIR=$work/runtime
+unset CREDENTIALS_DIRECTORY
+mkdir -p "$XDG_CONFIG_HOME/spoke" "$XDG_RUNTIME_DIR"
+printf '[spoke]\nunlock-time = 0\n[spoke-hub]\nunlock-time = 0\n' >"$XDG_CONFIG_HOME/spoke/config"
 hub_pid=
 port=
 failures=0
 
 finish() {
+    local status=$?
+    trap - EXIT
     stop_hub
+    if [ "$status" -ne 130 ] && ! look_for_secrets; then status=1; fi
     rm -rf "$work"
+    exit "$status"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
@@ -66,6 +75,67 @@ done_with_claims() {
     [ "$failures" -eq 0 ]
     exit
 }
+
+# ---- What people typed, and what is secret, may be nowhere but in the files that the script itself wrote: not in a
+# home, nor in temporary files, nor in memory that may be swapped. Looked for when the hub stops, and at the end.
+export TMPDIR=$work/temp
+mkdir "$TMPDIR"
+: >"$work/began"
+: >"$work/texts"
+secret_text() { # a text that stands nowhere else in the world, for a person to type
+    "$bin/markers" new 1 | tee -a "$work/markers"
+}
+note_texts() { # the same of the arguments of a command, as far as they are about somebody
+    while [ $# -gt 1 ]; do
+        case $1 in
+            --summary | --title | --note | --family | --given | --question | --reason | --conditions | --basis)
+                [ "${#2}" -lt 8 ] || printf '%s\n' "$2" >>"$work/texts"
+                ;;
+        esac
+        shift
+    done
+}
+looked=0
+unseen=
+look_at_live() { # the programs of this script that run at this moment, by tests/e2e/markers.c
+    local got=0 there
+    cat "$work/markers" "$work/texts" >"$work/typed"
+    "$bin/markers" live "$work/typed" "$bin" "$work" "$@" >"$work/live" 2>&1 || got=$?
+    there=$(sed -n 's/.* \([0-9]*\) live processes.*/\1/p' "$work/live")
+    looked=$((looked + ${there:-0}))
+    case $got in
+        0) ;;
+        77) unseen=$(tail -n 1 "$work/live") ;;
+        *) not_ok "no program has a secret in memory that may be swapped" "$(cat "$work/live")" ;;
+    esac
+}
+homes() { # every folder here in which a node or a hub keeps something
+    {
+        cat "$work/homes" 2>/dev/null
+        find "$work" \( -name '*.key' -o -name '*.db' -o -name '*.db-wal' -o -name device.secret -o -name spool \) \
+            -printf '%h\n'
+    } | sort -u | grep -vxF -e "$work" | while IFS= read -r home; do
+        if [ -d "$home" ]; then printf '%s\n' "$home"; fi
+    done
+}
+look_for_secrets() {
+    local all
+    look_at_live
+    mapfile -t all < <(homes)
+    cat "$work/markers" "$work/texts" - >"$work/typed" <<<$'SQLite format 3\nCREATE TABLE'
+    if ! "$bin/markers" files "$work/typed" "$TMPDIR" "$XDG_RUNTIME_DIR" "${all[@]}" >"$work/looked" 2>&1; then
+        not_ok "nothing that was typed is in a home, or in temporary files" "$(cat "$work/looked")"
+    elif ! "$bin/markers" files "$work/markers" /tmp /var/tmp /dev/shm --newer "$work/began" --not "$work" \
+        >"$work/found" 2>&1; then
+        not_ok "no secret is in the temporary files of this computer" "$(cat "$work/found")"
+    else
+        unseen="$looked looks at running programs${unseen:+, but $unseen}"
+        ok "no secret outside: ${#all[@]} homes: $(cat "$work/looked"); $unseen"
+    fi
+    [ "$failures" -eq 0 ]
+}
+secret_text >/dev/null
+
 must() { # a step of setting up: the script ends when it fails. Exit 3 is a success that wants a person.
     local got=0
     "$@" 2>"$work/err" </dev/null || got=$?
@@ -84,6 +154,8 @@ hub() { "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --
 node() { # node NAME ARGUMENT...
     local name=$1
     shift
+    echo "$work/$name" >>"$work/homes"
+    note_texts "$@"
     "$bin/${program[$name]:-spoke}" --home "$work/$name" --passphrase-file "$work/pass" --no-input "$@"
 }
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p"; }
@@ -114,6 +186,7 @@ start_hub() {
 }
 stop_hub() {
     [ -n "$hub_pid" ] || return 0
+    look_at_live
     kill -TERM "$hub_pid" 2>/dev/null
     wait "$hub_pid" 2>/dev/null
     hub_pid=
@@ -132,7 +205,7 @@ free_port() { # invitations carry the address, so it is chosen before the hub li
 # A hub with three agencies (codes a, b and c; a has the MASH room) and an invitation file each.
 make_hub() {
     local code id
-    echo "correct horse battery staple" >"$work/pass"
+    echo "correct horse $(secret_text) staple" >"$work/pass"
     free_port
     must hub init --name "Test MASH" >/dev/null
     must hub agency add a "Social care" --kind social_care >/dev/null

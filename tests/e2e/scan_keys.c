@@ -83,22 +83,26 @@ static void add_identity(struct search *to, struct db *db)
 static void add_keys(struct search *s, const char *home, const char *pass_file)
 {
     struct why why = {0};
-    struct secret key = {0}, pass = home_passphrase(pass_file);
+    struct keyring ring = {0};
+    struct secret pass = home_passphrase(pass_file);
     const struct env *env = env_posix();
     struct db *db = NULL;
-    char path[4096];
+    char path[4096], device[4096];
     uint64_t size = 0;
     home_must(path_join(path, sizeof path, home, "hub.key", &why), &why);
     bool hub = env->file_size(env->ctx, path, &size, NULL) == ERR_OK;
     home_must(path_join(path, sizeof path, home, hub ? "hub.key" : "replica.key", &why), &why);
-    home_must(keyslot_open(env, path, bytes_of(pass.p, pass.n), &key, &why), &why);
+    home_must(path_join(device, sizeof device, home, "device.secret", &why), &why);
+    const struct keyfile at = {path, hub ? NULL : device};
+    home_must(keyslot_open(env, &at, bytes_of(pass.p, pass.n), &ring, &why), &why);
+    struct secret key = keyring_data_key(&ring);
     home_must(path_join(path, sizeof path, home, hub ? "hub.db" : "replica.db", &why), &why);
     home_must(db_open(&db, env, path, &key, &why), &why);
     add(s, "the data key", key.p, key.n);
     add(s, "the passphrase", pass.p, pass.n < 32 ? pass.n : 32);
     add_identity(s, db);
     db_close(db);
-    secret_release(&key);
+    keyring_release(&ring);
     secret_release(&pass);
 }
 

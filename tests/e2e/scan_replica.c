@@ -123,9 +123,9 @@ static void lines(struct search *s, const char *file, void (*each)(struct search
 int main(int argc, char **argv)
 {
     struct why why = {0};
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct search s = {0};
-    char path[4096];
+    char path[4096], device[4096];
     if (argc != 5) {
         fputs("scan_replica HOME PASSFILE FORBIDDEN ALLOWED\n", stderr);
         return 64;
@@ -138,11 +138,14 @@ int main(int argc, char **argv)
     s.marking = false;
     struct secret pass = home_passphrase(argv[2]);
     home_must(path_join(path, sizeof path, argv[1], "replica.key", &why), &why);
-    home_must(keyslot_open(env_posix(), path, bytes_of(pass.p, pass.n), &key, &why), &why);
+    home_must(path_join(device, sizeof device, argv[1], "device.secret", &why), &why);
+    const struct keyfile at = {path, device};
+    home_must(keyslot_open(env_posix(), &at, bytes_of(pass.p, pass.n), &ring, &why), &why);
+    struct secret key = keyring_data_key(&ring);
     secret_release(&pass);
     home_must(path_join(path, sizeof path, argv[1], "replica.db", &why), &why);
     home_must(pagevfs_scan(path, &key, look_at_page, &s, &why), &why);
-    secret_release(&key);
+    keyring_release(&ring);
     size_t left = 0;
     for (size_t i = 0; i < s.n; i++) left += !s.pieces[i].allowed;
     printf("%zu pieces of forbidden strings, %zu pages, %zu found\n", left, s.pages, s.found);

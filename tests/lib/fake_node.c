@@ -108,6 +108,7 @@ void fake_node_ask(struct fake_node *n, struct fake_hub *f, struct bytes code, c
     memcpy(m.token, i.token, sizeof m.token);
     memcpy(m.hub_fingerprint, i.fingerprint, sizeof m.hub_fingerprint);
     identity_to_bytes(&n->id.pub, m.node);
+    memcpy(m.door, m.node, sizeof m.door); /* its own key opens its door */
     (void)snprintf(m.user, sizeof m.user, "%s", user);
     memcpy(head.recipient, hub_identity(f->hub)->kid, KID_BYTES);
     MUST(bundle_writer_new(&w, &head, hub_identity(f->hub), out, m.binding, &why));
@@ -189,7 +190,8 @@ void fake_node_pack(struct fake_node *n)
                            .software = "fake",
                            .clock_ms = (uint64_t)n->f->now,
                            .wait_ms = n->wait_ms,
-                           .budget = n->budget};
+                           .budget = n->budget,
+                           .order = n->order};
     struct bundle_writer *w = NULL;
     struct buf item;
     memcpy(head.recipient, hub_identity(n->f->hub)->kid, KID_BYTES);
@@ -290,6 +292,10 @@ static void take_item(struct fake_node *n, struct bytes item, struct buf *drops)
         MUST(message_get_part(item, &part, &why));
         take_part(n, part.content);
         return;
+    case MSG_ORDER:
+        assert_true(n->n_orders < sizeof n->orders / sizeof n->orders[0]);
+        MUST(message_get_order(item, hub, &n->orders[n->n_orders++], NULL, &why));
+        return;
     case MSG_REPLY: return; /* for the test to read, in `got` */
     default: assert_int_equal(message_type(item), MSG_PAGE);
     }
@@ -305,7 +311,7 @@ static void read_answer(struct fake_node *n)
     uint8_t binding[32], hash[32];
     bool end = false;
     buf_init(&drops, 64u << 20);
-    n->n_verdicts = n->n_rows = n->n_drops = n->n_ends = 0;
+    n->n_verdicts = n->n_rows = n->n_drops = n->n_ends = n->n_orders = 0;
     MUST(bundle_reader_new(&r, buf_bytes(&n->got), &n->id, &head, binding, &why));
     MUST(bundle_next(r, &item, &end, &why));
     assert_false(end);

@@ -50,6 +50,7 @@ struct fake_node {
     uint64_t wait_ms;
     uint64_t budget;
     uint64_t schema; /* of the next hello; 0: the newest */
+    uint64_t order;  /* carried out last, as the next hello says */
     struct hub_exchange_result result;
     /* of the last answer */
     struct hub_hello hello;
@@ -57,6 +58,8 @@ struct fake_node {
     size_t n_verdicts;
     struct fake_seen rows[4096];
     size_t n_rows, n_drops;
+    struct order orders[8];
+    size_t n_orders;
     struct end_item ends[256];
     size_t n_ends;
 };

@@ -2,7 +2,6 @@
 
 #include "sync/bundle.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,75 +15,6 @@ static void must(enum err e, const struct why *why)
 {
     if (e != ERR_OK) print_error("%s: %s\n", err_word(e), why->text);
     assert_int_equal(e, ERR_OK);
-}
-
-/* ---------------------------------------------------------------------------------------------- the world */
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-void mock_world_bare(struct mock_world *w)
-{
-    struct why why = {0};
-    const char *tmp = getenv("TMPDIR");
-    memset(w, 0, sizeof *w);
-    must(secret_start(&why), &why);
-    (void)snprintf(w->dir, sizeof w->dir, "%s/spoke-XXXXXX", tmp != NULL && strlen(tmp) < 40 ? tmp : "/tmp");
-    assert_non_null(mkdtemp(w->dir));
-    (void)snprintf(w->home, sizeof w->home, "%s/home", w->dir);
-    w->env = *env_posix();
-    must(identity_generate(&w->hub.id, &why), &why);
-    must(identity_generate(&w->hub.recovery, &why), &why);
-    memset(w->hub.token, 7, sizeof w->hub.token);
-    buf_init(&w->hub.last, BUNDLE_MAX);
-}
-
-void mock_world_new(struct mock_world *w)
-{
-    struct why why = {0};
-    struct invitation code;
-    struct buf request, answer;
-    uint8_t keys[PUBLIC_BYTES];
-    struct bytes pass = bytes_of_str(MOCK_PASSPHRASE);
-    mock_world_bare(w);
-    buf_init(&request, 1u << 20);
-    buf_init(&answer, 1u << 20);
-    mock_hub_invite(&w->hub, &code);
-    mock_hub_public(&w->hub, keys);
-    must(node_enrol_begin(&w->env, w->home, pass, &code, bytes_of(keys, sizeof keys), "Mair Evans", &request, &why),
-         &why);
-    mock_hub_enrol(&w->hub, buf_bytes(&request), &answer);
-    must(node_enrol_finish(&w->env, w->home, pass, buf_bytes(&answer), &why), &why);
-    must(node_open(&w->node, &w->env, w->home, pass, &why), &why);
-    buf_release(&request);
-    buf_release(&answer);
-}
-
-void mock_world_reopen(struct mock_world *w)
-{
-    struct why why = {0};
-    node_close(w->node);
-    w->node = NULL;
-    must(node_open(&w->node, &w->env, w->home, bytes_of_str(MOCK_PASSPHRASE), &why), &why);
-}
-
-void mock_world_free(struct mock_world *w)
-{
-    node_close(w->node);
-    identity_release(&w->hub.id);
-    identity_release(&w->hub.recovery);
-    buf_release(&w->hub.last);
-    mock_request_release(&w->hub.seen);
-    (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-void mock_world_path(const struct mock_world *w, const char *name, char out[160])
-{
-    (void)snprintf(out, 160, "%s/%s", w->home, name);
 }
 
 /* ------------------------------------------------------------------------------------------------- the hub */
@@ -116,11 +46,16 @@ static struct bundle_reader *open_bundle(struct mock_hub *h, struct bytes in, ui
     return r;
 }
 
+static uint64_t clock_of(const struct mock_hub *h)
+{
+    return h->clock_ms != 0 ? h->clock_ms : (uint64_t)env_now(env_posix());
+}
+
 void mock_hub_enrol(struct mock_hub *h, struct bytes request, struct buf *out)
 {
     struct why why = {0};
     struct enrol_request m;
-    struct enrol_answer a = {.epoch = 1, .clock_ms = 1, .schema = 1};
+    struct enrol_answer a = {.epoch = 1, .clock_ms = clock_of(h), .schema = 1};
     struct seal_header header = {.version = 1, .kind = 4};
     struct bundle_writer *w = NULL;
     struct bytes item;
@@ -170,6 +105,15 @@ static void read_envelope(struct mock_hub *h, struct bytes item, struct mock_req
     out->seqs[out->n_envelopes++] = env.h.seq;
 }
 
+static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
+{
+    struct mock_request *r = ctx;
+    (void)why;
+    if (r->n_views < MOCK_MAX) r->views[r->n_views] = *v;
+    r->n_views++;
+    return ERR_OK;
+}
+
 void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request *out)
 {
     struct why why = {0};
@@ -192,6 +136,8 @@ void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request
             must(message_get_gap(item, &h->node, &out->gaps[out->n_gaps++], NULL, &why), &why);
         else if (message_type(item) == MSG_QUESTION)
             must(message_get_question(item, &h->node, &out->questions[out->n_questions++], &why), &why);
+        else if (message_type(item) == MSG_VIEWS)
+            must(message_get_views(item, &h->node, h->node.kid, take_view, out, &why), &why);
         else
             read_envelope(h, item, out);
     }
@@ -206,7 +152,7 @@ void mock_answer_begin(struct mock_answer *a, const struct mock_hub *h, const st
     memcpy(a->hello.cut, r->hello.cursor, CUT_BYTES);
     a->hello.epoch = 1;
     a->hello.request = r->hello.request;
-    a->hello.clock_ms = 1;
+    a->hello.clock_ms = clock_of(h);
     a->hello.schema = 1;
     memcpy(a->page.node, h->node.kid, KID_BYTES);
     memcpy(a->page.from_cut, r->hello.cursor, CUT_BYTES);
@@ -281,6 +227,15 @@ static void put_ends(struct mock_answer *a, const struct mock_hub *h, struct bun
     put(w, item);
 }
 
+static void put_orders(struct mock_answer *a, const struct mock_hub *h, struct bundle_writer *w, struct buf *item)
+{
+    struct why why = {0};
+    for (size_t i = 0; i < a->n_orders; i++) {
+        must(message_put_order(item, a->orders_by != NULL ? a->orders_by : &h->id, &a->orders[i], &why), &why);
+        put(w, item);
+    }
+}
+
 void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct buf *out)
 {
     struct why why = {0};
@@ -294,6 +249,7 @@ void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct bu
     if (a->wrong_binding) a->hello.binding[0] ^= 1;
     must(message_put_hub_hello(&item, &h->id, &a->hello, &why), &why);
     put(w, &item);
+    if (!a->orders_last) put_orders(a, h, w, &item);
     if (a->n_verdicts > 0) {
         must(message_put_verdicts(&item, &h->id, a->hello.node, a->hello.request, a->verdicts, a->n_verdicts, &why),
              &why);
@@ -310,6 +266,7 @@ void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct bu
     if (a->n_ends > 0 && a->ends_first) put_ends(a, h, w, &item);
     if (a->with_page) put_page(a, h, w, &item);
     if (a->n_ends > 0 && !a->ends_first) put_ends(a, h, w, &item);
+    if (a->orders_last) put_orders(a, h, w, &item);
     must(bundle_finish(w, &why), &why);
     bundle_writer_free(w);
     buf_release(&item);

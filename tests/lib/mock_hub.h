@@ -21,6 +21,8 @@ struct mock_request {
     size_t n_gaps;
     struct question questions[QUESTIONS_MAX];
     size_t n_questions;
+    struct view_item views[MOCK_MAX]; /* the first of them */
+    size_t n_views;                   /* of all */
     struct buf contents; /* contents of all their parts, one after the other */
 };
 void mock_request_release(struct mock_request *r);
@@ -38,6 +40,10 @@ struct mock_answer {
     size_t n_ends;
     bool ends_first; /* before it */
     uint64_t ends_request; /* 0: this one's */
+    struct order orders[12]; /* after the hello */
+    size_t n_orders;
+    const struct identity_secret *orders_by; /* NULL: the hub */
+    bool orders_last;                        /* at the end of the answer instead */
     bool with_page; /* set by mock_answer_op */
     struct page_header page;
     struct buf patchset;
@@ -60,6 +66,7 @@ struct mock_hub {
     void *script_ctx;
     size_t break_after; /* the link breaks once so many bytes of an answer were sent; 0: it holds */
     bool down;          /* nobody answers */
+    uint64_t clock_ms;  /* its time; 0: this computer's */
     uint64_t from;      /* where the last exchange began */
     size_t exchanges;
     struct mock_request seen; /* the last request */

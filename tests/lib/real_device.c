@@ -85,7 +85,8 @@ void real_gone(struct real_device *d)
 
 static void copy(struct real_device *d, const char *from, const char *to)
 {
-    static const char *const files[] = {"replica.key", "replica.db", "replica.db-wal", "spool/answer"};
+    static const char *const files[] = {"replica.key", "device.secret", "replica.db", "replica.db-wal", "spool/answer",
+                                        "door",        "unsent",        "order",      "wipe"};
     struct why why = {0};
     char a[160], b[160];
     real_close(d);

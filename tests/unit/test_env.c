@@ -300,6 +300,30 @@ static void env_shred_takes_what_may_not_be_written_and_what_a_link_leads_to(voi
     assert_int_equal(lstat(link_path, &st), -1);
 }
 
+/* Who can write the folder, and no more, must not lead us to other files, nor keep us from the end. */
+static void env_shred_follows_nothing_that_only_looks_like_a_cut_off_write(void **state)
+{
+    struct place *p = *state;
+    const struct env *e = env_posix();
+    char path[PATH_MAX], others[PATH_MAX], planted[PATH_MAX], pipe_path[PATH_MAX];
+    (void)in(p, "secret", path);
+    (void)in(p, "somebody's thesis", others);
+    (void)in(p, "secret.tmp-linked", planted);
+    (void)in(p, "secret.tmp-piped", pipe_path);
+    assert_int_equal(e->write_file(e->ctx, path, bytes_of("whole", 5), NULL), ERR_OK);
+    assert_int_equal(e->write_file(e->ctx, others, bytes_of("years of work", 13), NULL), ERR_OK);
+    assert_int_equal(symlink(others, planted), 0);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    assert_int_equal(e->shred_file(e->ctx, path, NULL), ERR_OK);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(e->shred_file(e->ctx, pipe_path, NULL), ERR_IO); /* and does not wait for a reader */
+    buf_reset(&p->b);
+    assert_int_equal(e->read_file(e->ctx, others, 1 << 20, &p->b, NULL), ERR_OK);
+    assert_int_equal(p->b.len, 13);
+    assert_memory_equal(p->b.data, "years of work", 13);
+    assert_int_equal(unlink(planted) | unlink(pipe_path) | unlink(others), 0);
+}
+
 static void env_shred_refuses_what_is_no_file(void **state)
 {
     struct place *p = *state;
@@ -396,6 +420,7 @@ int main(void)
         cmocka_unit_test(env_shred_overwrites_the_bytes_where_they_lie),
         cmocka_unit_test(env_shred_takes_what_a_write_that_was_cut_off_left),
         cmocka_unit_test(env_shred_takes_what_may_not_be_written_and_what_a_link_leads_to),
+        cmocka_unit_test(env_shred_follows_nothing_that_only_looks_like_a_cut_off_write),
         cmocka_unit_test(env_shred_refuses_what_is_no_file),
         cmocka_unit_test(env_ids_are_uuid_version_7_and_differ),
         cmocka_unit_test(env_id_of_a_broken_clock_is_still_an_id),

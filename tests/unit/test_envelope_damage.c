@@ -159,7 +159,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    static const char *const files[] = {"replica.key", "replica.db", "replica.db-wal", "spool/answer"};
+    static const char *const files[] = {"replica.key", "device.secret",  "door",        "unsent",
+                                        "replica.db",  "replica.db-wal", "spool/answer"};
     char path[256];
     (void)state;
     node_close(node);

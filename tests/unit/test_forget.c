@@ -30,14 +30,17 @@ static enum err look(void *ctx, uint32_t pgno, const uint8_t page[4096])
 static size_t find(struct mock_round *s, struct bytes what)
 {
     struct needle n = {.what = what};
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct why why = {0};
-    char path[160];
+    char path[160], device[160];
     mock_world_path(&s->w, "replica.key", path);
-    assert_int_equal(keyslot_open(&s->w.env, path, bytes_of_str(MOCK_PASSPHRASE), &key, &why), ERR_OK);
+    mock_world_path(&s->w, "device.secret", device);
+    const struct keyfile at = {path, device};
+    assert_int_equal(keyslot_open(&s->w.env, &at, bytes_of_str(MOCK_PASSPHRASE), &ring, &why), ERR_OK);
+    struct secret key = keyring_data_key(&ring);
     mock_world_path(&s->w, "replica.db", path);
     assert_int_equal(pagevfs_scan(path, &key, look, &n, &why), ERR_OK);
-    secret_release(&key);
+    keyring_release(&ring);
     return n.found;
 }
 

@@ -122,6 +122,13 @@ static void route_refuses_what_is_no_invitation(void **state)
     refused(state, "POST", "/v1/enrol", "not an invitation", 403, "refused");
 }
 
+static void route_opens_its_door_to_nobody_without_a_key_to_it(void **state)
+{
+    refused(state, "POST", "/v1/door", "open up", 403, "refused");
+    refused(state, "POST", "/v1/door", "", 403, "refused");
+    refused(state, "GET", "/v1/door", "", 405, "usage");
+}
+
 static void route_knows_no_answer_that_it_did_not_give(void **state)
 {
     refused(state, "GET", NOWHERE, "", 404, "not_found");
@@ -165,6 +172,7 @@ int main(void)
         cmocka_unit_test(route_refuses_unknown_paths_and_methods),
         cmocka_unit_test(route_refuses_what_is_no_bundle),
         cmocka_unit_test(route_refuses_what_is_no_invitation),
+        cmocka_unit_test(route_opens_its_door_to_nobody_without_a_key_to_it),
         cmocka_unit_test(route_knows_no_answer_that_it_did_not_give),
         cmocka_unit_test(route_logs_no_word_of_the_request),
         cmocka_unit_test(route_is_quiet_when_asked),

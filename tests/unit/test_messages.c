@@ -54,7 +54,8 @@ static struct node_hello node_hello(void)
                            .unsent = 12,
                            .oldest_ms = 1763000000000,
                            .budget = 1u << 20,
-                           .wait_ms = 25000};
+                           .wait_ms = 25000,
+                           .order = 7};
     memset(m.binding, 1, sizeof m.binding);
     memset(m.hub, 2, sizeof m.hub);
     memset(m.last_answer, 3, sizeof m.last_answer);
@@ -86,6 +87,7 @@ static struct enrol_request enrol_request(const struct identity_secret *node)
     struct enrol_request m = {.user = "Siân Ó Súilleabháin", .software = "spoke 0.1", .schema = 1};
     memset(m.token, 11, sizeof m.token);
     identity_to_bytes(&node->pub, m.node);
+    memset(m.door, 19, sizeof m.door);
     memset(m.hub_fingerprint, 12, sizeof m.hub_fingerprint);
     memset(m.binding, 13, sizeof m.binding);
     return m;
@@ -463,7 +465,7 @@ static void what_is_no_message_has_type_0(void **state)
     (void)state;
     assert_int_equal(message_type(bytes_of("", 0)), 0);
     assert_int_equal(message_type(bytes_of("\x80", 1)), 0);
-    assert_int_equal(message_type(bytes_of("\x82\x03\x00", 3)), 0);
+    assert_int_equal(message_type(bytes_of("\x82\x09\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\x82\x20\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\xa1\x01\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\x82\x18\x01\x00", 4)), 0);

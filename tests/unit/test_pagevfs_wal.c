@@ -378,6 +378,30 @@ static void pagevfs_log_serves_parts_of_a_frame(void **state)
     pagedb_flip(p->wal, (size_t)frame + 3000);
 }
 
+/* A frame of an earlier log is as authentic as ever, and lay at the same place for another page. */
+static void pagevfs_frame_of_an_earlier_log_is_never_shown_as_another_page(void **state)
+{
+    struct pagedb *p = *state;
+    size_t n = 0, m = 0;
+    pagedb_open(p, NULL);
+    pagedb_exec(p, "PRAGMA wal_autocheckpoint = 0; CREATE TABLE ours(x TEXT); CREATE TABLE theirs(x TEXT);"
+                   "INSERT INTO ours VALUES ('ours'); INSERT INTO theirs VALUES ('theirs');"
+                   "PRAGMA wal_checkpoint(TRUNCATE); UPDATE theirs SET x = 'for nobody else'");
+    uint8_t *kept = pagedb_read(p->wal, &n);
+    pagedb_exec(p, "PRAGMA wal_checkpoint(TRUNCATE); UPDATE ours SET x = 'ours too'");
+    uint8_t *log = pagedb_read(p->wal, &m);
+    assert_int_equal(n, m);
+    assert_int_not_equal(be32(kept + WAL_HEAD_BYTES), be32(log + WAL_HEAD_BYTES));
+    memcpy(log + WAL_HEAD_BYTES, kept + WAL_HEAD_BYTES, (size_t)FRAME_BYTES);
+    pagedb_write(p->wal, log, m);
+    pagedb_exec(p, "PRAGMA shrink_memory");
+    int rc = sqlite3_exec(p->db, "SELECT x FROM ours", NULL, NULL, NULL);
+    assert_int_equal(rc & 0xff, SQLITE_IOERR);
+    assert_int_equal(sqlite3_extended_errcode(p->db), SQLITE_IOERR_DATA);
+    free(kept);
+    free(log);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -396,6 +420,7 @@ int main(void)
         T(pagevfs_checksums_of_plaintext_are_not_in_the_log),
         T(pagevfs_log_refuses_odd_writes),
         T(pagevfs_log_serves_parts_of_a_frame),
+        T(pagevfs_frame_of_an_earlier_log_is_never_shown_as_another_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

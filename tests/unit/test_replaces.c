@@ -68,6 +68,7 @@ static enum err try_it(struct attempt *a)
     memcpy(m.token, a->code.token, sizeof m.token);
     memcpy(m.hub_fingerprint, a->code.fingerprint, sizeof m.hub_fingerprint);
     identity_to_bytes(&a->key.pub, m.node);
+    memcpy(m.door, m.node, sizeof m.door);
     memcpy(head.recipient, hub_identity(round_hub->hub)->kid, KID_BYTES);
     assert_int_equal(bundle_writer_new(&w, &head, hub_identity(round_hub->hub), &a->request, m.binding, NULL), ERR_OK);
     assert_int_equal(message_put_enrol(&item, &a->key, &m, NULL), ERR_OK);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -84,6 +85,34 @@ static void secret_release_accepts_nothing(void **state)
     secret_release(&empty);
 }
 
+static long locked_kib(void)
+{
+    char line[200];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "VmLck: %ld kB", &kib) != 1) {}
+    (void)fclose(f);
+    return kib;
+}
+
+static void secrets_lie_in_memory_that_is_never_swapped(void **state)
+{
+    (void)state;
+    struct secret s = {0};
+    struct rlimit l;
+    assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &l), 0);
+    if (l.rlim_cur < 65536) skip();
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* locks nothing there */
+#endif
+    long before = locked_kib();
+    assert_int_equal(secret_new(&s, 100, NULL), ERR_OK);
+    assert_true(locked_kib() > before);
+    secret_release(&s);
+    assert_int_equal(locked_kib(), before);
+}
+
 static void secret_of_no_bytes_is_fine(void **state)
 {
     (void)state;
@@ -142,6 +171,7 @@ int main(void)
         cmocka_unit_test(secret_take_copies_and_wipes_the_source),
         cmocka_unit_test(secret_take_wipes_the_source_even_when_there_is_no_memory),
         cmocka_unit_test(secret_release_accepts_nothing),
+        cmocka_unit_test(secrets_lie_in_memory_that_is_never_swapped),
         cmocka_unit_test(secret_of_no_bytes_is_fine),
         cmocka_unit_test(secret_wipe_leaves_zeros),
         cmocka_unit_test(secret_equal_compares_every_byte),

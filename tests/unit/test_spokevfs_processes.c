@@ -160,6 +160,63 @@ static void spokevfs_index_removed_under_those_who_use_it_is_not_made_twice(void
     look(s, SQLITE_OK, 2, NULL);
 }
 
+/* Of the two files in memory, the one that SQLite maps: who finds only the other would make a second index. */
+static void act_remove_memory(struct sharedb *s, void *arg, int out, int in)
+{
+    char command[200];
+    (void)arg;
+    (void)out;
+    (void)in;
+    (void)snprintf(command, sizeof command, "rm %s/spoke-*/*-shm", s->shm);
+    MUST(system(command) == 0);
+}
+
+static void spokevfs_index_whose_memory_alone_was_removed_is_not_made_twice(void **state)
+{
+    struct sharedb *s = *state;
+    actor_run(s, act_fill, NULL);
+    struct actor a = actor_start(s, act_hold, NULL);
+    actor_hear(&a);
+    actor_run(s, act_remove_memory, NULL);
+    look(s, SQLITE_BUSY, 0, NULL);
+    actor_end(&a, 0);
+    look(s, SQLITE_OK, 2, NULL);
+}
+
+/* As act_hold, but the database is closed, and a process that was forked meanwhile lives on. */
+static void act_fork_and_close(struct sharedb *s, void *arg, int out, int in)
+{
+    (void)arg;
+    sqlite3 *db = actor_open(s);
+    sharedb_exec(db, "INSERT INTO t(x) VALUES ('of the parent')");
+    pid_t child = fork();
+    MUST(child >= 0);
+    while (child == 0) (void)pause();
+    MUST(sqlite3_close(db) == SQLITE_OK);
+    actor_say_and_wait(out, in);
+    MUST(kill(child, SIGKILL) == 0);
+}
+
+static void act_look_at_once(struct sharedb *s, void *arg, int out, int in)
+{
+    (void)alarm(60); /* a lock that is waited for would be waited for without end */
+    act_look(s, arg, out, in);
+}
+
+static void spokevfs_forked_process_keeps_nobody_out_when_its_parent_has_closed(void **state)
+{
+    struct sharedb *s = *state;
+    actor_run(s, act_fill, NULL);
+    struct actor holder = actor_start(s, act_hold, NULL); /* so that the parent is not the last to leave */
+    actor_hear(&holder);
+    struct actor parent = actor_start(s, act_fork_and_close, NULL);
+    actor_hear(&parent);
+    actor_run(s, act_look_at_once, &(struct wanted){SQLITE_OK, 3, NULL});
+    actor_end(&parent, 0);
+    actor_end(&holder, 0);
+    assert_int_equal(sharedb_shadows(s), 0);
+}
+
 static void act_begin_again(struct sharedb *s, void *arg, int out, int in)
 {
     struct spokevfs *again = NULL;
@@ -291,6 +348,8 @@ int main(void)
         T(spokevfs_index_that_the_dead_left_bars_nobody),
         T(spokevfs_index_file_of_garbage_is_replaced),
         T(spokevfs_index_removed_under_those_who_use_it_is_not_made_twice),
+        T(spokevfs_index_whose_memory_alone_was_removed_is_not_made_twice),
+        T(spokevfs_forked_process_keeps_nobody_out_when_its_parent_has_closed),
         T(spokevfs_is_the_only_one_again_after_a_shutdown),
         T(spokevfs_and_the_product_keep_each_other_out),
         T(spokevfs_processes_that_begin_at_once_make_one_database),

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 KEY = bytes(range(32))
 
 
-def sub(label, n):
-    return hashlib.blake2b(label.encode(), key=KEY, digest_size=n).digest()
+def sub(label, n, file=b""):  # file: the number's 3 bytes, nothing for number 0
+    return hashlib.blake2b(label.encode() + file, key=KEY, digest_size=n).digest()
 
 
 def rotl(x, n, bits):
@@ -88,4 +88,8 @@ print("prefix", prefix.hex())
 print("db_page_1", (prefix + seal(sub("spoke/page/1", 32), nonce, b"D" + file_id + struct.pack(">I", 1), page1[16:])).hex())
 print("db_page_2", seal(sub("spoke/page/1", 32), nonce, b"D" + file_id + struct.pack(">I", 2), plain).hex())
 print("wal_frame", seal(sub("spoke/wal/1", 32), nonce, b"W" + file_id + head + struct.pack(">Q", 4152), plain).hex())
+other = bytes([1, 2, 3])
+file_prefix = b"SPK1\x01" + other + sub("spoke/check/1", 16, other)[:8]
+file_aad = b"D" + sub("spoke/file/1", 16, other) + struct.pack(">I", 1)
+print("file_66051_page_1", (file_prefix + seal(sub("spoke/page/1", 32, other), nonce, file_aad, page1[16:])).hex())
 print("masked", mask(4152, head, b"checksum").hex())
