@@ -268,8 +268,9 @@ static bool write_noise(int fd)
  * leads to is the secret. */
 static enum err shred_one(const char *path, struct why *why)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0 && errno == EACCES && chmod(path, 0600) == 0) fd = open(path, O_WRONLY | O_CLOEXEC);
+    const int flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK; /* a pipe that nobody reads would hold us for ever */
+    int fd = open(path, flags);
+    if (fd < 0 && errno == EACCES && chmod(path, 0600) == 0) fd = open(path, flags);
     if (fd < 0 && errno == ENOENT) return posix_remove_file(NULL, path, why);
     bool ok = fd >= 0 && write_noise(fd);
     int saved = errno;
@@ -285,7 +286,8 @@ static enum err shred_one(const char *path, struct why *why)
     return posix_remove_file(NULL, path, why);
 }
 
-/* What a write of path left when the power failed in it (posix_write_file) is as secret as path. */
+/* What a write of path left when the power failed in it (posix_write_file) is as secret as path. That is a file always: a
+ * link or a pipe of such a name was put there, to lead us to somebody's other files, or nowhere. */
 static enum err shred_temporaries(const char *path, struct why *why)
 {
     char dir[PATH_MAX];
@@ -298,8 +300,10 @@ static enum err shred_temporaries(const char *path, struct why *why)
     if (d == NULL) return errno_why(why, "overwritten", path);
     for (struct dirent *found; e == ERR_OK && (found = readdir(d)) != NULL;) {
         char tmp[PATH_MAX];
+        struct stat st;
         if (strncmp(found->d_name, name, n) != 0 || strncmp(found->d_name + n, ".tmp-", 5) != 0) continue;
         int len = snprintf(tmp, sizeof tmp, "%.*s%s", (int)before, path, found->d_name);
+        if (len > 0 && (size_t)len < sizeof tmp && lstat(tmp, &st) == 0 && !S_ISREG(st.st_mode)) continue;
         e = len > 0 && (size_t)len < sizeof tmp ? shred_one(tmp, why) : ERR_IO;
     }
     (void)closedir(d);

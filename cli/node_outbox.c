@@ -98,7 +98,10 @@ static enum err show_op(void *ctx, const struct op *op, struct why *why)
 {
     struct showing *sh = ctx;
     char table[80], id[37];
-    enum err e = ERR_OK;
+    /* One of several people wrote this, and another may look. Of a row that is not here any more nothing is noted. */
+    enum err e = node_note_view(sh->w->node, op->table_index, op_row_id(op), why);
+    if (e != ERR_OK && e != ERR_NOTFOUND) return e;
+    e = ERR_OK;
     uuid_format(op_row_id(op), id);
     words(table, sizeof table, op->table->name);
     struct json *o = sh->changes == NULL ? NULL : json_object_new(), *columns = o == NULL ? NULL : json_object_new();

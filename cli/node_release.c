@@ -209,6 +209,8 @@ static enum err do_grant(struct work *w, struct why *why)
     char name[200];
     enum err e = read_grant(w, &in, &ids, why);
     if (e != ERR_OK) return e;
+    if (cli_has(w->c, "whole")) e = node_viewed(w, "record", "SELECT id FROM record WHERE id = $1", ids.record, why);
+    if (e != ERR_OK) return e;
     e = act_release_preview(w->node, &in, &p, why);
     if (e == ERR_OK) e = agency_name(w, in.to_agency, name, sizeof name, why);
     if (e == ERR_OK) e = cli_has(w->c, "dry-run") ? print_preview(w, &in, &p, name, why) : grant(w, &in, &p, name, why);

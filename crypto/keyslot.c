@@ -159,7 +159,7 @@ enum err keyslot_each(const struct env *env, const struct keyfile *at, keyslot_f
     enum err e = keyslot_read(env, at->path, file, why);
     for (size_t i = 0; e == ERR_OK && i < KEYSLOT_MAX; i++) {
         const uint8_t *slot = keyslot_at(file, i);
-        if (slot[SLOT_KIND_AT] == SLOT_PERSON || slot[SLOT_KIND_AT] == SLOT_RECOVERY)
+        if (slot[SLOT_KIND_AT] != SLOT_EMPTY)
             e = each(ctx, slot + SLOT_ID_AT, (enum slot_kind)slot[SLOT_KIND_AT], why);
     }
     return e;

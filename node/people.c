@@ -244,7 +244,7 @@ static enum err list_one(void *ctx, const uint8_t slot[SLOT_ID_BYTES], enum slot
     struct stmt *s = NULL;
     char name[128] = "";
     bool row = false;
-    if (kind != SLOT_PERSON) return ERR_OK;
+    if (kind == SLOT_RECOVERY) return ERR_OK;
     memcpy(p.slot, slot, SLOT_ID_BYTES);
     enum err e = db_prepare(l->n->db, "SELECT id, name, added_at FROM n_person WHERE slot = $1", &s, why);
     if (e != ERR_OK) return e;

@@ -37,6 +37,7 @@ static enum err prepare(struct rekey *x, struct node *n, bool give, struct why *
     if (e == ERR_OK) e = keyring_next(&x->next, x->env, &n->ring, why);
     if (e == ERR_OK && give) e = keyring_copy(&x->give, &x->next, why);
     if (e == ERR_OK) e = people_begin(n, &x->files.keyfile, &x->act, why);
+    if (e == ERR_OK) e = people_check(n, why); /* the new key is sealed to every slot: none that nobody knows of */
     if (e == ERR_OK) e = keyring_copy(&x->ring, &n->ring, why);
     if (e == ERR_OK) e = replica_shred(x->env, x->home, n->ring.generation + 1, why); /* a log there would be its log */
     return e == ERR_OK ? db_truncate_log(n->db, why) : e;

@@ -70,15 +70,24 @@ static enum err confirm_switch(const struct env *env, const char *key_path, stru
 }
 
 /* What a rekey left that was cut off: its copy, or the store before it. Under the lock of the store that is in use,
- * so that nobody else's rekey is at work. */
-static enum err clear_leftover(const struct env *env, const char *home, const char *key_path, uint32_t generation,
+ * so that nobody else's rekey is at work. Only where this store knows of such a rekey, by its note, or because clearing away
+ * failed before: else what lies there may be newer, and all that is left of somebody's work, where an older key file and its
+ * store were put back from a backup. */
+static enum err clear_leftover(struct replica *r, const struct env *env, const char *home, const char *key_path,
                                struct why *why)
 {
+    _Static_assert(KEY_REKEY == 6, "asked for below");
     bool left = false;
-    enum err e = replica_leftover(env, home, generation, &left, why);
-    if (e != ERR_OK || !left) return e;
-    e = confirm_switch(env, key_path, why);
-    return e == ERR_OK ? replica_shred(env, home, generation + 1, why) : e;
+    uint64_t noted = 0, due = 0;
+    enum err e = state_ask(r->db, "SELECT count(*) FROM n_key_act WHERE kind = 6", &noted, why);
+    if (e == ERR_OK) e = state_number(r->db, "leftover", &due, why);
+    if (e != ERR_OK || (noted == 0 && due == 0)) return e;
+    e = replica_leftover(env, home, r->ring.generation, &left, why);
+    if (e == ERR_OK && left) e = confirm_switch(env, key_path, why);
+    if (e == ERR_OK && left) e = replica_shred(env, home, r->ring.generation + 1, why);
+    if ((e != ERR_OK) == (due != 0)) return e;
+    enum err kept = state_set_number(r->db, "leftover", e != ERR_OK, e == ERR_OK ? why : NULL);
+    return e != ERR_OK ? e : kept;
 }
 
 /* --------------------------------------------------------------------------------------------------- opening */
@@ -171,9 +180,9 @@ enum err replica_open_ring(struct replica *r, const struct env *env, const char 
     }
     e = wipe_check(env, home, NODE_FOR_HUB, why); /* once more: it may have been begun while the store was waited for */
     if (e == ERR_OK) e = still_in_force(env, &f.keyfile, key, r, why);
-    /* What cannot be cleared away keeps nobody out: verify tells of it, and the next opening tries again. */
-    if (e == ERR_OK) (void)!clear_leftover(env, home, f.key, r->ring.generation, NULL);
     if (e == ERR_OK) e = has_tables(r->db, &tables, why);
+    /* What cannot be cleared away keeps nobody out: verify tells of it, and the next opening tries again. */
+    if (e == ERR_OK && tables) (void)!clear_leftover(r, env, home, f.key, NULL);
     if (e == ERR_OK && tables) e = check_revision(r, why);
     if (e == ERR_OK && tables) e = people_settle(r, env, &f.keyfile, why);
     return e;

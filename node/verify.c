@@ -102,7 +102,7 @@ static enum err check_overlay(struct node *n, uint64_t *out_rows, struct why *wh
 static enum err check_keys(struct node *n, struct why *why)
 {
     struct replica_files f;
-    uint64_t noted = 0;
+    uint64_t noted = 0, due = 0;
     bool left = false;
     enum err e = replica_files(&f, n->env, n->home, why);
     if (e == ERR_OK) e = keyslot_follow(n->env, &f.keyfile, &n->ring, why);
@@ -112,7 +112,14 @@ static enum err check_keys(struct node *n, struct why *why)
         e = why_set(why, ERR_TAMPERED, "An older key file was put in the place of this device's.");
     if (e == ERR_OK) e = people_check(n, why);
     if (e == ERR_OK) e = replica_leftover(n->env, n->home, n->ring.generation, &left, why);
+    if (e == ERR_OK && left) e = state_number(n->db, "leftover", &due, why);
     if (e != ERR_OK || !left) return e;
+    if (due == 0) {
+        (void)why_set(why, ERR_TAMPERED,
+                      "Beside the records of this device lie others, of which it knows nothing. They may be newer, if files of "
+                      "it were put back from a backup.");
+        return why_next(why, ERR_TAMPERED, "Stop here, keep the files as they are, and ask your administrator.");
+    }
     (void)why_set(why, ERR_IO, "What this device held under an earlier key could not be destroyed yet.");
     return why_next(why, ERR_IO, "Make sure that its disk has room and is sound, then open it again.");
 }

@@ -3,6 +3,7 @@
  * the same look. One that waits goes to the hub also when its row is taken away meanwhile: else a file carried by
  * hand would be a way to read unseen. */
 #include "node/internal.h"
+#include "sync/changeset.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,12 @@ enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], s
     return db_run(s, why);
 }
 
-/* Oldest first; what does not fit goes with the request after. */
-#define NEXT "FROM n_view WHERE request = 0 ORDER BY no LIMIT 4096"
-_Static_assert(VIEWS_MAX == 4096, "as many as NEXT takes");
+/* Oldest first; what does not fit goes with the request after. So does a look at what was written here and is not
+ * judged yet: the hub passes over a row that it does not have. */
+#define NEXT                                                                                                           \
+    "FROM n_view v WHERE request = 0 AND NOT EXISTS (SELECT 1 FROM n_pending p WHERE p.id = v.id AND p.tbl = v.tbl "   \
+    "AND p.op = 18) ORDER BY no LIMIT 4096"
+_Static_assert(VIEWS_MAX == 4096 && OP_INSERT == 18, "as NEXT has them");
 
 static enum err collect(struct node *n, struct view_item *v, size_t *out_n, struct why *why)
 {

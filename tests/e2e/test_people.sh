@@ -63,6 +63,8 @@ has "and who it is" '"name":"Bea","added_at":"[^"]*","self":true'
 # ---- what each does is theirs
 case_id=$(must as pass case new --area north --source police --need N4 --summary "$(secret_text)" --json | field id)
 record=$(must as bea record add "$case_id" --kind note --title "$(secret_text)" --sensitivity sensitive --json | field id)
+seq=$(must as bea outbox list --json | tr '}' '\n' | grep 'added a record' | field seq)
+must as dov outbox show "$seq" >/dev/null # before it is sent: the hub has no such row yet
 must as bea sync >/dev/null
 audit() { must as pass sql "select lower(hex(user)) v from n_audit where what = '$1'" --json | field v; }
 equal "Bob's edit is Bob's" "$bob" "$(audit 'opened a case')"
@@ -77,7 +79,8 @@ equal "the hub has an envelope of each" "1 1" \
     "$(grep -cx "wrote $bob" "$work/authors") $(grep -cx "wrote $bea" "$work/authors")"
 equal "and that each looked at the sensitive record, once" "1 1" \
     "$(grep -cx "looked $bob ${record//-/}" "$work/authors") $(grep -cx "looked $bea ${record//-/}" "$work/authors")"
-equal "nobody else" 2 "$(grep -c '^looked' "$work/authors")"
+equal "and that Dov read it in the list of what is not sent" 1 "$(grep -cx "looked $dov ${record//-/}" "$work/authors")"
+equal "nobody else" 3 "$(grep -c '^looked' "$work/authors")"
 start_hub
 must as bea unlock >/dev/null
 bare() { "$bin/spoke" --home "$work/b" --no-input "$@"; }

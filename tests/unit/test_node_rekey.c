@@ -1,5 +1,6 @@
 /* A new data key for a whole device (node/rekey.c): everybody's passphrase goes on, everything is still there, and
  * whoever has the files as they were, and a passphrase that was good then, has nothing. */
+#include "crypto/keyslot_internal.h"
 #include "node/internal.h"
 #include "tests/lib/faultvfs.h"
 #include "tests/lib/mock_hub.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -223,17 +225,93 @@ static void a_full_disk_leaves_everything_as_it_was(void **state)
     faultvfs_free(v);
 }
 
+/* As the store is when a rekey was cut off; closed. */
+static void noted_as_cut_off(struct scene *x)
+{
+    static const char note[] = "INSERT INTO n_key_act(kind, revision, at, slot, id, user, name) "
+                               "VALUES(6, 1000, 0, zeroblob(16), zeroblob(16), zeroblob(16), '')";
+    assert_int_equal(db_exec(node_db(x->w.node), note, &x->why), ERR_OK);
+    node_close(x->w.node);
+    x->w.node = NULL;
+}
+
 /* What a cut-off rekey left is not taken for a store, and goes at the next opening. */
 static void a_leftover_of_the_other_name_goes(void **state)
 {
     struct scene *x = *state;
-    node_close(x->w.node);
-    x->w.node = NULL;
+    char path[160];
+    noted_as_cut_off(x);
     copy_file(x, "replica.db", "replica2.db");
     copy_file(x, "replica.key", "replica2.db-wal");
     must_open(x, MOCK_PASSPHRASE);
     assert_false(there(x, "replica2.db") || there(x, "replica2.db-wal"));
     is_sound(x);
+    noted_as_cut_off(x);
+    mock_world_path(&x->w, "replica2.db", path);
+    assert_int_equal(mkdir(path, 0700), 0); /* what cannot be overwritten */
+    must_open(x, MOCK_PASSPHRASE);
+    assert_int_equal(node_verify(x->w.node, &(struct verify_result){0}, NULL), ERR_IO);
+    assert_int_equal(rmdir(path), 0);
+    copy_file(x, "replica.key", "replica2.db");
+    must_open(x, MOCK_PASSPHRASE); /* no note of it any more, but it is due still */
+    assert_false(there(x, "replica2.db"));
+    is_sound(x);
+}
+
+/* A backup of before a rekey, put back over the home: the store of today is beside it then, with what was written since. Whoever
+ * notices the mistake still has it, and today's key file in a later backup. */
+static void a_newer_store_survives_that_older_files_were_put_back_beside_it(void **state)
+{
+    struct scene *x = *state;
+    struct verify_result v;
+    node_close(x->w.node);
+    x->w.node = NULL;
+    copy_file(x, "replica.key", "key of last week");
+    copy_file(x, "replica.db", "store of last week");
+    must_open(x, MOCK_PASSPHRASE);
+    assert_int_equal(rekey(x, NULL), ERR_OK);
+    must_open(x, MOCK_PASSPHRASE);
+    (void)mock_set(x->w.node, "case_file", x->c, "area", "south, and not sent yet");
+    node_close(x->w.node);
+    x->w.node = NULL;
+    copy_file(x, "replica.key", "key of today");
+    copy_file(x, "key of last week", "replica.key");
+    copy_file(x, "store of last week", "replica.db");
+    must_open(x, MOCK_PASSPHRASE);
+    assert_int_equal(node_verify(x->w.node, &v, &x->why), ERR_TAMPERED);
+    node_close(x->w.node);
+    x->w.node = NULL;
+    copy_file(x, "key of today", "replica.key");
+    must_open(x, MOCK_PASSPHRASE);
+    char area[128];
+    mock_get(x->w.node, "case_file", x->c, "area", area);
+    assert_string_equal(area, "south, and not sent yet");
+}
+
+/* Gwen knows the data key and what vouches for the file, so she can put a slot of her own into it; one of a kind that nobody
+ * knows is asked for no passphrase and stands in no list of people. */
+static void no_new_key_is_sealed_to_a_slot_that_nobody_is_noted_for(void **state)
+{
+    struct scene *x = *state;
+    char path[160];
+    struct buf file;
+    buf_init(&file, KEYFILE_BYTES);
+    mock_world_path(&x->w, "replica.key", path);
+    assert_int_equal(x->w.env.read_file(x->w.env.ctx, path, KEYFILE_BYTES, &file, NULL), ERR_OK);
+    uint8_t *slot = keyslot_at(file.data, 5);
+    memcpy(slot, keyslot_at(file.data, 1), KEYFILE_SLOT_BYTES);
+    slot[SLOT_KIND_AT] = 9;
+    memset(slot + SLOT_ID_AT, 0x77, SLOT_ID_BYTES);
+    keyslot_mac(file.data + KEYFILE_MAC_AT, &x->ring, bytes_of(file.data, KEYFILE_MAC_AT));
+    keyslot_checksum(file.data + KEYFILE_SUM_AT, bytes_of(file.data, KEYFILE_SUM_AT));
+    assert_int_equal(x->w.env.write_file(x->w.env.ctx, path, buf_bytes(&file), NULL), ERR_OK);
+    must_open(x, MOCK_PASSPHRASE);
+    assert_int_equal(node_person_remove(x->w.node, x->gwen, &x->why), ERR_OK);
+    assert_int_equal(node_verify(x->w.node, &(struct verify_result){0}, NULL), ERR_TAMPERED);
+    assert_int_equal(rekey(x, NULL), ERR_TAMPERED);
+    assert_false(there(x, "replica2.db"));
+    must_open(x, MOCK_PASSPHRASE);
+    buf_release(&file);
 }
 
 static void a_rekey_during_an_edit_is_refused(void **state)
@@ -316,6 +394,8 @@ int main(void)
         T(who_was_removed_and_has_the_old_files_has_nothing_of_the_new_store),
         T(a_full_disk_leaves_everything_as_it_was),
         T(a_leftover_of_the_other_name_goes),
+        T(a_newer_store_survives_that_older_files_were_put_back_beside_it),
+        T(no_new_key_is_sealed_to_a_slot_that_nobody_is_noted_for),
         T(a_rekey_during_an_edit_is_refused),
         T(what_another_process_writes_meanwhile_is_never_lost),
     };

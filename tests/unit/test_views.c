@@ -205,6 +205,28 @@ static void more_than_one_item_holds_goes_with_the_requests_after(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void a_look_at_what_the_hub_does_not_have_yet_waits_until_it_has_it(void **state)
+{
+    struct scene *x = *state;
+    uint8_t *id = x->a.id[FIRST_FREE];
+    struct row r = {.table = rules_table((size_t)x->record)};
+    for (size_t i = 0; i < r.table->n_columns; i++) r.v[i] = value_null();
+    r.v[0] = value_id(id);
+    r.v[1] = value_id(x->a.id[CASE]);
+    r.v[2] = value_str("health");
+    r.v[rules_column_index(r.table, bytes_of_str("kind"))] = value_str("note");
+    r.v[rules_column_index(r.table, bytes_of_str("sensitivity"))] = value_str("restricted");
+    (void)mock_put(x->a.n, &r, 1);
+    look(x, x->record, FIRST_FREE);
+    look(x, x->record, FREE_RECORD);
+    (void)mock_set(x->a.n, "record", x->a.id[FREE_RECORD], "title", "a change of what the hub has holds nothing up");
+    sync_tells(x, 1); /* the row goes with this request, behind the looks */
+    assert_memory_equal(x->a.w.hub.seen.views[0].id, x->a.id[FREE_RECORD], 16);
+    sync_tells(x, 1);
+    assert_memory_equal(x->a.w.hub.seen.views[0].id, id, 16);
+    sync_tells(x, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +239,7 @@ int main(void)
         T(a_look_is_told_also_when_its_row_is_taken_away_first),
         T(nothing_of_a_look_that_was_told_stays_when_its_row_is_taken_away),
         T(more_than_one_item_holds_goes_with_the_requests_after),
+        T(a_look_at_what_the_hub_does_not_have_yet_waits_until_it_has_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
