@@ -4,6 +4,7 @@
 #include "crypto/keyslot.h"
 #include "crypto/page.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,10 +121,12 @@ struct search {
     struct ids quoted;  /* hidden rows whose texts it may know */
     bool *spared;       /* owned; of each canary: it is of a row held here, or in one, or in an unsent edit */
     bool sparing;       /* looking at what it may know */
+    bool bare;          /* it may know nothing, and has no store to decrypt */
     bool pair[1 << 16]; /* which pairs of bytes 14, 15 occur in hidden: most places are passed over at once */
     const char *file;
     size_t at;
     const struct page_keys *keys;
+    char store[16], log[20]; /* its files: another pair with each new data key */
 };
 
 static void found_id(struct search *q, const uint8_t *id)
@@ -144,7 +147,7 @@ static void found_mark(struct search *q, size_t i)
     char hex[33];
     if (q->sparing)
         q->spared[i] = true;
-    else if (!q->spared[i] && ids_has(q->hidden, m->row) && !ids_has(&q->quoted, m->row))
+    else if (q->bare || (!q->spared[i] && ids_has(q->hidden, m->row) && !ids_has(&q->quoted, m->row)))
         sim_fail(q->s, q->invariant, "device %d (%s): %s at %zu holds text of %s %s, which it may not know", q->d->no,
                  q->s->sites[q->d->site].code, q->file, q->at, rules_table((size_t)m->tbl)->name, ids_hex(m->row, hex));
 }
@@ -246,9 +249,11 @@ static void look_file(void *ctx, const char *name, struct bytes content)
     struct search *q = ctx;
     q->file = name;
     q->at = 0;
-    if (ends_in(name, "/replica.db"))
+    if (q->bare)
+        look(q, content);
+    else if (ends_in(name, q->store))
         look_store(q, content);
-    else if (ends_in(name, "/replica.db-wal"))
+    else if (ends_in(name, q->log))
         look_log(q, content);
     else
         look(q, content);
@@ -256,14 +261,17 @@ static void look_file(void *ctx, const char *name, struct bytes content)
 
 struct page_keys *canary_keys(struct sim *s, struct device *d)
 {
-    struct secret key = {0};
+    struct keyring ring = {0};
     struct page_keys *keys = NULL;
     struct why why = {0};
-    char path[64];
+    char path[64], device[64];
     sim_must(s, path_join(path, sizeof path, d->home, "replica.key", &why), "name a key file", &why);
-    sim_must(s, keyslot_open(&d->m.env, path, machine_passphrase(), &key, &why), "open a key file", &why);
-    sim_must(s, page_keys_new(&keys, &key, &why), "make keys", &why);
-    secret_release(&key);
+    sim_must(s, path_join(device, sizeof device, d->home, "device.secret", &why), "name a device secret", &why);
+    const struct keyfile at = {path, device};
+    sim_must(s, keyslot_open(&d->m.env, &at, machine_passphrase(), &ring, &why), "open a key file", &why);
+    struct secret key = keyring_data_key(&ring);
+    sim_must(s, page_keys_new(&keys, &key, 0, &why), "make keys", &why);
+    keyring_release(&ring);
     return keys;
 }
 
@@ -281,17 +289,52 @@ static struct search *search_new(struct sim *s, struct device *d, const struct i
     return q;
 }
 
-static void search_all(struct search *q) /* and is done with it */
+const char *canary_store(struct sim *s, struct device *d)
 {
-    struct page_keys *keys = canary_keys(q->s, q->d);
-    q->keys = keys;
-    disk_each(q->d->m.disk, look_file, q);
+    struct why why = {0};
+    char path[64];
+    uint32_t generation = 0;
+    sim_must(s, path_join(path, sizeof path, d->home, "replica.key", &why), "name a key file", &why);
+    const struct keyfile at = {.path = path};
+    sim_must(s, keyslot_generation(&d->m.env, &at, &generation, &why), "look at a key file", &why);
+    return generation % 2 == 0 ? "replica.db" : "replica2.db";
+}
+
+static void search_end(struct search *q)
+{
     q->s->counts[COUNT_SCANS]++;
-    page_keys_free(keys);
     ids_clear(&q->named);
     ids_clear(&q->quoted);
     free(q->spared);
     free(q);
+}
+
+void canary_bare(struct sim *s, struct device *d)
+{
+    struct ids all = {0};
+    struct rows hub;
+    if (s->hub != NULL && !disk_is_dead(s->hub_machine.disk)) {
+        rows_read(&hub, hub_db(s->hub));
+        for (size_t i = 0; i < hub.n; i++) ids_add(&all, hub.v[i].id);
+        rows_free(&hub);
+    }
+    struct search *q = search_new(s, d, &all, 12);
+    q->bare = true;
+    disk_each(d->m.disk, look_file, q);
+    search_end(q);
+    ids_clear(&all);
+}
+
+static void search_all(struct search *q) /* and is done with it */
+{
+    struct page_keys *keys = canary_keys(q->s, q->d);
+    const char *store = canary_store(q->s, q->d);
+    (void)snprintf(q->store, sizeof q->store, "/%s", store);
+    (void)snprintf(q->log, sizeof q->log, "/%s-wal", store);
+    q->keys = keys;
+    disk_each(q->d->m.disk, look_file, q);
+    page_keys_free(keys);
+    search_end(q);
 }
 
 void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant)

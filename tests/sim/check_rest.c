@@ -248,5 +248,6 @@ void check_at_rest(struct sim *s)
     count(s, &hub);
     rows_free(&hub);
     ledger_at_rest(s);
+    wipe_at_rest(s);
     tell_end(s);
 }

@@ -1,6 +1,8 @@
 /* USB sticks and what people do to them: late, twice, never, to the wrong device, old ones after newer ones. */
 #include "tests/sim/sim.h"
 
+#include "node/door.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +223,7 @@ static void judge_at_device(const struct arrival *a, enum err e, bool ailing, co
     struct sim *s = a->s;
     struct device *d = a->d;
     bool good = !d->suspect && !s->hub_lost_time;
+    if (e == ERR_REFUSED && a->mine && wipe_is_noted(d)) return; /* taken or not, it goes on to be wiped */
     if (ailing && (e == ERR_FULL || e == ERR_IO || e == ERR_TAMPERED)) return;
     if (!a->mine) {
         if (e == ERR_REFUSED || e == ERR_TAMPERED) return;
@@ -248,16 +251,22 @@ static void at_device(struct sim *s, struct device *d, const struct parcel *p)
     device_enter(s, d);
     if (sample) hash_of(s, node_db(d->n), hash[0]);
     enum err e = node_bundle_import(d->n, buf_bytes(&p->body), &r, &why);
-    if (sample && e != ERR_OK) {
+    bool wiped = node_was_wiped(d->n);
+    if (sample && e != ERR_OK && !wiped && !wipe_is_noted(d)) {
         hash_of(s, node_db(d->n), hash[1]);
         if (memcmp(hash[0], hash[1], HASH_BYTES) != 0)
             sim_fail(s, 0, "device %d: an answer that it did not take changed its rows", d->no);
     }
     bool died = device_leave(s, d), ailing = d->ailing;
+    if (died || (e == ERR_OK && !r.revoked)) lease_contact(s, d, !died);
     mishap_over(d);
     sim_note(s, "a courier's answer for device %d at device %d: %s, in %llu, dropped %llu", p->device, d->no,
              died ? "died" : err_word(e), (unsigned long long)r.rows_in, (unsigned long long)r.rows_dropped);
     if (died) return;
+    if (wiped) {
+        wipe_done(s, d);
+        return;
+    }
     judge_at_device(&a, e, ailing, &why);
     if (d->n == NULL) return;
     wire_result(s, d, &r);
@@ -267,7 +276,7 @@ static void at_device(struct sim *s, struct device *d, const struct parcel *p)
 void courier_at_device(struct sim *s, struct event *e)
 {
     struct device *d = &s->devices[e->device];
-    if (d->state == DEVICE_NONE || d->state == DEVICE_STUCK || d->mixed) return;
+    if (d->state == DEVICE_NONE || d->state == DEVICE_STUCK || d->state == DEVICE_WIPED || d->mixed) return;
     if (d->n == NULL) {
         if (!s->healing) requeue(s, e, SIM_DAY);
         return;

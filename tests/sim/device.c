@@ -26,11 +26,15 @@ static enum err read_self(struct device *d, struct why *why)
 void device_on(struct sim *s, struct device *d)
 {
     struct why why = {0};
-    if (d->n != NULL || d->state == DEVICE_NONE || d->state == DEVICE_STUCK) return;
+    if (d->n != NULL || d->state == DEVICE_NONE || d->state == DEVICE_STUCK || d->state == DEVICE_WIPED) return;
     device_enter(s, d);
-    enum err e = node_open(&d->n, &d->m.env, d->home, machine_passphrase(), &why);
+    const struct node_key key = {.passphrase = machine_passphrase()};
+    enum err e = node_open(&d->n, &d->m.env, d->home, key.passphrase, &why);
+    bool locked = e == ERR_REFUSED;
+    if (locked) e = node_open_as(&d->n, &d->m.env, d->home, &key, NODE_FOR_HUB, &why);
+    if (e == ERR_OK) lease_opened(s, d, locked);
     if (e == ERR_OK) e = read_self(d, &why);
-    if (device_leave(s, d) || e == ERR_OK) return;
+    if (device_leave(s, d) || e == ERR_OK || wipe_was_found(s, d, e)) return;
     if (!d->suspect) sim_fail(s, 0, "device %d does not open: %s: %s", d->no, err_word(e), why.text);
     s->counts[COUNT_ROTS_NOTICED]++;
     device_stuck(s, d, why.text);
@@ -46,6 +50,7 @@ void device_off(struct sim *s, struct device *d, bool orderly)
         disk_settle(d->m.disk);
         return;
     }
+    d->locked = false; /* what it noted of its clock may be lost */
     struct draw by = draw_stream(s->seed, 11, disk_steps(d->m.disk) * SIM_DEVICES + (uint64_t)d->no);
     s->counts[COUNT_TORN] += disk_power_off(d->m.disk, &by);
     d->mixed |= d->lying;
@@ -130,6 +135,7 @@ struct device *device_enrol(struct sim *s, int site)
     s->n_devices++;
     d->state = DEVICE_LIVE;
     device_on(s, d);
+    lease_joined(s, d);
     sim_note(s, "device %d is enrolled at %s", d->no, s->sites[site].code);
     return d;
 }
@@ -156,6 +162,7 @@ void device_rejoin(struct sim *s, struct device *was)
     s->counts[COUNT_REJOINED]++;
     d->state = DEVICE_LIVE;
     device_on(s, d);
+    lease_joined(s, d);
     sim_note(s, "device %d is enrolled anew as device %d", was->no, d->no);
     ledger_rescued(s, was, d);
 }

@@ -56,6 +56,11 @@ void disk_set_sector(struct disk *d, int bytes)
     d->sector = bytes;
 }
 
+void disk_set_scatter(struct disk *d, bool scatter)
+{
+    d->scatter = scatter;
+}
+
 void disk_set_faults(struct disk *d, const struct disk_faults *f)
 {
     d->faults = f == NULL ? (struct disk_faults){0} : *f;
@@ -85,6 +90,7 @@ uint64_t disk_power_off(struct disk *d, struct draw *by)
     uint64_t lost = 0;
     disk_must(d->open == 0);
     struct luck luck = draw_luck(by);
+    if (d->scatter) luck.scatter = (unsigned)draw_below(by, 3) * 500;
     names_lose(d, by, &luck);
     for (size_t i = 0; i < d->n_names; i++) lost += inode_lose(d->names[i]->now, by, &luck);
     disk_set_faults(d, NULL);

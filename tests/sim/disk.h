@@ -32,6 +32,10 @@ const char *disk_vfs_name(const struct disk *d); /* for struct env: vfs */
  * nothing, so that it writes its logs in pieces. */
 void disk_set_sector(struct disk *d, int bytes);
 
+/* Power failures tear some writes into sectors of which each is kept or lost by itself: one write may be long. Not to
+ * begin with. */
+void disk_set_scatter(struct disk *d, bool scatter);
+
 /* The file functions of struct env, with the disk as ctx, to be called by the machine's own. Like env_posix: write_file
  * is a temporary, its sync, a rename and a sync of the folder, each a step that the power may fail in; append_file
  * writes, and syncs when asked; remove_file is durable when it returns; folders are implied by names and need no
@@ -42,6 +46,7 @@ enum err disk_append_file(struct disk *d, const char *path, uint64_t offset, str
                           struct why *why);
 enum err disk_file_size(struct disk *d, const char *path, uint64_t *out_size, struct why *why);
 enum err disk_remove_file(struct disk *d, const char *path, struct why *why);
+enum err disk_shred_file(struct disk *d, const char *path, struct why *why); /* written over, synced, removed */
 
 void disk_set_faults(struct disk *d, const struct disk_faults *f); /* replaces all; NULL: none */
 /* Has the power failed (die_after)? From then on every step and read fails with an I/O error until disk_power_off. */
@@ -60,6 +65,12 @@ struct disk_image *disk_image_take(const struct disk *d);
 struct disk_image *disk_image_copy(const struct disk_image *i);
 void disk_image_free(struct disk_image *i);
 void disk_put_back(struct disk *d, const struct disk_image *i); /* no file may be open at SQLite */
+
+/* All files between two steps: durable or not, and whether the power has failed. No file may be open at SQLite. */
+struct disk_state; /* opaque */
+struct disk_state *disk_state_take(const struct disk *d);
+void disk_state_put_back(struct disk *d, const struct disk_state *s);
+void disk_state_free(struct disk_state *s);
 
 /* Flip one to three bits of one file whose name ends with `suffix` (NULL: any), of a byte that is not a hole.
  * false: there is no such file with any byte. *out_name, *out_at say where (may be NULL). */

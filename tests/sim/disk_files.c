@@ -89,3 +89,39 @@ enum err disk_remove_file(struct disk *d, const char *path, struct why *why)
     if (e == ERR_OK) e = step_sync_folder(d, path);
     return failed(d, e, path, why);
 }
+
+static enum err shred_one(struct disk *d, const char *path, struct why *why)
+{
+    static const uint8_t noise[4096] = {0xa5, 0x5a}; /* only what was there before matters */
+    if (d->dead) return failed(d, ERR_IO, path, why);
+    struct inode *f = names_file(d, path);
+    enum err e = ERR_OK;
+    for (uint64_t at = 0; e == ERR_OK && f != NULL && at < f->now.len; at += sizeof noise) {
+        uint64_t left = f->now.len - at;
+        e = step_write(d, f, at, bytes_of(noise, left < sizeof noise ? left : sizeof noise));
+    }
+    if (e == ERR_OK && f != NULL) e = step_sync(d, f);
+    return e == ERR_OK ? disk_remove_file(d, path, why) : failed(d, e, path, why);
+}
+
+/* What disk_write_file of it left when the power failed. Removing one moves the others up. */
+static const char *find_temporary(const struct disk *d, const char *path)
+{
+    size_t n = strlen(path);
+    for (size_t i = 0; i < d->n_names; i++)
+        if (d->names[i]->now != NULL && strncmp(d->names[i]->path, path, n) == 0 &&
+            strncmp(d->names[i]->path + n, ".tmp-", 5) == 0)
+            return d->names[i]->path;
+    return NULL;
+}
+
+enum err disk_shred_file(struct disk *d, const char *path, struct why *why)
+{
+    char tmp[DISK_PATH];
+    enum err e = shred_one(d, path, why);
+    for (const char *found; e == ERR_OK && (found = find_temporary(d, path)) != NULL;) {
+        memcpy(tmp, found, strlen(found) + 1);
+        e = shred_one(d, tmp, why);
+    }
+    return e;
+}

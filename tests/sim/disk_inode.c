@@ -140,11 +140,24 @@ static bool tear(const struct change *c, struct draw *by, uint64_t *from, uint64
     return true;
 }
 
+/* Every sector that the write touches is kept or lost by itself. */
+static void scatter(struct inode *f, const struct change *c, struct draw *by)
+{
+    uint64_t size = draw_chance(by, 500) ? LONG_SECTOR : SECTOR, end = c->at + c->n;
+    unsigned keep = 100 + (unsigned)draw_below(by, 9) * 100;
+    for (uint64_t at = c->at, next; at < end; at = next) {
+        next = (at / size + 1) * size < end ? (at / size + 1) * size : end;
+        if (draw_chance(by, keep)) layer_write(&f->safe, at, f->unsynced.p + c->where + (at - c->at), next - at);
+    }
+}
+
 static void lose(struct inode *f, const struct change *c, struct draw *by, const struct luck *luck)
 {
     uint64_t from = c->at, to = c->at + c->n, end = to;
     const uint8_t *p = f->unsynced.p + c->where;
-    if (draw_chance(by, luck->tear) && tear(c, by, &from, &to)) {
+    if (luck->scatter > 0 && draw_chance(by, luck->tear) && draw_chance(by, luck->scatter)) {
+        scatter(f, c, by);
+    } else if (draw_chance(by, luck->tear) && tear(c, by, &from, &to)) {
         layer_write(&f->safe, c->at, p, from - c->at);
         layer_write(&f->safe, to, p + (to - c->at), end - to);
     }

@@ -1,7 +1,7 @@
 /* Inside of the disk in memory, shared by tests/sim/disk*.c only. disk_inode.c: the bytes of one file and what becomes
  * of them; disk_names.c: names and folders; disk_step.c: the steps that change anything, where faults strike;
  * disk_files.c: the file functions of struct env; disk_vfs.c: those of SQLite; disk_image.c: images and rot;
- * disk.c: the rest. */
+ * disk_state.c: whole disks with what is not synced; disk.c: the rest. */
 #ifndef SPOKE_TESTS_SIM_DISK_INTERNAL_H
 #define SPOKE_TESTS_SIM_DISK_INTERNAL_H
 
@@ -64,6 +64,7 @@ struct disk {
     uint64_t steps;
     unsigned open;      /* files that SQLite has open */
     int sector;         /* what SQLite is told */
+    bool scatter;       /* writes are torn into single sectors, too */
     struct draw random; /* for xRandomness */
 };
 
@@ -72,6 +73,7 @@ struct luck {
     unsigned names; /* of the namings are kept */
     unsigned keep;  /* of the writes and truncations are kept */
     unsigned tear;  /* of the other writes are torn, not lost */
+    unsigned scatter; /* of the torn ones are so sector by sector */
     unsigned zeros; /* of those that made a file longer leave that length behind, and zeros: a file system that writes
                      * down lengths before data */
 };

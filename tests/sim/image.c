@@ -106,7 +106,8 @@ void image_clone(struct sim *s)
 static bool hub_knows(struct sim *s, const struct device *d, bool *out_revoked)
 {
     int64_t revoked = 0;
-    bool known = wire_ask(hub_db(s->hub), "SELECT state = 'revoked' FROM h_node WHERE kid = $1", d->kid, &revoked);
+    bool known =
+        wire_ask(hub_db(s->hub), "SELECT state IN ('revoked', 'wiped') FROM h_node WHERE kid = $1", d->kid, &revoked);
     *out_revoked = revoked != 0;
     return known;
 }

@@ -121,8 +121,11 @@ void power_check(struct sim *s, const struct rows *hub, const struct written *op
 
 /* ---- canary.c */
 struct page_keys *canary_keys(struct sim *s, struct device *d); /* of its store; page_keys_free */
+const char *canary_store(struct sim *s, struct device *d);      /* name of its store's file */
 /* What the hub has taken in is nowhere in readable form: the salts of its own envelopes. Invariant 6. */
 void canary_salts(struct sim *s, struct device *d);
+/* Nothing readable, nor the id of any row, is on the disk of a device that was wiped. */
+void canary_bare(struct sim *s, struct device *d);
 void canary_search(struct sim *s, struct device *d, const struct ids *must_not, unsigned invariant);
 
 /* ---- told.c: rows of cases as the oracle was told them. */

@@ -291,7 +291,7 @@ static void must_be_alone(struct sim *s, const struct posted *e)
 
 #define COLUMNS                                                                                                        \
     "SELECT e.node_no, e.seq, e.hash, e.verdict, e.version, length(e.cose) > 0 AND length(e.parts) > 0, n.kid, "       \
-    "e.parts, e.reason, n.state = 'revoked', e.cose, n.public FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
+    "e.parts, e.reason, n.state IN ('revoked', 'wiped'), e.cose, n.public FROM h_envelope e JOIN h_node n ON n.no = e.node_no "
 
 bool ledger_is_accepted(struct sim *s, const struct posted *e)
 {

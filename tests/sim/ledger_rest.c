@@ -97,6 +97,8 @@ static bool is_away(struct sim *s, const struct posted *e)
 {
     struct device *d = &s->devices[e->device];
     if (e->gone || d->suspect || d->state == DEVICE_STUCK || d->state == DEVICE_NONE) return true;
+    /* What is gone from a hub that was put back a device that was wiped cannot send again. */
+    if (d->state == DEVICE_WIPED) return d->at_once || s->hub_lost_time;
     if (d->n == NULL) return d->state == DEVICE_REVOKED;
     return in_outbox(s, d, e);
 }

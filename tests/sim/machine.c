@@ -149,8 +149,10 @@ struct bytes machine_passphrase(void)
 /* ---- struct env ---- */
 static int64_t env_clock(void *ctx)
 {
-    const struct machine *m = ctx;
-    return *m->clock + m->skew_ms;
+    struct machine *m = ctx;
+    int64_t now = *m->clock + m->skew_ms;
+    if (now > m->seen_max) m->seen_max = now;
+    return now;
 }
 
 static int64_t env_true(void *ctx)
@@ -190,6 +192,11 @@ static enum err env_remove(void *ctx, const char *path, struct why *why)
     return disk_remove_file(((struct machine *)ctx)->disk, path, why);
 }
 
+static enum err env_shred(void *ctx, const char *path, struct why *why)
+{
+    return disk_shred_file(((struct machine *)ctx)->disk, path, why);
+}
+
 static enum err env_make_dir(void *ctx, const char *path, struct why *why)
 {
     (void)ctx, (void)path, (void)why; /* names imply their folders */
@@ -209,6 +216,7 @@ void machine_init(struct machine *m, const int64_t *clock, uint64_t seed, uint64
                           .append_file = env_append,
                           .file_size = env_size,
                           .remove_file = env_remove,
+                          .shred_file = env_shred,
                           .make_dir = env_make_dir};
 }
 

@@ -9,6 +9,7 @@ struct machine {
     struct disk *disk;    /* owned */
     const int64_t *clock; /* the world's, Unix milliseconds; borrowed */
     int64_t skew_ms;      /* how far this computer's clock is off */
+    int64_t seen_max;     /* the latest that its clock was ever read as (tests/sim/lease.c begins anew) */
     struct draw random;   /* what this computer draws: env, libsodium and SQLite alike */
 };
 

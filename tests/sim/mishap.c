@@ -22,6 +22,12 @@ void mishap_over(struct device *d)
     disk_set_faults(d->m.disk, &still);
 }
 
+void mishap_in(struct sim *s, struct device *d, unsigned steps)
+{
+    const struct disk_faults f = {.die_after = 1 + sim_random(s, steps)};
+    arm(d, &f);
+}
+
 /* Small numbers are the interesting ones, and some works take many steps: a clean-up writes the whole store anew. */
 static uint64_t draw_steps(struct sim *s)
 {
@@ -45,7 +51,7 @@ static void work(struct sim *s, struct device *d, bool edits)
 /* On again, whatever it was that made it dark. Power may fail once more while it recovers. */
 static void switch_on(struct sim *s, struct device *d)
 {
-    bool again = !s->healing && !d->mixed && sim_chance(s, 150);
+    bool again = !s->healing && !d->mixed && sim_chance(s, wipe_is_noted(d) ? 500 : 150);
     const struct disk_faults f = {.die_after = 1 + sim_random(s, 20)};
     if (again) arm(d, &f);
     device_on(s, d);
@@ -126,6 +132,34 @@ static void power(struct sim *s)
     }
 }
 
+/* A new data key for everything at a device; often the power fails in the midst of it. */
+static void rekey(struct sim *s, struct device *d)
+{
+    struct why why = {0};
+    const struct disk_faults f = {.die_after = draw_steps(s)};
+    bool power = sim_chance(s, 600);
+    if (power) arm(d, &f);
+    device_enter(s, d);
+    enum err e = node_rekey(d->n, NULL, &why);
+    d->n = NULL;
+    bool died = device_leave(s, d);
+    mishap_over(d);
+    sim_note(s, "device %d gets new keys: %s", d->no, died ? "died" : err_word(e));
+    s->counts[COUNT_REKEYED] += !died && e == ERR_OK;
+    if (died) return;
+    bool ill = d->suspect || d->damaged || d->rotten;
+    if (e != ERR_OK && !(ill && e == ERR_TAMPERED)) sim_fail(s, 0, "device %d gets no new keys: %s", d->no, why.text);
+    device_on(s, d);
+}
+
+/* Before anybody opens it; often the power fails meanwhile. */
+static void knock(struct sim *s, struct device *d)
+{
+    if (sim_chance(s, 200)) mishap_in(s, d, 60);
+    wipe_knock(s, d);
+    mishap_over(d);
+}
+
 static void restart(struct sim *s, const struct event *e)
 {
     if (e->queued && e->device < 0) {
@@ -140,9 +174,12 @@ static void restart(struct sim *s, const struct event *e)
         return;
     }
     if (d == NULL || d->state == DEVICE_NONE || d->state == DEVICE_STUCK || (e->queued && d->n != NULL)) return;
+    if (d->state == DEVICE_WIPED) return;
     sim_note(s, "device %d is switched %son", d->no, e->queued ? "" : "off and ");
     if (!e->queued) device_off(s, d, true);
+    if (!s->healing && s->hub != NULL && !d->mixed && sim_chance(s, 400)) knock(s, d);
     switch_on(s, d);
+    if (!e->queued && d->n != NULL && !d->mixed && !d->lying && sim_chance(s, 900)) rekey(s, d);
 }
 
 /* ---- disks ---- */
@@ -246,7 +283,7 @@ static void rot(struct sim *s)
     uint8_t before[HASH_BYTES];
     if (d == NULL || d->lying || d->mixed || !content(s, d, before)) return;
     device_off(s, d, true);
-    if (disk_rot(d->m.disk, &s->draw, sim_chance(s, 800) ? "replica.db" : NULL, &name, &at)) {
+    if (disk_rot(d->m.disk, &s->draw, sim_chance(s, 800) ? canary_store(s, d) : NULL, &name, &at)) {
         s->counts[COUNT_ROTS]++;
         d->suspect = d->rotten = true;
         sim_note(s, "bits flip at device %d: %s, byte %llu", d->no, name, (unsigned long long)at);
@@ -289,7 +326,8 @@ static void skew(struct sim *s)
  * by the wrong time must not end: told.c looks at that. */
 static void hub_skew(struct sim *s)
 {
-    int64_t by = SIM_HOUR + 60000 + (int64_t)sim_random(s, (uint64_t)(sim_chance(s, 500) ? 60 * SIM_DAY : 3653 * SIM_DAY));
+    int64_t by =
+        SIM_HOUR + 60000 + (int64_t)sim_random(s, (uint64_t)(sim_chance(s, 500) ? 60 * SIM_DAY : 3653 * SIM_DAY));
     if (sim_chance(s, 200)) by = -by;
     if (s->hub == NULL || s->hub_ailing) return;
     for (int i = 0; i < 3 && s->hub != NULL; i++) {
@@ -338,6 +376,7 @@ void mishap(struct sim *s, struct event *e)
         if (e->kind == SIM_RESTART) restart(s, e);
         if (e->kind == SIM_REJOIN) device_rejoin(s, &s->devices[e->device]);
         if (e->kind == SIM_POLICY) policy_event(s, e);
+        if (e->kind == SIM_KNOCK) wipe_knock(s, &s->devices[e->device]);
         return;
     }
     switch (e->kind) {
@@ -358,6 +397,7 @@ void mishap(struct sim *s, struct event *e)
     case SIM_SKEW: skew(s); return;
     case SIM_HUB_CLOCK: hub_skew(s); return;
     case SIM_POLICY: policy_event(s, e); return;
+    case SIM_KNOCK: wipe_knock(s, &s->devices[e->device]); return;
     default: return; /* SIM_PASS: that time passed is all */
     }
 }

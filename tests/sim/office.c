@@ -202,6 +202,15 @@ static void enrol_one(struct sim *s)
     enrol_at(s, site);
 }
 
+/* Its clones have its keys. */
+static void is_cut_off(struct sim *s, const struct device *d)
+{
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *k = &s->devices[i];
+        if (k->state == DEVICE_LIVE && memcmp(k->kid, d->kid, sizeof k->kid) == 0) k->state = DEVICE_REVOKED;
+    }
+}
+
 /* Never device 0, the MASH room's: somebody must be left to decide. */
 static void revoke(struct sim *s)
 {
@@ -211,11 +220,19 @@ static void revoke(struct sim *s)
     sim_note(s, "device %d is revoked", d->no);
     hub_enter(s);
     enum err e = hub_revoke(s->hub, d->kid, "lost", &why);
-    if (!done(s, e, "revoke", &why)) return;
-    for (unsigned i = 0; i < s->n_devices; i++) { /* its clones have its keys */
-        struct device *k = &s->devices[i];
-        if (k->state == DEVICE_LIVE && memcmp(k->kid, d->kid, sizeof k->kid) == 0) k->state = DEVICE_REVOKED;
-    }
+    if (done(s, e, "revoke", &why)) is_cut_off(s, d);
+}
+
+static void wipe(struct sim *s)
+{
+    struct why why = {0};
+    struct device *d = sim_any_device(s);
+    bool at_once = sim_chance(s, 300);
+    if (d == NULL || !wipe_may_be_ordered(s, d, at_once)) return;
+    sim_note(s, "device %d is to be wiped%s", d->no, at_once ? " at once" : "");
+    hub_enter(s);
+    enum err e = hub_wipe(s->hub, d->kid, "stolen", at_once, &why);
+    if (done(s, e, "order a wipe", &why)) is_cut_off(s, d);
 }
 
 void office_act(struct sim *s)
@@ -223,8 +240,8 @@ void office_act(struct sim *s)
     static const struct {
         unsigned weight;
         void (*act)(struct sim *s);
-    } acts[] = {{250, more_people},  {180, new_duty},  {130, new_site}, {60, new_agency},
-                {180, other_policy}, {150, enrol_one}, {50, revoke}};
+    } acts[] = {{100, more_people},  {180, new_duty},  {130, new_site}, {60, new_agency},
+                {180, other_policy}, {150, enrol_one}, {50, revoke},    {150, wipe}};
     if (s->hub == NULL) return;
     uint64_t at = sim_random(s, 1000);
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {

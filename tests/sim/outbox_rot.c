@@ -92,7 +92,7 @@ void outbox_rot(struct sim *s)
     char path[64];
     struct why why = {0};
     if (!can_rot(d) || !choose(s, d, &t)) return;
-    sim_must(s, path_join(path, sizeof path, d->home, "replica.db", &why), "name a store", &why);
+    sim_must(s, path_join(path, sizeof path, d->home, canary_store(s, d), &why), "name a store", &why);
     device_off(s, d, true);
     find_places(s, d, path, &t);
     if (spoil(s, d, path, &t)) {

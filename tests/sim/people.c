@@ -217,7 +217,7 @@ static bool only_a_note(struct edit *e)
 void people_edit(struct sim *s, struct device *d)
 {
     struct edit e;
-    if (d == NULL || d->n == NULL || (sim_chance(s, 40) && people_resend(s, d))) return;
+    if (d == NULL || d->n == NULL || !lease_lets_in(s, d) || (sim_chance(s, 40) && people_resend(s, d))) return;
     if (sim_chance(s, 80)) question_ask(s, d);
     if (d->n == NULL) return;
     edit_start(&e, s, d);

@@ -31,6 +31,7 @@ const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_SKEW] = "wrong clock",
     [SIM_HUB_CLOCK] = "wrong clock at the hub",
     [SIM_POLICY] = "another policy",
+    [SIM_KNOCK] = "knock of a wiped device",
     [SIM_PASS] = "silence",
 };
 

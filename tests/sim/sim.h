@@ -4,7 +4,8 @@
  *
  * Who has what: world.c makes a world, runs its events and heals it; plan.c draws what it is like; device.c switches
  * computers on and off; people.c, think.c, office.c and hostile.c are what people do; wire.c and courier.c carry bytes;
- * mishap.c breaks things; ledger.c, canary.c and check.c judge; trace.c remembers; oracle.py says who may see what. */
+ * mishap.c breaks things; ledger.c, canary.c, check.c, lease.c and wipe.c judge; trace.c remembers; oracle.py says who may
+ * see what. */
 #ifndef SPOKE_TESTS_SIM_SIM_H
 #define SPOKE_TESTS_SIM_SIM_H
 
@@ -62,6 +63,7 @@ enum sim_kind {
     SIM_SKEW,                       /* a clock goes wrong */
     SIM_HUB_CLOCK,                  /* the hub's, for some minutes */
     SIM_POLICY,                     /* another policy comes, a few cases at a time (queued by itself) */
+    SIM_KNOCK,                      /* one that was wiped says so at the hub's door (queued when it is) */
     SIM_PASS,                       /* time passes: hours to months */
     SIM_KINDS
 };
@@ -115,6 +117,7 @@ enum device_state {
     DEVICE_NONE,    /* slot not in use */
     DEVICE_LIVE,    /* enrolled; its disk may be dark just now */
     DEVICE_REVOKED, /* an administrator cut it off */
+    DEVICE_WIPED,   /* by order of the hub: nothing is left of it */
     DEVICE_STUCK /* put back, cloned, rotten or its disk lied: the hub or it itself refuses to go on. Enrolled anew it
                      * is another device, in a slot of its own */
 };
@@ -144,6 +147,11 @@ struct device {
     uint64_t image_answered, image_pending; /* requests then: node/store.sql, n_number */
     struct buf old_request, old_answer;     /* of a courier: to be brought again, too late */
     uint64_t requests;                      /* requests the hub answered for it, as the hub saw */
+    int64_t contact_hub, contact_world;     /* its last contact, by the hub's clock and by the world's */
+    bool contact_unsure;                    /* another one was begun, and may have counted */
+    bool locked;                            /* to people, by its clock, and no contact or power failure since */
+    bool at_once;                           /* its wipe did not wait for what it had not sent */
+    unsigned n_knocks;                      /* in the healing, since it was wiped */
     uint8_t asked[32], told[32];            /* hashes of the request answered last, and of its answer */
     char typed[SIM_TYPED][64];              /* what was asked in emergencies: references told by others */
     unsigned n_typed;
@@ -179,6 +187,9 @@ enum sim_count {
     COUNT_KNOWN /* of them: the hub had them already */,
     COUNT_EVICTIONS,
     COUNT_REPLIES,
+    COUNT_REKEYED /* stores, whole */,
+    COUNT_WIPED,
+    COUNT_LOCKED /* openings refused, because the lease was over */,
     COUNT_SCANS,
     COUNT_DECISIONS,
     COUNT_DAYS,
@@ -354,6 +365,8 @@ void policy_event(struct sim *s, const struct event *e);
 /* mishap.c: handlers of the mishaps. */
 void mishap(struct sim *s, struct event *e);
 void mishap_over(struct device *d); /* faults armed for the work in hand end */
+/* Its power fails in one of the next so many steps of the work in hand. */
+void mishap_in(struct sim *s, struct device *d, unsigned steps);
 void outbox_rot(struct sim *s);     /* outbox_rot.c */
 /* image.c: the ones with images of disks. */
 void image_take(struct sim *s);
@@ -390,6 +403,22 @@ bool ledger_is_gap(const struct sim *s, const struct device *d, uint64_t seq);
 void ledger_owed(struct sim *s, const struct device *d);
 void ledger_at_hub(struct sim *s); /* after each event at the hub: envelopes that are new or judged anew */
 void ledger_at_rest(struct sim *s);
+
+/* lease.c: how long a device may be opened without contact. Promise 11. */
+void lease_joined(struct sim *s, struct device *d);               /* open for the first time */
+void lease_opened(struct sim *s, struct device *d, bool refused); /* people were refused, and it is open for the hub */
+/* One that may have counted. sure: it did. None that only said that it is cut off. */
+void lease_contact(struct sim *s, struct device *d, bool sure);
+bool lease_lets_in(struct sim *s, struct device *d);              /* somebody comes to work at it */
+
+/* wipe.c: orders to destroy everything. Promise 12. */
+bool wipe_is_noted(const struct device *d); /* it has heard of one: it is closed to people */
+bool wipe_is_ordered(struct sim *s, const struct device *d);
+bool wipe_may_be_ordered(struct sim *s, const struct device *d, bool at_once);
+void wipe_done(struct sim *s, struct device *d); /* it was begun: is it whole? Switches it off for good */
+bool wipe_was_found(struct sim *s, struct device *d, enum err e); /* e: of opening it. true: there is nothing to open */
+void wipe_knock(struct sim *s, struct device *d); /* at the hub's door, switched on and not opened */
+void wipe_at_rest(struct sim *s);
 
 /* canary.c: every row that people make carries 128 random bits in a text of its own. Invariants 4 and 6. */
 struct canary *canary_new(void);

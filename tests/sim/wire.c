@@ -1,6 +1,8 @@
 /* A device talks with the hub over a wire that loses, cuts and repeats. */
 #include "tests/sim/sim.h"
 
+#include "node/door.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,7 +140,7 @@ static void refused(struct sim *s, struct device *d, const struct why *why)
     if (!d->suspect && !d->hostile && !s->hub_lost_time)
         sim_fail(s, 0, "device %d is refused, and did nothing wrong: %s", d->no, why->text);
     bool back = d->state == DEVICE_LIVE && d->suspect && !d->hostile && !d->mixed && !d->lying && !d->rotten &&
-                !d->damaged && !d->ailing && !s->hub_lost_time;
+                !d->damaged && !d->ailing && !s->hub_lost_time && !wipe_is_noted(d);
     if (back) ledger_owed(s, d);
     device_stuck(s, d, "the hub refuses it");
     if (!back || !sim_chance(s, 800)) return;
@@ -152,7 +154,8 @@ static bool is_revoked(struct sim *s, struct device *d)
 {
     int64_t revoked = 1;
     if (d->state == DEVICE_LIVE && s->hub != NULL &&
-        wire_ask(hub_db(s->hub), "SELECT state = 'revoked' FROM h_node WHERE kid = $1", d->kid, &revoked) && revoked)
+        wire_ask(hub_db(s->hub), "SELECT state IN ('revoked', 'wiped') FROM h_node WHERE kid = $1", d->kid, &revoked) &&
+        revoked)
         d->state = DEVICE_REVOKED;
     return revoked != 0;
 }
@@ -195,7 +198,7 @@ static void judge(struct wire *w, enum err e, const struct round_result *r, cons
         break;
     case ERR_REFUSED:
     case ERR_EXISTS:
-        if (!r->revoked) refused(s, d, why);
+        if (!r->revoked && (d->suspect || !wipe_is_noted(d))) refused(s, d, why);
         break;
     case ERR_FULL:
     case ERR_IO:
@@ -211,6 +214,14 @@ static void judge(struct wire *w, enum err e, const struct round_result *r, cons
         break;
     default: sim_fail(s, 0, "device %d: a round: %s: %s", d->no, err_word(e), why->text);
     }
+}
+
+/* The store is gone. */
+static void wiped(struct wire *w, enum err e, const struct round_result *r)
+{
+    told_revoked(w, e, r, false);
+    if (e != ERR_REFUSED) sim_fail(w->s, 12, "device %d was wiped, and says: %s", w->d->no, err_word(e));
+    wipe_done(w->s, w->d);
 }
 
 static void after(struct wire *w, enum err e, const struct round_result *r, bool limited, const struct why *why)
@@ -234,9 +245,11 @@ static bool talk(struct wire *w, const struct round_options *opt, struct round_r
     struct why why = {0};
     const struct carrier via = {.ctx = w, .exchange = exchange};
     w->cut_off = is_cut_off(d);
+    bool last = wipe_is_noted(d) || wipe_is_ordered(s, d);
+    if (last && !w->clean && !d->ailing && sim_chance(s, 600)) mishap_in(s, d, 120);
     device_enter(s, d);
     enum err e = node_sync(d->n, &via, opt, r, &why);
-    bool died = device_leave(s, d);
+    bool gone = node_was_wiped(d->n), died = device_leave(s, d);
     sim_note(s,
              "device %d (%s) talks: %s, %llu rounds, in %llu, dropped %llu, sent %llu (applied %llu merged %llu held "
              "%llu waits %llu fault %llu) receipts %llu",
@@ -244,9 +257,14 @@ static bool talk(struct wire *w, const struct round_options *opt, struct round_r
              (unsigned long long)r->rows_in, (unsigned long long)r->rows_dropped, (unsigned long long)r->sent,
              (unsigned long long)r->applied, (unsigned long long)r->merged, (unsigned long long)r->held,
              (unsigned long long)r->waits, (unsigned long long)r->fault, (unsigned long long)r->receipts);
+    if (!w->cut_off) lease_contact(s, d, !died && e == ERR_OK && r->rounds > 0 && !r->revoked);
     if (died) {
         mishap_over(d);
         s->counts[COUNT_BROKEN]++;
+        return false;
+    }
+    if (gone) {
+        wiped(w, e, r);
         return false;
     }
     after(w, e, r, opt->max_rounds != 0, &why);

@@ -28,7 +28,8 @@ static void tell_meeting(struct sim *s, const struct device *d)
 {
     struct buf line;
     int64_t revoked = 0;
-    if (wire_ask(hub_db(s->hub), "SELECT state = 'revoked' FROM h_node WHERE kid = $1", d->kid, &revoked) && revoked)
+    if (wire_ask(hub_db(s->hub), "SELECT state IN ('revoked', 'wiped') FROM h_node WHERE kid = $1", d->kid, &revoked) &&
+        revoked)
         return;
     buf_init(&line, 1024);
     for (unsigned i = 0; i < s->n_devices; i++) {

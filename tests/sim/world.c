@@ -112,6 +112,7 @@ static void load_device(struct sim *s, const struct template *t, unsigned from)
     disk_put_back(d->m.disk, t->device[from]);
     d->state = DEVICE_LIVE;
     device_on(s, d);
+    lease_joined(s, d);
 }
 
 static void load(struct sim *s)
