@@ -39,6 +39,18 @@ static void name_of(const char *real, char out[17])
     hex_encode(out, hash, 8);
 }
 
+/* Is this the link of another home? It came along when this one was copied or moved. */
+static bool leads_elsewhere(const char *path, const char *name)
+{
+    char to[PATH_MAX], own[32];
+    ssize_t n = readlink(path, to, sizeof to - 1);
+    if (n < 0) return false; /* a socket, or nothing */
+    to[n] = '\0';
+    (void)snprintf(own, sizeof own, "/%s.sock", name);
+    const char *last = strrchr(to, '/');
+    return last == NULL || strcmp(last, own) != 0;
+}
+
 enum err agent_places(const char *home, bool make, struct agent_place out[2], size_t *out_n, struct why *why)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -47,6 +59,7 @@ enum err agent_places(const char *home, bool make, struct agent_place out[2], si
     if (realpath(home, real) == NULL) return why_set(why, ERR_UNINIT, "There is no Spoke node in this home yet.");
     name_of(real, name);
     struct agent_place *p = &out[0];
+    out[0].link[0] = out[1].link[0] = '\0';
     if (runtime != NULL && runtime[0] == '/' &&
         snprintf(p->folder, sizeof p->folder, "%s/spoke", runtime) < (int)sizeof p->folder &&
         snprintf(p->path, sizeof p->path, "%s/%s.sock", p->folder, name) < (int)sizeof p->path) {
@@ -55,8 +68,11 @@ enum err agent_places(const char *home, bool make, struct agent_place out[2], si
     }
     p = &out[n];
     if (snprintf(p->folder, sizeof p->folder, "%s", real) < (int)sizeof p->folder &&
-        snprintf(p->path, sizeof p->path, "%s/agent.sock", real) < (int)sizeof p->path)
-        n += ours_alone(p->folder);
+        snprintf(p->path, sizeof p->path, "%s/agent.sock", real) < (int)sizeof p->path && ours_alone(p->folder)) {
+        bool foreign = leads_elsewhere(p->path, name);
+        if (n > 0) memcpy(out[0].link, p->path, sizeof out[0].link);
+        if (!foreign || (make && unlink(p->path) == 0)) n++;
+    }
     *out_n = n;
     return ERR_OK;
 }

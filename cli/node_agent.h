@@ -1,5 +1,6 @@
 /* The agent as commands see it (node/agent.h says what it is): one process a home, reached by a socket that only its
- * owner can open, at `$XDG_RUNTIME_DIR/spoke/HASH.sock`, else `agent.sock` in the home. */
+ * owner can open, at `$XDG_RUNTIME_DIR/spoke/HASH.sock`, else `agent.sock` in the home. In the first case `agent.sock` in the
+ * home is a link that leads there, for those of the same user who have no such folder (su, ssh, cron). */
 #ifndef SPOKE_CLI_NODE_AGENT_H
 #define SPOKE_CLI_NODE_AGENT_H
 
@@ -36,6 +37,7 @@ MUST_CHECK enum err node_agent_start(const char *home, const struct keyring *rin
 struct agent_place {
     char folder[1200]; /* has to be ours alone */
     char path[1300];   /* of the socket */
+    char link[1300];   /* in the home, that leads to it; "": none is wanted */
 };
 /* Where the agent of this home may be: out[0] is where it is to be. Folders that are not ours alone are left out;
  * `make`: make the one of the runtime folder. ERR_UNINIT: no such home. */

@@ -36,7 +36,9 @@ struct server {
     struct secret room;   /* AGENT_FRAME_MAX bytes, for answers */
     struct stat place;    /* the socket as it was made */
     struct stat home;     /* whose keys these are */
+    struct stat led;      /* the link as it was made */
     char path[1300];      /* of the socket */
+    char link[1300];      /* in the home, that leads to it; "": there is none */
     char folder[1200];    /* the home */
     char key[1300];       /* its key file */
     int fds[ALWAYS_OPEN]; /* as in the enum below */
@@ -77,10 +79,16 @@ static bool is_still(const char *path, const struct stat *was)
     return lstat(path, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
 }
 
-/* Replaced or removed, or its home was wiped or put aside: nobody can use what it keeps any more, so it must not keep it. */
+static bool lost_its_link(const struct server *s)
+{
+    return s->link[0] != '\0' && !is_still(s->link, &s->led);
+}
+
+/* Replaced or removed, or its home was wiped or put aside: nobody can use what it keeps any more, so it must not keep it.
+ * Without the link not everybody who locks this home would find it. */
 static bool has_no_place(const struct server *s)
 {
-    return !is_still(s->path, &s->place) || !is_still(s->folder, &s->home) ||
+    return !is_still(s->path, &s->place) || lost_its_link(s) || !is_still(s->folder, &s->home) ||
            (access(s->key, F_OK) != 0 && errno == ENOENT);
 }
 
@@ -179,6 +187,31 @@ struct start {
     int listening, ready;
 };
 
+/* In the place of what an agent before left there. A file system that knows no links (EPERM: a USB stick) has none. */
+static bool leave_link(struct server *s)
+{
+    char made[1330];
+    if (s->link[0] == '\0') return true;
+    (void)snprintf(made, sizeof made, "%s.%d", s->link, (int)getpid());
+    (void)unlink(made);
+    if (symlink(s->path, made) != 0) {
+        s->link[0] = '\0';
+        return errno == EPERM;
+    }
+    if (rename(made, s->link) == 0 && lstat(s->link, &s->led) == 0) return true;
+    (void)unlink(made);
+    return false;
+}
+
+/* Its socket in its place, and the way to it. */
+static bool take_place(struct server *s, const char *made)
+{
+    if (rename(made, s->path) != 0) return false;
+    if (lstat(s->path, &s->place) == 0 && leave_link(s)) return true;
+    (void)unlink(s->path); /* one that nobody answers at */
+    return false;
+}
+
 /* A child inherits neither the locks on memory nor its keeping off the disk: everything anew. */
 static bool begin(struct server *s, struct start *b)
 {
@@ -194,7 +227,7 @@ static bool begin(struct server *s, struct start *b)
     s->fds[FD_SIGNAL] = signals_in_line();
     s->fds[FD_CLOCK] = wake_timer(-1);
     if (s->fds[FD_SIGNAL] < 0 || listen(b->listening, 16) != 0) return false;
-    return rename(b->made, s->path) == 0 && lstat(s->path, &s->place) == 0;
+    return take_place(s, b->made);
 }
 
 static _Noreturn void serve(struct server *s, struct start *b)
@@ -206,7 +239,8 @@ static _Noreturn void serve(struct server *s, struct start *b)
     while (begun && s->agent.ended == AGENT_KEEPS) turn(s);
     agent_stop(&s->agent, AGENT_TOLD);
     secret_release(&s->room);
-    if (begun && !has_no_place(s)) (void)unlink(s->path);
+    if (begun && s->link[0] != '\0' && is_still(s->link, &s->led)) (void)unlink(s->link);
+    if (begun && is_still(s->path, &s->place)) (void)unlink(s->path);
     _exit(begun ? 0 : 1);
 }
 
@@ -261,6 +295,7 @@ static enum err start_at(const char *home, const struct agent_place *at, const s
         snprintf(s.key, sizeof s.key, "%s/replica.key", real) >= (int)sizeof s.key)
         return why_set(why, ERR_LIMIT, "The home's path is too long.");
     memcpy(s.path, at->path, sizeof s.path);
+    memcpy(s.link, at->link, sizeof s.link);
     enum err e = bind_beside(at->path, made, sizeof made, &b.listening, why);
     if (e != ERR_OK) return e;
     b.made = made;

@@ -47,8 +47,10 @@ static enum err sql_row(void *ctx, struct stmt *s, struct why *why)
 
 static enum err ask_sql(struct work *w, bool write, struct why *why)
 {
+    enum err e = node_note_sql(w->node, w->c->args[0], write, why);
+    if (e != ERR_OK) return e;
     struct json *rows = json_array_new();
-    enum err e = db_user_sql(w->db, w->c->args[0], write, sql_row, rows, why);
+    e = db_user_sql(w->db, w->c->args[0], write, sql_row, rows, why);
     if (e == ERR_OK) return show_json(rows, why);
     json_free(rows);
     return e;

@@ -82,15 +82,14 @@ static int64_t used(const struct lease *l)
     return by_clock > l->now.ran ? by_clock : l->now.ran;
 }
 
-static enum err judge(struct node *n, struct why *why)
+static enum err judge(struct node *n, const char *kept, struct why *why)
 {
     const struct lease *l = &n->lease;
     if (n->what_for == NODE_FOR_HUB || l->contact == 0 || used(l) <= l->days * DAY_MS) return ERR_OK;
     long long days = (used(l) + DAY_MS - 1) / DAY_MS; /* of 30 days and an hour people say: not 30, more */
     (void)why_set(why, ERR_REFUSED,
-                  "This device has had no contact with the MASH for %lld days; %u %s allowed, so it is locked. Nothing "
-                  "is lost.",
-                  days, l->days, l->days == 1 ? "is" : "are");
+                  "This device has had no contact with the MASH for %lld days; %u %s allowed, so it is locked. %s",
+                  days, l->days, l->days == 1 ? "is" : "are", kept);
     return why_next(
         why, ERR_REFUSED,
         "Connect and run: spoke sync, or carry the changes on a USB stick (spoke bundle export). If the date "
@@ -103,13 +102,13 @@ enum err lease_look(struct node *n, struct why *why)
     if (e != ERR_OK) return e;
     /* A disk that is full or failing must keep nobody from his records; what is known of the lease stays in memory. */
     (void)!note(n, NULL);
-    return judge(n, why);
+    return judge(n, "Nothing is lost.", why);
 }
 
 enum err lease_allows(struct node *n, struct why *why)
 {
     enum err e = follow(n, why);
-    return e == ERR_OK ? judge(n, why) : e;
+    return e == ERR_OK ? judge(n, "This change was not saved; all before it is kept.", why) : e;
 }
 
 enum err lease_start(struct db *db, const struct env *env, uint64_t hub_ms, struct why *why)

@@ -113,6 +113,9 @@ MUST_CHECK enum err node_rekey(struct node *n, struct keyring *out, struct why *
 /* A person looked at a record that is not open to all (or at a release): it is noted with who and when, and goes to the hub
  * with the next request. Looking again within the hour is one look. */
 MUST_CHECK enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], struct why *why);
+/* The same for a person's SQL, before it is run (db_user_sql): where it reads texts of records or releases, or what may hold
+ * such (conflicts, what is not sent yet), that is a look at every one that is here. Refuses what db_user_sql refuses. */
+MUST_CHECK enum err node_note_sql(struct node *n, const char *sql, bool write, struct why *why);
 
 /* ------------------------------------------------------------------------------------------------ own edits */
 /* Between begin and commit the caller writes synced case tables through node_db (db_row_put, db_row_set, db_user_sql

@@ -26,6 +26,22 @@ struct rekey {
     struct db *old, *copy;
 };
 
+/* What lies under the other name and was not left by a rekey of this store may be newer than it, and all that there is of
+ * somebody's work (node/replica.c, clear_leftover). */
+static enum err must_be_free(struct node *n, struct why *why)
+{
+    bool left = false;
+    uint64_t due = 0;
+    enum err e = replica_leftover(n->env, n->home, n->ring.generation, &left, why);
+    if (e == ERR_OK && left) e = state_number(n->db, "leftover", &due, why);
+    if (e != ERR_OK || !left || due != 0) return e;
+    (void)why_set(why, ERR_DENIED,
+                  "Beside the records of this device lie others, of which it knows nothing. They may be newer, so they were not "
+                  "overwritten, and nothing was given new keys.");
+    return why_next(why, ERR_DENIED,
+                    "Ask your administrator. If they are not wanted, move the other replica file out of the folder first.");
+}
+
 static enum err prepare(struct rekey *x, struct node *n, bool give, struct why *why)
 {
     x->env = n->env;
@@ -36,6 +52,7 @@ static enum err prepare(struct rekey *x, struct node *n, bool give, struct why *
     if (e == ERR_OK) e = replica_path(x->to, x->home, n->ring.generation + 1, why);
     if (e == ERR_OK) e = keyring_next(&x->next, x->env, &n->ring, why);
     if (e == ERR_OK && give) e = keyring_copy(&x->give, &x->next, why);
+    if (e == ERR_OK) e = must_be_free(n, why);
     if (e == ERR_OK) e = people_begin(n, &x->files.keyfile, &x->act, why);
     if (e == ERR_OK) e = people_check(n, why); /* the new key is sealed to every slot: none that nobody knows of */
     if (e == ERR_OK) e = keyring_copy(&x->ring, &n->ring, why);

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define HOUR_MS INT64_C(3600000)
 #define TOLD    "-1" /* in the place of the request: the hub has it */
@@ -73,6 +74,48 @@ enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], s
     db_bind_id(s, 3, id);
     db_bind_int(s, 4, env_now(n->env));
     return db_run(s, why);
+}
+
+/* Where texts of records and releases stand: `conflict` and the changes that are not sent yet hold them too. */
+static void is_text(void *ctx, const char *table, const char *column)
+{
+    static const char *const texts[][2] = {
+        {"record", "title"},        {"record", "body"},       {"record", "handling"},    {"record", "override_reason"},
+        {"record", "void_reason"},  {"release", "title"},     {"release", "body"},       {"release", "conditions"},
+        {"release", "reason"},      {"conflict", "kept"},     {"conflict", "lost"},      {"conflict", "reason"},
+        {"release", "void_reason"}, {"n_content", "item"},    {"n_pending", "vals"},     {"n_outbox", "cose"},
+        {"n_outbox", "sealed"},
+    };
+    bool *seen = ctx;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        *seen = *seen || (strcasecmp(table, texts[i][0]) == 0 && strcasecmp(column, texts[i][1]) == 0);
+}
+
+/* Which rows a statement shows in the end nobody can tell from it: all count. One statement, so all are noted or none. */
+static enum err note_all(struct node *n, struct why *why)
+{
+    struct stmt *s = NULL;
+    int64_t now = env_now(n->env);
+    enum err e = db_prepare(n->db,
+                            "INSERT INTO n_view(user, tbl, id, at) SELECT $1, w.tbl, w.id, $2 FROM"
+                            " (SELECT $3 AS tbl, id FROM record WHERE sensitivity IS NOT 'open'"
+                            " UNION ALL SELECT $4, id FROM release) w WHERE NOT EXISTS (SELECT 1 FROM n_view v"
+                            " WHERE v.id = w.id AND v.tbl = w.tbl AND v.user = $1 AND v.at BETWEEN $5 AND $2)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, n->user);
+    db_bind_int(s, 2, now);
+    db_bind_int(s, 3, rules_table_index(bytes_of_str("record")));
+    db_bind_int(s, 4, rules_table_index(bytes_of_str("release")));
+    db_bind_int(s, 5, now - HOUR_MS + 1);
+    return db_run(s, why);
+}
+
+enum err node_note_sql(struct node *n, const char *sql, bool write, struct why *why)
+{
+    bool texts = false;
+    enum err e = db_user_sql_reads(n->db, sql, write, is_text, &texts, why);
+    return e == ERR_OK && texts ? note_all(n, why) : e;
 }
 
 /* Oldest first; what does not fit goes with the request after. So does a look at what was written here and is not

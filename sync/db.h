@@ -71,6 +71,11 @@ MUST_CHECK enum err db_mend(struct db *db, const char *prefix, struct why *why);
  * writes to tables that are not synced (write) in any case. `each` gets every row. */
 typedef enum err (*db_row_fn)(void *ctx, struct stmt *s, struct why *why);
 MUST_CHECK enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each, void *ctx, struct why *why);
+/* What it would read, without running it: `each` gets table and column (both borrowed), once or more often; the column is ""
+ * where rows are only counted. Refuses what db_user_sql refuses. */
+typedef void (*db_read_fn)(void *ctx, const char *table, const char *column);
+MUST_CHECK enum err db_user_sql_reads(struct db *db, const char *sql, bool write, db_read_fn each, void *ctx,
+                                      struct why *why);
 
 /* The schema version of the synced tables in this store; 1 until told otherwise. Who keeps the store remembers it. */
 uint64_t db_schema(const struct db *db);

@@ -11,6 +11,8 @@ struct judge {
     bool write;          /* INSERT and UPDATE of case tables allowed */
     bool touched;        /* something that reads or writes rows was seen: VACUUM and the like ask for nothing */
     const char *refused; /* the first reason to say no */
+    db_read_fn reads;    /* told of every column that is read; may be NULL */
+    void *ctx;
 };
 
 static int refuse(struct judge *j, const char *reason)
@@ -25,7 +27,7 @@ static bool starts_with(const char *name, const char *prefix)
     return name != NULL && strncasecmp(name, prefix, strlen(prefix)) == 0;
 }
 
-static int judge_read(struct judge *j, const char *table)
+static int judge_read(struct judge *j, const char *table, const char *column)
 {
     if (starts_with(table, "secret_"))
         return refuse(j, "Keys are kept in that table; nobody may read it.");
@@ -33,6 +35,8 @@ static int judge_read(struct judge *j, const char *table)
         return refuse(j, "This command reads rows of tables, not the settings or raw pages of the store.");
     if (starts_with(table, "n_hidden") || starts_with(table, "n_image"))
         return refuse(j, "Entries whose time is over, and what others wrote under your own changes, are not for reading.");
+    if (j->reads != NULL && table != NULL && column != NULL)
+        j->reads(j->ctx, table, column);
     return SQLITE_OK;
 }
 
@@ -70,7 +74,7 @@ static int authorise(void *ctx, int action, const char *a, const char *b, const 
         j->touched = true;
         return SQLITE_OK;
     case SQLITE_READ:
-        return judge_read(j, a);
+        return judge_read(j, a, b);
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_FUNCTION:
@@ -116,9 +120,8 @@ static enum err prepare_fault(struct db *db, int rc, const struct judge *j, cons
 }
 
 /* Exactly one statement, judged. *out is set only on success. */
-static enum err prepare_judged(struct db *db, const char *sql, bool write, sqlite3_stmt **out, struct why *why)
+static enum err prepare_judged(struct db *db, const char *sql, struct judge j, sqlite3_stmt **out, struct why *why)
 {
-    struct judge j = {.write = write};
     sqlite3_stmt *s = NULL;
     const char *tail = sql;
     enum err e = ERR_OK;
@@ -132,7 +135,7 @@ static enum err prepare_judged(struct db *db, const char *sql, bool write, sqlit
         e = why_set(why, ERR_USAGE, "Give one SQL statement at a time.");
     else if (sqlite3_bind_parameter_count(s) > 0)
         e = why_set(why, ERR_USAGE, "Write the values into the statement: nothing can fill its parameters.");
-    else if (!j.touched || (!write && !sqlite3_stmt_readonly(s)))
+    else if (!j.touched || (!j.write && !sqlite3_stmt_readonly(s)))
         e = why_set(why, ERR_DENIED, "Only SELECT, and with --write also INSERT and UPDATE, are allowed here.");
     sqlite3_set_authorizer(db->sql, NULL, NULL);
     if (e != ERR_OK)
@@ -146,7 +149,7 @@ enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each,
 {
     struct stmt s = {.db = db, .busy = true};
     bool row = true;
-    enum err e = prepare_judged(db, sql, write, &s.sql, why);
+    enum err e = prepare_judged(db, sql, (struct judge){.write = write}, &s.sql, why);
     while (e == ERR_OK) {
         e = db_step(&s, &row, why);
         if (e != ERR_OK || !row)
@@ -154,5 +157,13 @@ enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each,
         e = each == NULL ? ERR_OK : each(ctx, &s, why);
     }
     sqlite3_finalize(s.sql);
+    return e;
+}
+
+enum err db_user_sql_reads(struct db *db, const char *sql, bool write, db_read_fn each, void *ctx, struct why *why)
+{
+    sqlite3_stmt *s = NULL;
+    enum err e = prepare_judged(db, sql, (struct judge){.write = write, .reads = each, .ctx = ctx}, &s, why);
+    sqlite3_finalize(s);
     return e;
 }

@@ -297,7 +297,11 @@ static void what_is_written_after_the_lease_ended_is_not_saved_and_contact_ends_
     assert_int_equal(node_edit_begin(x->w.node, &x->why), ERR_OK);
     mock_id(c, 2);
     assert_int_equal(db_row_put(node_db(x->w.node), &row, &x->why), ERR_OK);
+    x->why = (struct why){0};
     assert_int_equal(node_edit_commit(x->w.node, "made a case", &seq, &x->why), ERR_REFUSED);
+    assert_non_null(strstr(x->why.text, "This change was not saved; all before it is kept."));
+    assert_null(strstr(x->why.text, "Nothing is lost"));
+    assert_non_null(strstr(x->why.next, "spoke sync"));
     assert_int_equal(mock_ask(x->w.node, "SELECT count(*) FROM case_file"), 1);
     x->w.hub.clock_ms = (uint64_t)x->c.wall;
     assert_int_equal(mock_sync(&x->w, ERR_OK).sent, 1); /* an open device goes to the hub when its time is over */
