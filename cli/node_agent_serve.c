@@ -36,7 +36,6 @@ struct server {
     struct secret room;   /* AGENT_FRAME_MAX bytes, for answers */
     struct stat place;    /* the socket as it was made */
     struct stat home;     /* whose keys these are */
-    struct stat led;      /* the link as it was made */
     char path[1300];      /* of the socket */
     char link[1300];      /* in the home, that leads to it; "": there is none */
     char folder[1200];    /* the home */
@@ -79,16 +78,19 @@ static bool is_still(const char *path, const struct stat *was)
     return lstat(path, &now) == 0 && now.st_dev == was->st_dev && now.st_ino == was->st_ino;
 }
 
-static bool lost_its_link(const struct server *s)
+/* One that an agent after this one left leads to the same place, and will do. */
+static bool is_led_to(const struct server *s)
 {
-    return s->link[0] != '\0' && !is_still(s->link, &s->led);
+    char to[sizeof s->path];
+    ssize_t n = readlink(s->link, to, sizeof to);
+    return n > 0 && (size_t)n == strlen(s->path) && memcmp(to, s->path, (size_t)n) == 0;
 }
 
 /* Replaced or removed, or its home was wiped or put aside: nobody can use what it keeps any more, so it must not keep it.
  * Without the link not everybody who locks this home would find it. */
 static bool has_no_place(const struct server *s)
 {
-    return !is_still(s->path, &s->place) || lost_its_link(s) || !is_still(s->folder, &s->home) ||
+    return !is_still(s->path, &s->place) || (s->link[0] != '\0' && !is_led_to(s)) || !is_still(s->folder, &s->home) ||
            (access(s->key, F_OK) != 0 && errno == ENOENT);
 }
 
@@ -198,7 +200,7 @@ static bool leave_link(struct server *s)
         s->link[0] = '\0';
         return errno == EPERM;
     }
-    if (rename(made, s->link) == 0 && lstat(s->link, &s->led) == 0) return true;
+    if (rename(made, s->link) == 0) return true;
     (void)unlink(made);
     return false;
 }
@@ -239,8 +241,10 @@ static _Noreturn void serve(struct server *s, struct start *b)
     while (begun && s->agent.ended == AGENT_KEEPS) turn(s);
     agent_stop(&s->agent, AGENT_TOLD);
     secret_release(&s->room);
-    if (begun && s->link[0] != '\0' && is_still(s->link, &s->led)) (void)unlink(s->link);
-    if (begun && is_still(s->path, &s->place)) (void)unlink(s->path);
+    if (begun && is_still(s->path, &s->place)) {
+        if (s->link[0] != '\0' && is_led_to(s)) (void)unlink(s->link);
+        (void)unlink(s->path);
+    }
     _exit(begun ? 0 : 1);
 }
 

@@ -136,6 +136,43 @@ equal "without a runtime folder it listens in the home" 600 "$(stat -c %a "$work
 XDG_RUNTIME_DIR='' open_ "and is found there" b
 XDG_RUNTIME_DIR='' exits 0 "and locked" bare b lock
 
+# ---- from a session that has not the folder of the one that unlocked it: su, ssh, cron
+elsewhere() { env -u XDG_RUNTIME_DIR "$bin/spoke" --home "$work/b" --no-input "$@"; }
+must node b unlock >/dev/null
+pid=$(agent_of b)
+equal "the way to it is in the home" "$(echo "$XDG_RUNTIME_DIR"/spoke/*.sock)" "$(readlink "$work/b/agent.sock")"
+exits 0 "another session of the same user finds it open" elsewhere case list
+exits 0 "and locks it" elsewhere lock
+has "and is told that it was open" '^Locked'
+claim "what kept it open is gone" gone "$pid"
+locked "and it is locked for the session that unlocked it" b
+equal "the way to it is gone too" "" "$(ls -d "$work/b"/agent.sock* 2>/dev/null)"
+must node b unlock >/dev/null
+pid=$(agent_of b)
+exits 0 "unlocked there as well" env -u XDG_RUNTIME_DIR "$bin/spoke" --home "$work/b" --passphrase-file "$work/pass" unlock
+claim "the one before ends" gone "$pid"
+equal "and one keeps it open" 1 "$(agent_of b | wc -l)"
+open_ "that everybody finds" b
+pid=$(agent_of b)
+kill -KILL "$pid"
+claim "killed" gone "$pid"
+must node b unlock >/dev/null
+open_ "it is replaced" b
+pid=$(agent_of b)
+rm "$work/b/agent.sock"
+bare b case list >/dev/null 2>&1 # makes it look
+claim "one that not everybody could find any more ends" gone "$pid"
+must node b unlock >/dev/null
+kill -KILL "$(agent_of b)"
+cp -a "$work/b" "$work/d"
+must node b unlock >/dev/null
+exits 11 "a copy of the home does not follow the way that came with it" bare d case list
+exits 0 "nor lock what is not its own" bare d lock
+open_ "which stays open" b
+rm -r "$work/d"
+exits 0 "until it is locked" bare b lock
+has "by name" '^Locked'
+
 # ---- homes that others can look into, and what every program does first
 for mode in 750 701 720; do
     chmod "$mode" "$work/b"

@@ -82,6 +82,26 @@ equal "and that each looked at the sensitive record, once" "1 1" \
 equal "and that Dov read it in the list of what is not sent" 1 "$(grep -cx "looked $dov ${record//-/}" "$work/authors")"
 equal "nobody else" 3 "$(grep -c '^looked' "$work/authors")"
 start_hub
+
+# ---- who asks in SQL looks too
+title=$(secret_text)
+second=$(must as bea record add "$case_id" --kind note --title "$title" --sensitivity restricted --json | field id)
+must as bea sync >/dev/null
+unsent() { must as dov sql "select count(*) v from n_view where request = 0" --json | field v; }
+must as dov sql "select count(*) v from record" >/dev/null
+must as dov sql "select id, sensitivity from record" >/dev/null
+equal "who counts records, or lists them, looked at none" 0 "$(unsent)"
+exits 0 "who asks for titles" as dov sql "select title from record"
+has "sees them" "$title"
+equal "and looked at the one that he had not seen yet" 1 "$(unsent)"
+must as dov sql "select body from record" >/dev/null
+equal "once an hour" 1 "$(unsent)"
+must as dov sync >/dev/null
+stop_hub
+"$bin/inspect" authors "$work/hub" "$work/pass" >"$work/authors"
+equal "the hub knows" 1 "$(grep -cx "looked $dov ${second//-/}" "$work/authors")"
+equal "and of nobody else" 4 "$(grep -c '^looked' "$work/authors")"
+start_hub
 must as bea unlock >/dev/null
 bare() { "$bin/spoke" --home "$work/b" --no-input "$@"; }
 exits 0 "what Bea unlocked is used in her name" bare user list --json

@@ -203,6 +203,69 @@ static void more_than_one_item_holds_goes_with_the_requests_after(void **state)
     assert_int_equal(kept(x), 0);
 }
 
+static int64_t asks(struct scene *x, const char *sql, bool write)
+{
+    int64_t before = kept(x);
+    if (node_note_sql(x->a.n, sql, write, &x->a.why) != ERR_OK) fail_msg("%s: %s", sql, x->a.why.text);
+    return kept(x) - before;
+}
+
+static void sql_that_reads_no_text_is_no_look(void **state)
+{
+    struct scene *x = *state;
+    assert_int_equal(asks(x, "SELECT count(*) FROM record", false), 0);
+    assert_int_equal(asks(x, "SELECT id, case_id, sensitivity, agency FROM record WHERE voided_at IS NULL", false), 0);
+    assert_int_equal(asks(x, "SELECT r.id, state FROM release r JOIN record USING(case_id)", false), 0);
+    assert_int_equal(asks(x, "SELECT tbl, row_id, state FROM conflict", false), 0);
+    assert_int_equal(asks(x, "SELECT seq, state, reason FROM n_outbox", false), 0);
+    assert_int_equal(asks(x, "UPDATE record SET title = 'x'", true), 0);
+}
+
+static void sql_that_reads_texts_is_a_look_at_all_that_is_not_open_once_an_hour(void **state)
+{
+    static const char *const reads[] = {
+        "SELECT * FROM record",
+        "SELECT count(*) FROM record WHERE body LIKE '%x%'",
+        "SELECT 1 FROM RECORD AS r ORDER BY r.TITLE",
+        "WITH t(a) AS (SELECT conditions FROM release) SELECT a FROM t",
+        "SELECT id FROM case_file WHERE EXISTS (SELECT title FROM release WHERE title > 'a')",
+        "SELECT kept, lost FROM conflict",
+        "SELECT hex(item) FROM n_content",
+        "SELECT hex(vals) FROM n_pending",
+        "SELECT hex(cose) FROM n_outbox",
+        "UPDATE person SET role = 'child' WHERE id IN (SELECT id FROM record WHERE title = 'x')",
+        "UPDATE record SET handling = 'x' RETURNING body",
+        "EXPLAIN SELECT body FROM record",
+    };
+    struct scene *x = *state;
+    int64_t all = mock_ask(x->a.n, "SELECT (SELECT count(*) FROM record WHERE sensitivity IS NOT 'open')"
+                                   " + (SELECT count(*) FROM release)");
+    assert_in_range(all, 3, 1000);
+    for (size_t i = 0; i < sizeof reads / sizeof reads[0]; i++) {
+        x->now += HOUR;
+        if (asks(x, reads[i], strncmp(reads[i], "UPDATE", 6) == 0) != all) fail_msg("not noted: %s", reads[i]);
+        assert_int_equal(asks(x, reads[i], true), 0);
+    }
+    x->now += HOUR - 1;
+    assert_int_equal(asks(x, reads[0], false), 0);
+    x->now += 1;
+    look(x, x->record, FREE_RECORD); /* the same look */
+    assert_int_equal(asks(x, reads[0], false), all - 1);
+    assert_int_equal(
+        mock_ask(x->a.n, "SELECT count(*) FROM n_view JOIN record USING(id) WHERE sensitivity = 'open'"), 0);
+    x->a.n->user[0] ^= 1;
+    assert_int_equal(asks(x, reads[0], false), all);
+}
+
+static void sql_that_is_refused_is_no_look(void **state)
+{
+    struct scene *x = *state;
+    assert_int_equal(node_note_sql(x->a.n, "SELECT body FROM record, n_hidden", false, NULL), ERR_DENIED);
+    assert_int_equal(node_note_sql(x->a.n, "SELECT body FROM record; SELECT 1", false, NULL), ERR_USAGE);
+    assert_int_equal(node_note_sql(x->a.n, "SELECT body FROM recor", false, NULL), ERR_USAGE);
+    assert_int_equal(kept(x), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 static void a_look_at_what_the_hub_does_not_have_yet_waits_until_it_has_it(void **state)
@@ -240,6 +303,9 @@ int main(void)
         T(nothing_of_a_look_that_was_told_stays_when_its_row_is_taken_away),
         T(more_than_one_item_holds_goes_with_the_requests_after),
         T(a_look_at_what_the_hub_does_not_have_yet_waits_until_it_has_it),
+        T(sql_that_reads_no_text_is_no_look),
+        T(sql_that_reads_texts_is_a_look_at_all_that_is_not_open_once_an_hour),
+        T(sql_that_is_refused_is_no_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
