@@ -137,6 +137,10 @@ XDG_RUNTIME_DIR='' open_ "and is found there" b
 XDG_RUNTIME_DIR='' exits 0 "and locked" bare b lock
 
 # ---- from a session that has not the folder of the one that unlocked it: su, ssh, cron
+for pid in $(agent_of b); do # the one whose folder was removed would see it within half a minute
+    kill "$pid"
+    claim "nothing of before is left" gone "$pid"
+done
 elsewhere() { env -u XDG_RUNTIME_DIR "$bin/spoke" --home "$work/b" --no-input "$@"; }
 must node b unlock >/dev/null
 pid=$(agent_of b)
