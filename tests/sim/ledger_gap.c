@@ -40,8 +40,8 @@ void gap_arrives(struct sim *s, const struct posted *e)
 bool ledger_is_gap(const struct sim *s, const struct device *d, uint64_t seq)
 {
     const struct posted *e = ledger_of(s->ledger, d, seq);
-    if (e == NULL) return s->counts[COUNT_SPOILT] > 0; /* the power failed in its commit: it is there, and nobody noted it */
-    return e->rotten;
+    /* Where the power failed in its commit nobody had noted it when the bits flipped. */
+    return e == NULL || e->found ? s->counts[COUNT_SPOILT] > 0 : e->rotten;
 }
 
 /* Only what lies over a row that is here can be written again. */
