@@ -338,6 +338,7 @@ static void record(struct sim *s, struct stmt *st)
     if (!e->at_hub || e->found) arrives(s, e, &now, db_int(st, 9) != 0);
     e->gap = now.gap;
     if (!e->at_hub && e->gap) gap_arrives(s, e);
+    if (e->found && e->gap) e->rotten = s->counts[COUNT_SPOILT] > 0; /* nobody had noted it when the bits flipped */
     if (!e->at_hub || e->verdict != now.verdict)
         sim_note(s, "  the hub: device %d, envelope %llu: %s %.*s", e->device, (unsigned long long)now.seq,
                  verdict_word(now.verdict), (int)db_bytes(st, 8).n, (const char *)db_bytes(st, 8).p);

@@ -40,8 +40,7 @@ void gap_arrives(struct sim *s, const struct posted *e)
 bool ledger_is_gap(const struct sim *s, const struct device *d, uint64_t seq)
 {
     const struct posted *e = ledger_of(s->ledger, d, seq);
-    /* Where the power failed in its commit nobody had noted it when the bits flipped. */
-    return e == NULL || e->found ? s->counts[COUNT_SPOILT] > 0 : e->rotten;
+    return e != NULL && e->rotten;
 }
 
 /* Only what lies over a row that is here can be written again. */
