@@ -106,7 +106,8 @@ enum err wipe_save(const struct env *env, const char *home, const struct wipe_no
 static const char *const shredded[] = {"device.secret",   "replica.key",    "door",
                                        "replica.db",      "replica.db-wal", "replica2.db",
                                        "replica2.db-wal", "spool/answer"};
-static const char *const removed[] = {"replica.key.tries", "unsent", "order", "agent.sock"};
+static const char *const removed[] = {"replica.key.tries", "replica.db-index", "replica2.db-index",
+                                      "unsent",            "order",            "agent.sock"};
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static enum err destroy_one(const struct env *env, const char *home, const char *name, bool shred, struct why *why)
@@ -198,7 +199,9 @@ static enum err to_be_wiped(struct why *why)
         why, ERR_REFUSED,
         "This device is to be wiped by order of the MASH, and is closed. What was written on it and not sent yet "
         "goes to the MASH first.");
-    return why_next(why, ERR_REFUSED, "Connect and run: spoke sync, or bring it to the MASH (spoke bundle export).");
+    return why_next(why, ERR_REFUSED,
+                    "Connect and run: spoke sync, or bring it to the MASH (spoke bundle export). If it stays so, ask your MASH's "
+                    "administrator: he can have it wiped at once.");
 }
 
 enum err wipe_check(const struct env *env, const char *home, enum node_for what_for, struct why *why)

@@ -181,8 +181,12 @@ static void at_once_takes_along_what_the_contact_allows(void **state)
     struct real_device d;
     struct buf request;
     uint8_t c[16], kid[KID_BYTES], p[16];
+    char index[160];
+    struct why why = {0};
     (void)state;
     begin(&d, c, kid);
+    (void)snprintf(index, sizeof index, "%s/replica.db-index", d.home); /* a crash of somebody who looked with sqlite3 */
+    MUST(d.env.write_file(d.env.ctx, index, bytes_of_str("random"), &why));
     export_to(&d, &request);
     (void)real_person(&d, c, "Ystumtuen", p);
     home_order_wipe(kid, true);
