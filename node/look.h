@@ -1,0 +1,70 @@
+/* What people at this device see, as JSON: one function a page or list, for commands and pages alike. The shapes are those of
+ * web/API.md and web/openapi.json; this header gives arguments and errors.
+ *
+ * Nothing here changes a case. What shows the text of sensitive records or releases notes the look first (node_note_view) and
+ * shows nothing when that fails. Texts are UTF-8, borrowed; NULL: not given. Times are Unix milliseconds, 0: not given. *out is
+ * the caller's to free, and NULL after an error. ERR_NOTFOUND: no such row here; ERR_USAGE: a word that is none. */
+#ifndef SPOKE_NODE_LOOK_H
+#define SPOKE_NODE_LOOK_H
+
+#include "base/json.h"
+#include "node/node.h"
+
+/* --------------------------------------------------------------------------------------- look_board*.c */
+struct look_board {
+    bool mine, overdue, all;
+    const char *subject; /* child, adult */
+    const char *rag;
+    const char *area;
+};
+MUST_CHECK enum err look_board(struct node *n, const struct look_board *ask, struct json **out, struct why *why);
+
+/* ---------------------------------------------------------------------------------------- look_case*.c */
+MUST_CHECK enum err look_case(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why);
+struct look_chronology {
+    const uint8_t *case_id;
+    const char *agency, *kind, *sensitivity;
+};
+MUST_CHECK enum err look_chronology(struct node *n, const struct look_chronology *ask, struct json **out,
+                                    struct why *why);
+MUST_CHECK enum err look_summary(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why);
+
+/* ---------------------------------------------------------------------------------------- look_list*.c */
+enum look_way { LOOK_BOTH, LOOK_IN, LOOK_OUT };
+MUST_CHECK enum err look_requests(struct node *n, enum look_way way, bool open, struct json **out, struct why *why);
+MUST_CHECK enum err look_releases(struct node *n, bool open, struct json **out, struct why *why);
+MUST_CHECK enum err look_conflicts(struct node *n, bool all, struct json **out, struct why *why);
+MUST_CHECK enum err look_held(struct node *n, bool all, struct json **out, struct why *why);
+MUST_CHECK enum err look_reference(struct node *n, struct json **out, struct why *why);
+/* Without what only the service knows (online, last_try, last_error, busy). */
+MUST_CHECK enum err look_sync(struct node *n, struct json **out, struct why *why);
+/* Whom to ring now: {label, number, night}; null where no site of the hub has a number. */
+MUST_CHECK enum err look_phone(struct node *n, const char *area, struct json **out, struct why *why);
+/* kind: QUESTION_EXPLAIN or QUESTION_WHO_SAW; `ask`: put the question, unless the same waits already. */
+MUST_CHECK enum err look_reply(struct node *n, unsigned kind, const char *table, const uint8_t id[16], bool ask,
+                               struct json **out, struct why *why);
+
+/* --------------------------------------------------------------------------------------- look_search.c */
+MUST_CHECK enum err look_search(struct node *n, const char *text, size_t limit, struct json **out, struct why *why);
+MUST_CHECK enum err look_duplicates(struct node *n, const char *family, const char *given, const char *born_on,
+                                    struct json **out, struct why *why);
+
+/* ---------------------------------------------------------------------------------------- look_audit.c */
+struct look_audit {
+    int64_t from, to;
+    const uint8_t *case_id; /* NULL: all */
+    const uint8_t *person;  /* practitioner; NULL: all */
+    const char *kind;
+    size_t limit; /* 0: 500 */
+};
+MUST_CHECK enum err look_audit(struct node *n, const struct look_audit *ask, struct json **out, struct why *why);
+
+/* ---------------------------------------------------------------------------------- look_performance.c */
+struct look_performance {
+    int64_t from, to;
+    const char *area;
+};
+MUST_CHECK enum err look_performance(struct node *n, const struct look_performance *ask, struct json **out,
+                                     struct why *why);
+
+#endif
