@@ -166,11 +166,29 @@ static bool change_hidden(struct forgery *f)
     return true;
 }
 
+/* A case that was opened by mistake hides its case_file, and nothing else: who takes part may go on writing in it. */
+static bool has_seat(struct forgery *f, const uint8_t case_id[16])
+{
+    struct stmt *st = NULL;
+    bool row = false;
+    if (db_prepare(hub_db(f->e.s->hub),
+                   "SELECT 1 FROM h_seat k JOIN h_case c ON c.no = k.case_no JOIN h_site t ON t.no = k.site_no"
+                   " WHERE c.id = $1 AND t.code = $2 AND k.mask <> 0",
+                   &st, NULL) != ERR_OK)
+        return true;
+    db_bind_id(st, 1, case_id);
+    db_bind_str(st, 2, f->e.s->sites[f->e.d->site].code);
+    enum err e = db_step(st, &row, NULL);
+    db_done(st);
+    return e != ERR_OK || row;
+}
+
 static bool into_hidden_case(struct forgery *f)
 {
     uint8_t id[16];
     struct fresh n;
-    if (!hidden_row(f, "case_file", id) || !fresh_row(f, sim_chance(f->e.s, 500) ? "person" : "participant", id, &n))
+    if (!hidden_row(f, "case_file", id) || has_seat(f, id) ||
+        !fresh_row(f, sim_chance(f->e.s, 500) ? "person" : "participant", id, &n))
         return false;
     if (strcmp(n.r.table->name, "participant") == 0) {
         fresh_fix(&n, "member", own_agency(f));
