@@ -103,6 +103,15 @@ static enum err sort_layers(const struct layers *l, const struct table_rule *t, 
     return ERR_OK;
 }
 
+/* What stood in a column before, where nobody knows any more: whatever made the row is held, and with it what it said. A
+ * column that must have a value cannot have had none, and one that says so would be refused. */
+static struct value unknown_before(const struct column_rule *c)
+{
+    static const uint8_t nobody[16];
+    if (!c->required) return value_null();
+    return c->type == COL_ID ? value_id(nobody) : value_str("");
+}
+
 /* The columns that the envelope set and that still stand as it set them; none: nothing is written. */
 static enum err put_update(struct node *n, const struct mark *m, uint64_t seq, struct op *op,
                            struct changeset_writer *w, struct why *why)
@@ -118,7 +127,8 @@ static enum err put_update(struct node *n, const struct mark *m, uint64_t seq, s
     for (size_t i = 1; e == ERR_OK && i < op->table->n_columns; i++) {
         bool stands = st.own.v[i].kind != VALUE_NONE && st.after.v[i].kind == VALUE_NONE;
         if (!stands) continue;
-        op->old[i] = st.before.v[i].kind == VALUE_NONE ? value_null() : st.before.v[i]; /* the column is a later one */
+        bool known = st.before.v[i].kind != VALUE_NONE; /* not so too where the column is a later one */
+        op->old[i] = known ? st.before.v[i] : unknown_before(&op->table->columns[i]);
         op->new_[i] = st.own.v[i];
         any = true;
     }

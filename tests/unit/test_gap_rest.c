@@ -213,6 +213,36 @@ static void a_change_of_a_row_whose_maker_is_held_is_written_again(void **state)
     stop(&s);
 }
 
+/* The same of a column that must have a value (only the hub's own have such that change, but a person's SQL gets at them): what it was before is not known here, and it cannot have been nothing. (Seed
+ * 500010894: every contact ended with "must have a value".) */
+static void nor_does_a_column_that_must_have_a_value_hold_it_up(void **state)
+{
+    struct start s;
+    uint8_t q[16];
+    const struct table_rule *t = rules_table((size_t)rules_table_index(bytes_of_str("conflict")));
+    struct row row = {.table = t};
+    (void)state;
+    start(&s);
+    mock_id(q, 11);
+    for (size_t i = 0; i < t->n_columns; i++) row.v[i] = value_null();
+    row.v[0] = value_id(q);
+    row.v[1] = value_id(s.c);
+    row.v[2] = value_str("health");
+    row.v[(size_t)rules_column_index(t, bytes_of_str("row_id"))] = value_id(s.p);
+    static const char *const named[] = {"tbl", "col", "policy"};
+    for (size_t i = 0; i < 3; i++) row.v[(size_t)rules_column_index(t, bytes_of_str(named[i]))] = value_str("x");
+    (void)mock_put(s.w.node, &row, 1);
+    ask(&s);
+    uint64_t seq = mock_set(s.w.node, "conflict", q, "col", s.name);
+    rot(&s, seq);
+    s.say = VERDICT_HELD;
+    (void)mock_sync(&s.w, ERR_OK);
+    assert_int_equal(s.gaps, 1);
+    assert_true(arrived(&s));
+    sound(&s);
+    stop(&s);
+}
+
 /* Nothing is left of it, and nobody is told that all is well. */
 static void what_was_forgotten_before_it_rotted_is_said_to_be_lost(void **state)
 {
@@ -328,6 +358,7 @@ int main(void)
         cmocka_unit_test(what_the_answer_has_a_verdict_on_is_not_written_again),
         cmocka_unit_test(a_new_entry_in_a_case_that_was_taken_away_is_written_again_and_sent),
         cmocka_unit_test(a_change_of_a_row_whose_maker_is_held_is_written_again),
+        cmocka_unit_test(nor_does_a_column_that_must_have_a_value_hold_it_up),
         cmocka_unit_test(what_was_forgotten_before_it_rotted_is_said_to_be_lost),
         cmocka_unit_test(what_the_overlay_has_lost_too_goes_back_and_the_rest_is_written_again),
         cmocka_unit_test(a_read_that_fails_once_is_no_gap),
