@@ -16,6 +16,7 @@ struct env {
     const char *vfs;                                /* SQLite VFS under the encrypting one; NULL = default */
     uint64_t (*memory)(void *ctx);                  /* bytes that the machine has; NULL or 0: not known */
     unsigned unlock_ms;                             /* how long checking a new passphrase shall take; 0: the least cost */
+    unsigned busy_ms;                               /* how long to wait for another program that has the store; 0: 10 s */
     const char *device_secret;                      /* path of a node's device secret; NULL: in its home */
 
     /* Whole small file into out (appended). ERR_NOTFOUND, ERR_LIMIT past max bytes, ERR_IO. */

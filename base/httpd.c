@@ -1,5 +1,7 @@
 #include "base/httpd.h"
 
+#include "base/httpd_head.h"
+#include "base/httpd_peer.h"
 #include "base/listener.h"
 
 #include <assert.h>
@@ -13,12 +15,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STOP_GRACE_MS 5000 /* for answers under way when the server stops */
+#define STOP_GRACE_MS 5000  /* for answers under way when the server stops */
+#define TARGET_MAX    8192  /* bytes of a path with its query */
+#define HEAD_MAX      16384 /* bytes of headers that a handler adds */
 
 /* One request on its way, MHD's con_cls. Fields marked L are under httpd.lock. */
 struct exchange {
     struct httpd *server;
     struct MHD_Connection *conn;  /* MHD's */
+    char *target;                 /* http_request.target; NULL: too long, or no memory */
+    bool begun;                   /* its headers were looked at */
     struct buf body;              /* received so far */
     uint64_t range_from;          /* http_request.range_from */
     uint64_t wait_s;              /* http_request.wait_s */
@@ -35,6 +41,7 @@ struct httpd {
     struct MHD_Daemon *daemon; /* one internal thread */
     struct httpd_options opt;  /* opt.listen is not kept */
     unsigned port;             /* that it listens at */
+    union peer_address at;     /* likewise */
     pthread_t timer;           /* waits for parked requests' deadlines */
     pthread_mutex_t lock;
     pthread_cond_t changed;  /* L: parked, stopping or active changed; monotonic clock */
@@ -154,23 +161,22 @@ static struct MHD_Response *response_of(struct buf *body)
     return r;
 }
 
-/* RFC 9110 §14.4. What a 206 carries runs from range_from to the end. */
-static void add_range(struct MHD_Response *r, uint64_t from, size_t n)
-{
-    char text[96];
-    (void)snprintf(text, sizeof text, "bytes %llu-%llu/%llu", (unsigned long long)from,
-                   (unsigned long long)(from + n - 1), (unsigned long long)(from + n));
-    (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_RANGE, text);
-}
-
 static enum MHD_Result answer(struct exchange *e, struct http_reply *reply, bool close)
 {
     size_t n = reply->body.len;
+    bool cached = false;
     struct MHD_Response *r = response_of(&reply->body);
-    if (r == NULL) return MHD_NO; /* closes the connection */
+    bool whole = r != NULL && httpd_add_fields(r, &reply->head, &cached);
+    for (const struct http_field *f = e->server->opt.fields; whole && f != NULL && f->name != NULL; f++)
+        whole = MHD_add_response_header(r, f->name, f->value) == MHD_YES;
+    buf_release(&reply->head);
+    if (!whole) { /* without a header that protects somebody it must not leave */
+        if (r != NULL) MHD_destroy_response(r);
+        return MHD_NO; /* closes the connection */
+    }
     if (reply->type != NULL && n > 0) (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, reply->type);
-    (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (reply->status == MHD_HTTP_PARTIAL_CONTENT && n > 0) add_range(r, e->range_from, n);
+    if (!cached) (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (reply->status == MHD_HTTP_PARTIAL_CONTENT && n > 0) httpd_add_range(r, e->range_from, n);
     if (close) (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
     enum MHD_Result queued = MHD_queue_response(e->conn, (unsigned)reply->status, r);
     MHD_destroy_response(r);
@@ -186,72 +192,87 @@ static enum MHD_Result answer_status(struct exchange *e, int status)
 
 /* ---- receiving ---- */
 
-/* "bytes=N-" and nothing else (RFC 9110 §14.1.2 lets a server ignore any Range). */
-static uint64_t range_of(struct MHD_Connection *conn)
+/* Does the request announce more than it may bring? MHD has refused a Content-Length that is no number. */
+static bool announces_too_much(const struct exchange *e)
 {
-    static const char unit[] = "bytes=";
-    const char *s = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_RANGE);
-    uint64_t from = 0;
-    if (s == NULL || strncmp(s, unit, sizeof unit - 1) != 0) return 0;
-    s += sizeof unit - 1;
-    if (*s == '-') return 0;
-    for (; *s >= '0' && *s <= '9'; s++) {
-        if (from > (UINT64_MAX / 2 - 9) / 10) /* beyond any file, and nothing may overflow */
-            return 0;
-        from = from * 10 + (uint64_t)(*s - '0');
-    }
-    return strcmp(s, "-") == 0 ? from : 0;
-}
-
-/* "wait=N" and nothing else: the only preference that our client states (RFC 7240 §2 lets a server ignore any). */
-static uint64_t wait_of(struct MHD_Connection *conn)
-{
-    const char *s = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Prefer");
-    if (s == NULL || strncmp(s, "wait=", 5) != 0 || s[5] < '0' || s[5] > '9' || strlen(s) > 5 + 9) return 0;
-    char *end = NULL;
-    unsigned long n = strtoul(s + 5, &end, 10);
-    return *end == '\0' ? n : 0;
-}
-
-/* Does the request announce more than max_body? MHD has refused a Content-Length that is no number. */
-static bool announces_too_much(const struct httpd *h, struct MHD_Connection *conn)
-{
-    const char *s = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const char *s = MHD_lookup_connection_value(e->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
     if (s == NULL) return false;
     errno = 0;
     unsigned long long n = strtoull(s, NULL, 10);
-    return errno != 0 || n > h->opt.max_body;
+    return errno != 0 || n > e->body.max;
 }
 
-/* First call for a request: its headers are here. */
-static enum MHD_Result begin(struct httpd *h, struct MHD_Connection *conn, void **con_cls)
+/* A request line has come: the only moment at which MHD shows the path as it was written. What is given back is the
+ * exchange in every later call. */
+static void *on_target(void *cls, const char *target, struct MHD_Connection *conn)
 {
+    struct httpd *h = cls;
     struct exchange *e = calloc(1, sizeof *e);
-    if (e == NULL) return MHD_NO;
+    if (e == NULL) return NULL;
     e->server = h;
     e->conn = conn;
-    e->range_from = range_of(conn);
-    e->wait_s = wait_of(conn);
+    if (strlen(target) <= TARGET_MAX) e->target = strdup(target);
     buf_init(&e->body, h->opt.max_body);
     (void)pthread_mutex_lock(&h->lock);
     h->active++;
+    (void)pthread_mutex_unlock(&h->lock);
+    return e;
+}
+
+static struct http_request request_of(const struct exchange *e, const char *method, const char *path)
+{
+    const char *query = strchr(e->target, '?');
+    struct http_request req = {.method = method,
+                               .path = path,
+                               .target = e->target,
+                               .query = query != NULL ? query + 1 : "",
+                               .body = buf_bytes(&e->body),
+                               .range_from = e->range_from,
+                               .wait_s = e->wait_s};
+    httpd_fields(e->conn, req.header);
+    return req;
+}
+
+/* How much of a body is waited for. */
+static void make_room(struct exchange *e, const char *method, const char *path)
+{
+    const struct httpd_options *opt = &e->server->opt;
+    if (opt->room == NULL) return;
+    struct http_request req = request_of(e, method, path);
+    size_t room = opt->room(opt->ctx, &req);
+    if (room < e->body.max) buf_init(&e->body, room);
+}
+
+/* First call of the handler for a request: its headers are here. */
+static enum MHD_Result begin(struct exchange *e, const char *method, const char *path)
+{
+    struct httpd *h = e->server;
+    struct MHD_Connection *conn = e->conn;
+    e->begun = true;
+    e->range_from = httpd_range(conn);
+    e->wait_s = httpd_wait(conn);
+    (void)pthread_mutex_lock(&h->lock);
     bool stopping = h->stopping;
     (void)pthread_mutex_unlock(&h->lock);
-    *con_cls = e;
-    if (stopping || announces_too_much(h, conn)) {
-        e->early = true;
-        return answer_status(e, stopping ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_CONTENT_TOO_LARGE);
-    }
-    return MHD_YES;
+    int status = stopping                           ? MHD_HTTP_SERVICE_UNAVAILABLE
+                 : e->target == NULL                ? MHD_HTTP_URI_TOO_LONG
+                 : httpd_ambiguous(conn, e->target) ? MHD_HTTP_BAD_REQUEST
+                                                    : 0;
+    if (status == 0) make_room(e, method, path);
+    if (status == 0 && announces_too_much(e)) status = MHD_HTTP_CONTENT_TOO_LARGE;
+    if (status == 0) return MHD_YES;
+    e->early = true;
+    return answer_status(e, status);
 }
 
 /* A piece of the body. MHD takes no answer in the middle of one: an excess that was not announced (chunked) is thrown
  * away as it comes, to be answered 413, and past as much again the connection is cut. */
-static enum MHD_Result receive(struct exchange *e, const char *data, size_t n)
+static enum MHD_Result receive(struct exchange *e, char *data, size_t n)
 {
     size_t room = e->body.max - e->body.len;
     size_t keep = e->excess > 0 ? 0 : n < room ? n : room;
     buf_put(&e->body, data, keep);
+    explicit_bzero(data, n); /* it may be a passphrase, and MHD keeps its room as long as the connection */
     e->excess += n - keep;
     if (e->body.err != ERR_OK || e->excess > e->body.max + 65536) return MHD_NO;
     return MHD_YES;
@@ -263,14 +284,11 @@ static enum MHD_Result receive(struct exchange *e, const char *data, size_t n)
 static bool hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply)
 {
     struct httpd *h = e->server;
-    struct http_request req = {.method = method,
-                               .path = path,
-                               .body = buf_bytes(&e->body),
-                               .range_from = e->range_from,
-                               .wait_s = e->wait_s};
+    struct http_request req = request_of(e, method, path);
     for (;;) {
         *reply = (struct http_reply){0};
         buf_init(&reply->body, SIZE_MAX / 2);
+        buf_init(&reply->head, HEAD_MAX);
         (void)pthread_mutex_lock(&h->lock);
         if (h->stopping) {
             (void)pthread_mutex_unlock(&h->lock);
@@ -295,6 +313,7 @@ static bool hand_over(struct exchange *e, const char *method, const char *path, 
         (void)pthread_mutex_unlock(&h->lock);
         if (!wants_park) return true;
         buf_release(&reply->body);
+        buf_release(&reply->head);
         if (!again) return false;
     }
 }
@@ -308,9 +327,10 @@ static enum MHD_Result complete(struct exchange *e, const char *method, const ch
     (void)pthread_mutex_lock(&h->lock);
     bool stopping = h->stopping;
     (void)pthread_mutex_unlock(&h->lock);
-    if (reply.body.err != ERR_OK || reply.status < 200 || reply.status > 599) {
+    if (reply.body.err != ERR_OK || reply.head.err != ERR_OK || reply.status < 200 || reply.status > 599) {
         /* half an answer must not pass for a whole one */
         buf_release(&reply.body);
+        buf_release(&reply.head);
         reply.status = MHD_HTTP_INTERNAL_SERVER_ERROR;
     }
     return answer(e, &reply, stopping);
@@ -320,15 +340,16 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
                                   const char *version, const char *upload_data, size_t *upload_data_size,
                                   void **con_cls)
 {
-    (void)version;
+    (void)cls, (void)conn, (void)version;
     struct exchange *e = *con_cls;
-    if (e == NULL) return begin(cls, conn, con_cls);
+    if (e == NULL) return MHD_NO;
+    if (!e->begun) return begin(e, method, url);
     if (e->early) {
         *upload_data_size = 0;
         return MHD_YES;
     }
     if (*upload_data_size > 0) {
-        enum MHD_Result taken = receive(e, upload_data, *upload_data_size);
+        enum MHD_Result taken = receive(e, (char *)upload_data, *upload_data_size);
         *upload_data_size = 0;
         return taken;
     }
@@ -344,6 +365,8 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
     if (e == NULL) return;
     assert(!e->parked); /* MHD ends no suspended connection, and httpd_stop resumes all first */
     buf_release(&e->body);
+    if (e->target != NULL) explicit_bzero(e->target, strlen(e->target)); /* what somebody searched for */
+    free(e->target);
     free(e);
     *con_cls = NULL;
     (void)pthread_mutex_lock(&h->lock);
@@ -383,6 +406,17 @@ static void stop_timer(struct httpd *h)
     (void)pthread_join(h->timer, NULL);
 }
 
+/* Asked for each connection, before anything of it is read. */
+static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, socklen_t n)
+{
+    const struct httpd *h = cls;
+    union peer_address peer = {0};
+    if (!h->opt.own_user) return MHD_YES;
+    if (n > sizeof peer) return MHD_NO;
+    memcpy(&peer, from, n);
+    return peer_is_own_user(&peer, &h->at) ? MHD_YES : MHD_NO;
+}
+
 /* The two threads. Signals stay with the threads of the program, which knows what to do with them. */
 static bool start_threads(struct httpd *h, int fd)
 {
@@ -391,10 +425,11 @@ static bool start_threads(struct httpd *h, int fd)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     bool timer = pthread_create(&h->timer, NULL, timer_main, h) == 0;
     if (timer) {
-        h->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request,
-                                     h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, h->opt.max_clients,
-                                     MHD_OPTION_CONNECTION_TIMEOUT, h->opt.idle_seconds, MHD_OPTION_NOTIFY_COMPLETED,
-                                     on_completed, h, MHD_OPTION_END);
+        h->daemon =
+            MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, on_connection, h, on_request,
+                             h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, h->opt.max_clients,
+                             MHD_OPTION_CONNECTION_TIMEOUT, h->opt.idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+                             h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (timer && h->daemon == NULL) stop_timer(h);
@@ -404,6 +439,9 @@ static bool start_threads(struct httpd *h, int fd)
 enum err httpd_start(struct httpd **out, const struct httpd_options *opt, struct why *why)
 {
     int fd = -1;
+    if (opt->own_user && access("/proc/net/tcp", R_OK) != 0) /* nobody could be let in */
+        return why_set(why, ERR_IO, "this system does not say whose a connection is (/proc/net/tcp): %s",
+                       strerror(errno));
     struct httpd *h = calloc(1, sizeof *h);
     if (h == NULL) return why_set(why, ERR_NOMEM, "this device is out of memory");
     h->opt = *opt;
@@ -413,7 +451,8 @@ enum err httpd_start(struct httpd **out, const struct httpd_options *opt, struct
         return why_set(why, ERR_FAILED, "the web server could not be started");
     }
     enum err err = listener_open(opt->listen, &fd, &h->port, why);
-    if (err == ERR_OK && !start_threads(h, fd)) {
+    socklen_t n = sizeof h->at;
+    if (err == ERR_OK && (getsockname(fd, &h->at.any, &n) != 0 || !start_threads(h, fd))) {
         (void)close(fd);
         err = why_set(why, ERR_FAILED, "the web server could not be started");
     }

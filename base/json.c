@@ -276,3 +276,13 @@ bool json_has(const struct json *j, const char *key)
 {
     return member(j, key) != NULL;
 }
+
+bool json_holds_null(const struct json *j)
+{
+    return j != NULL && json_is_null(j->value);
+}
+
+bool json_holds_object(const struct json *j)
+{
+    return j != NULL && json_is_object(j->value);
+}

@@ -47,5 +47,7 @@ int64_t json_get_int(const struct json *j, const char *key, int64_t absent);
 double json_get_real(const struct json *j, const char *key, double absent); /* integers too */
 bool json_get_bool(const struct json *j, const char *key, bool absent);
 bool json_has(const struct json *j, const char *key); /* also when it is null */
+bool json_holds_null(const struct json *j);           /* j itself; NULL is none */
+bool json_holds_object(const struct json *j);
 
 #endif

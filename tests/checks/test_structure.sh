@@ -100,6 +100,7 @@ with_line sync/db.c '#include <zstd.h>'; expect_fault "<zstd.h> outside its room
 with_line node/capture.c '#include <curl/curl.h>'; expect_fault "<curl/curl.h> outside its room"
 with_line hub/store.c '#include <microhttpd.h>'; expect_fault "<microhttpd.h> outside its room"
 with_line cli/long.c '#include <jansson.h>'; expect_fault "<jansson.h> outside its room"
+with_line cli/long.c '#include <csv.h>'; expect_fault "<csv.h> outside its room"
 with_line cli/long.c '#include <libxml/tree.h>'; expect_fault "<libxml/tree.h> outside its room"
 with_line sync/db.c '#include <libpq-fe.h>'; expect_fault "<libpq-fe.h> outside its room"
 with_line node/capture.c '#include <pthread.h>'; expect_fault "<pthread.h> outside its room"

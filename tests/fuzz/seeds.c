@@ -423,6 +423,18 @@ static void census(struct seeds *s)
     for (size_t i = 0; i < sizeof returns / sizeof returns[0]; i++) put(s, -1, bytes_of_str(returns[i]));
 }
 
+static void sheets(struct seeds *s)
+{
+    static const char *const texts[] = {
+        "request,result,reason,title,body,sensitivity\r\n0192f3d1-0000-7000-8000-000000000001,known,,Visit,\"a, b\",open\r\n",
+        "a,\"say \"\"hi\"\"\",\r\n\"two\nlines\",c\r\n",
+        "\xef\xbb\xbf=1+1,+44,-2,@x\n\n\t ,\" \"\n",
+        "\"\"\r,\r\n\"",
+    };
+    begin(s, "csv");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) put(s, -1, bytes_of_str(texts[i]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     (void)data, (void)size;
@@ -442,5 +454,6 @@ int main(int argc, char **argv)
     items(&s);
     keyfiles(&s);
     census(&s);
+    sheets(&s);
     return 0;
 }

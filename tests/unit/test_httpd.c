@@ -1,8 +1,7 @@
 /* base/httpd.h, with real requests over the loopback. */
 #include "base/httpd.h"
+#include "tests/lib/talk.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -95,64 +94,9 @@ static void stop(struct site *s)
     (void)sem_destroy(&s->parked);
 }
 
-/* ---- a tiny client ---- */
-
-static int dial(unsigned port)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct timeval patience = {.tv_sec = 4};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0);
-    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
-    return fd;
-}
-
-static void say(int fd, struct bytes v)
-{
-    while (v.n > 0) {
-        ssize_t put = send(fd, v.p, v.n, MSG_NOSIGNAL);
-        if (put <= 0) return; /* the server has hung up: what it said is for hear() */
-        v.p += put;
-        v.n -= (size_t)put;
-    }
-}
-
-struct answer {
-    int status;        /* 0: none came */
-    char head[1024];   /* status line and header lines */
-    char body[200000]; /* with a NUL behind it */
-    size_t n;          /* bytes of body */
-};
-
-/* Read one answer, by its Content-Length. */
-static void hear(int fd, struct answer *a)
-{
-    size_t n = 0;
-    *a = (struct answer){0};
-    while (n < sizeof a->head - 1 && strstr(a->head, "\r\n\r\n") == NULL) {
-        if (recv(fd, a->head + n, 1, 0) != 1) return;
-        n++;
-    }
-    const char *length = strcasestr(a->head, "\r\ncontent-length:");
-    size_t want = length == NULL ? 0 : (size_t)strtoul(length + 17, NULL, 10);
-    assert_true(want < sizeof a->body);
-    while (a->n < want) {
-        ssize_t got = recv(fd, a->body + a->n, want - a->n, 0);
-        if (got <= 0) return;
-        a->n += (size_t)got;
-    }
-    (void)sscanf(a->head, "HTTP/1.1 %d", &a->status);
-}
-
 static void request(const struct site *s, const char *head, struct bytes body, struct answer *a)
 {
-    int fd = dial(httpd_port(s->h));
-    say(fd, bytes_of_str(head));
-    say(fd, body);
-    hear(fd, a);
-    (void)close(fd);
+    talk(httpd_port(s->h), head, body, a);
 }
 
 /* ---- claims ---- */
