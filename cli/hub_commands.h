@@ -9,6 +9,7 @@ extern const struct command hub_device_commands[]; /* invite, node */
 extern const struct command hub_store_commands[];  /* bundle, held, conflict, act, verify */
 extern const struct command hub_saw_commands[];    /* who-saw, emergency */
 extern const struct command hub_policy_commands[]; /* policy */
+extern const struct command hub_calendar_commands[]; /* timescale, holiday */
 extern const struct command hub_serve_commands[];  /* serve */
 extern const struct command hub_preview_commands[]; /* policy apply, policy continue, preview */
 extern const struct command hub_metrics_commands[];

@@ -12,13 +12,22 @@ extern const struct command node_case_commands[];   /* case … */
 extern const struct command node_person_commands[]; /* person, kin, contact, warning */
 extern const struct command node_record_commands[]; /* record */
 extern const struct command node_request_commands[]; /* request */
+extern const struct command node_request_csv_commands[]; /* request export, import */
 extern const struct command node_release_commands[]; /* release, pointer */
 extern const struct command node_consent_commands[]; /* consent, record override, void */
 extern const struct command node_conflict_commands[]; /* conflict */
+extern const struct command node_decide_commands[];  /* rate, decide, dispute */
+extern const struct command node_feedback_commands[]; /* feedback */
+extern const struct command node_meeting_commands[]; /* meeting, plan, action, allocate, request chase */
 extern const struct command node_outbox_commands[]; /* outbox show, send-again, discard */
 extern const struct command node_judge_commands[];  /* held */
 extern const struct command node_ask_commands[];    /* explain, who-saw, preview, break-glass */
+extern const struct command node_search_commands[]; /* search */
+extern const struct command node_report_commands[]; /* report, audit */
+extern const struct command node_summary_commands[]; /* summary */
 extern const struct command node_data_commands[];   /* import, sql */
+extern const struct command serve_commands[];       /* serve */
+extern const struct command node_open_commands[];   /* open */
 
 enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file of its own */
 extern const struct flag node_release_list_flags[];

@@ -1,6 +1,8 @@
 /* conflict: two versions of one thing, who wrote them, and settling them. */
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
+#include "node/act_work.h"
+#include "node/look_words_conflict.h"
 
 #include <string.h>
 
@@ -45,22 +47,13 @@ enum { N_COLUMNS = sizeof columns / sizeof columns[0], N_LIST = N_COLUMNS - 1 };
 #define WORDS(name) "CASE WHEN $3 = 0 THEN " name " ELSE replace(" name ", '_', ' ') END"
 #define TABLE       WORDS("x.tbl")
 #define COLUMN      WORDS("x.col")
-#define RULE                                                                                                           \
-    "CASE x.policy WHEN 'lww' THEN 'the later one stands'"                                                             \
-    " WHEN 'max' THEN 'the graver one stands until it is reviewed'"                                                    \
-    " WHEN 'strictest' THEN 'the more protective one stands'"                                                          \
-    " WHEN 'authority' THEN CASE WHEN x.state = 'open' THEN 'both have an equal say, so somebody must decide'"         \
-    " WHEN p.arg = 'lead' THEN 'the lead agency''s or the manager''s stands'"                                          \
-    " WHEN p.arg = 'social_care' THEN 'social care''s stands'"                                                         \
-    " ELSE 'the one of the agency that answers for it stands' END"                                                     \
-    " WHEN 'escalate' THEN 'somebody must decide' ELSE x.policy END"
-#define STAGE "CASE x.state WHEN 'open' THEN 'to be decided' WHEN 'ruled' THEN 'decided by the rule' ELSE 'settled' END"
-#define RED   "coalesce(c.rag = 'red', 0)"
+#define RED         LOOK_CONFLICT_RED
 static const char question[] =
     "SELECT x.id, x.case_id, c.reference, " RED ","
     " CASE WHEN c.rag = 'red' AND x.state = 'open' THEN 'red case: tell the manager now' END,"
-    " " TABLE ", x.row_id, " COLUMN ", " KEPT ", k.name, k.site, " LOST ", l.name, l.site, x.policy, " RULE ", x.state,"
-    " " STAGE ", x.found_at, x.resolved_at, r.name, x.reason, " NOW
+    " " TABLE ", x.row_id, " COLUMN ", " KEPT ", k.name, k.site, " LOST
+    ", l.name, l.site, x.policy, " LOOK_CONFLICT_RULE ", x.state, " LOOK_CONFLICT_STAGE
+    ", x.found_at, x.resolved_at, r.name, x.reason, " NOW
     " FROM conflict x LEFT JOIN case_file c ON c.id = x.case_id LEFT JOIN practitioner k ON k.id = x.kept_by"
     " LEFT JOIN practitioner l ON l.id = x.lost_by LEFT JOIN practitioner r ON r.id = x.resolved_by"
     " LEFT JOIN column_policy p ON p.tbl = x.tbl AND p.col = x.col"
@@ -142,41 +135,28 @@ static enum err run_list(struct cli *c, struct why *why)
 }
 
 /* ------------------------------------------------------------------------------------------- one of them */
-struct dispute {
-    const struct table_rule *table;
+struct versions {
+    const struct table_rule *table; /* of the row that they are of */
     size_t column;
     uint8_t row_id[16];
-    char state[16];
-    struct buf text; /* the chosen version */
-    bool null;
 };
 
-static enum err read_dispute(struct work *w, const uint8_t id[16], const char *which, struct dispute *out,
-                             struct why *why)
+static enum err read_versions(struct work *w, const uint8_t id[16], struct versions *out, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = false;
-    enum err e = db_prepare(w->db,
-                            "SELECT tbl, col, row_id, state, CASE $1 WHEN 'kept' THEN kept ELSE lost END FROM conflict "
-                            "WHERE id = $2",
-                            &s, why);
+    enum err e = db_prepare(w->db, "SELECT tbl, col, row_id FROM conflict WHERE id = $1", &s, why);
     if (e != ERR_OK) return e;
-    db_bind_str(s, 1, which);
-    db_bind_id(s, 2, id);
+    db_bind_id(s, 1, id);
     e = db_step(s, &row, why);
     if (e == ERR_OK && row) {
         int t = rules_table_index(db_bytes(s, 0));
         int k = t < 0 ? -1 : rules_column_index(rules_table((size_t)t), db_bytes(s, 1));
-        struct bytes state = db_bytes(s, 3);
-        if (k < 0 || !db_id(s, 2, out->row_id) || state.n >= sizeof out->state) {
+        if (k < 0 || !db_id(s, 2, out->row_id)) {
             e = why_set(why, ERR_VERSION, "This conflict is about something that this version does not know.");
         } else {
             out->table = rules_table((size_t)t);
             out->column = (size_t)k;
-            if (state.n > 0) memcpy(out->state, state.p, state.n);
-            out->state[state.n] = '\0';
-            out->null = db_is_null(s, 4);
-            buf_put_bytes(&out->text, db_bytes(s, 4));
         }
     } else if (e == ERR_OK) {
         e = why_set(why, ERR_NOTFOUND, "There is no such pair of versions here.");
@@ -186,7 +166,8 @@ static enum err read_dispute(struct work *w, const uint8_t id[16], const char *w
 }
 
 /* What stands in the column now, as conflicts keep values; NULL too where the row is not here. */
-static enum err read_now(struct work *w, const struct dispute *d, struct buf *store, struct value *out, struct why *why)
+static enum err read_now(struct work *w, const struct versions *d, struct buf *store, struct value *out,
+                         struct why *why)
 {
     struct buf row_store;
     struct row r;
@@ -205,22 +186,20 @@ static enum err do_show(struct work *w, struct why *why)
 {
     struct stmt *s = NULL;
     struct ask a;
-    struct dispute d = {0};
+    struct versions d = {0};
     struct buf now;
     uint8_t id[16];
     bool found = false;
     ask_init(&a);
-    buf_init(&d.text, RULES_MAX_VALUE + 1);
     buf_init(&now, RULES_MAX_VALUE + 1);
     enum err e = work_pick(w, "conflict", w->c->args[0], id, why);
-    if (e == ERR_OK) e = read_dispute(w, id, "kept", &d, why);
+    if (e == ERR_OK) e = read_versions(w, id, &d, why);
     if (e == ERR_OK) e = read_now(w, &d, &now, &a.now, why);
     a.id = id;
     if (e == ERR_OK) e = prepare(w, &a, &s, why);
     if (e == ERR_OK) e = show_one(w->c, s, columns, N_COLUMNS, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_NOTFOUND, "There is no such pair of versions here.");
     ask_release(&a);
-    buf_release(&d.text);
     buf_release(&now);
     return e;
 }
@@ -230,65 +209,44 @@ static enum err run_show(struct cli *c, struct why *why)
 }
 
 /* ---------------------------------------------------------------------------------------------- settling */
-static enum err put_settled(struct work *w, const uint8_t id[16], const char *reason, struct why *why)
-{
-    enum err e = work_update(w, "conflict", id, "state", value_str("settled"), why);
-    if (e == ERR_OK) e = work_update(w, "conflict", id, "resolved_by", value_id(w->info.user), why);
-    if (e == ERR_OK) e = work_update(w, "conflict", id, "resolved_at", value_int(w->now), why);
-    return e == ERR_OK ? work_update(w, "conflict", id, "reason", value_str(reason), why) : e;
-}
-
-static enum err put_value(struct work *w, struct dispute *d, const char *file, struct why *why)
-{
-    const struct column_rule *c = &d->table->columns[d->column];
-    struct value v = value_null();
-    enum err e = ERR_OK;
-    if (file != NULL) {
-        e = work_file(w, file, &v, why);
-        if (e != ERR_OK) return e;
-        buf_reset(&d->text); /* a file ends with a line end; a name does not */
-        buf_put(&d->text, v.s.p, v.s.n - (v.s.n > 0 && v.s.p[v.s.n - 1] == '\n'));
-        d->null = false;
-    }
-    if (!d->null && value_from_text(c, buf_bytes(&d->text), &w->scratch, &v) != ERR_OK)
-        return why_set(why, ERR_USAGE, "That value does not fit what it is for.");
-    return work_update(w, d->table->name, d->row_id, c->name, d->null ? value_null() : v, why);
-}
-
 static bool one_choice(const char *keep, const char *file)
 {
     if (keep == NULL || file != NULL) return keep == NULL && file != NULL;
     return strcmp(keep, "kept") == 0 || strcmp(keep, "lost") == 0 || strcmp(keep, "now") == 0;
 }
 
+/* A file ends with a line end; a name does not. */
+static enum err read_value(struct work *w, const char *file, struct act_settle *in, struct why *why)
+{
+    struct value v = value_null();
+    enum err e = work_file(w, file, &v, why);
+    if (e != ERR_OK) return e;
+    in->keep = "value";
+    in->value = bytes_of(v.s.p, v.s.n - (v.s.n > 0 && v.s.p[v.s.n - 1] == '\n'));
+    return ERR_OK;
+}
+
 static enum err do_resolve(struct work *w, struct why *why)
 {
     uint8_t id[16];
-    struct dispute d = {0};
-    const char *keep = cli_flag(w->c, "keep"), *file = cli_flag(w->c, "value-file"), *reason = NULL;
-    if (!one_choice(keep, file))
+    const char *file = cli_flag(w->c, "value-file");
+    struct act_settle in = {.conflict = id, .keep = cli_flag(w->c, "keep")};
+    if (!one_choice(in.keep, file))
         return why_set(why, ERR_USAGE,
                        "Say which one stands: --keep kept, --keep lost, --keep now for what stands by now, or "
                        "--value-file FILE with another one.");
-    buf_init(&d.text, RULES_MAX_VALUE + 1);
-    enum err e = cli_need(w->c, "reason", &reason, why);
-    if (e == ERR_OK && reason[0] == '\0') e = why_set(why, ERR_USAGE, "Say why, with --reason: others will read it.");
+    enum err e = cli_need(w->c, "reason", &in.reason, why);
     if (e == ERR_OK) e = work_pick(w, "conflict", w->c->args[0], id, why);
-    if (e == ERR_OK) e = read_dispute(w, id, keep != NULL ? keep : "kept", &d, why);
-    if (e == ERR_OK && strcmp(d.state, "settled") == 0) {
-        (void)why_set(why, ERR_EXISTS, "Somebody has settled these two versions already.");
-        e = why_next(why, ERR_EXISTS,
-                     "Who did and why: spoke conflict show %s. If it was wrong, change the value itself.",
-                     w->c->args[0]);
-    }
-    if (e == ERR_OK && (keep == NULL || strcmp(keep, "now") != 0)) e = put_value(w, &d, file, why);
-    if (e == ERR_OK) e = put_settled(w, id, reason, why);
-    buf_release(&d.text);
+    if (e == ERR_OK && file != NULL) e = read_value(w, file, &in, why);
+    if (e == ERR_OK) e = act_conflict_settle(w->node, &in, why);
+    if (e == ERR_EXISTS)
+        return why_next(why, e, "Who did and why: spoke conflict show %s. If it was wrong, change the value itself.",
+                        w->c->args[0]);
     return e == ERR_OK ? work_say_id(w, "Settled", id, why) : e;
 }
 static enum err run_resolve(struct cli *c, struct why *why)
 {
-    return work_edit(c, "settled two versions", do_resolve, why);
+    return work_read(c, do_resolve, why);
 }
 
 static const struct flag all_flags[] = {{"all", NULL, "also what a rule decided or a person settled"}, {0}};

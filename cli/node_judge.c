@@ -1,6 +1,7 @@
 /* held: work that is not accepted yet. */
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
+#include "node/act_work.h"
 
 #include <string.h>
 
@@ -63,41 +64,30 @@ static enum err run_held_show(struct cli *c, struct why *why)
     return work_read(c, do_held_show, why);
 }
 
-static enum err decide(struct work *w, const char *state, bool need_reason, struct why *why)
+static enum err decide(struct work *w, bool accept, struct why *why)
 {
     uint8_t id[16];
-    struct stmt *s = NULL;
-    bool waiting = false;
     const char *reason = cli_flag(w->c, "reason");
-    enum err e = need_reason ? cli_need(w->c, "reason", &reason, why) : ERR_OK;
+    enum err e = accept ? ERR_OK : cli_need(w->c, "reason", &reason, why);
     if (e == ERR_OK) e = work_pick(w, "held", w->c->args[0], id, why);
-    if (e == ERR_OK) e = db_prepare(w->db, "SELECT 1 FROM held WHERE id = $1 AND state = 'waiting'", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
-    e = db_step(s, &waiting, why);
-    db_done(s);
-    if (e == ERR_OK && !waiting) e = why_set(why, ERR_EXISTS, "This was decided already.");
-    if (e == ERR_OK) e = work_update(w, "held", id, "state", value_str(state), why);
-    if (e == ERR_OK) e = work_update(w, "held", id, "decided_by", value_id(w->info.user), why);
-    if (e == ERR_OK) e = work_update(w, "held", id, "decided_at", value_int(w->now), why);
-    if (e == ERR_OK) e = work_update(w, "held", id, "decision_reason", value_str(reason), why);
+    if (e == ERR_OK) e = act_held_decide(w->node, id, accept, reason, why);
     return e == ERR_OK ? work_say_id(w, "Decided; the hub acts on it with the next contact:", id, why) : e;
 }
 static enum err do_accept(struct work *w, struct why *why)
 {
-    return decide(w, "accepted", false, why);
+    return decide(w, true, why);
 }
 static enum err do_dismiss(struct work *w, struct why *why)
 {
-    return decide(w, "dismissed", true, why);
+    return decide(w, false, why);
 }
 static enum err run_accept(struct cli *c, struct why *why)
 {
-    return work_edit(c, "accepted held work", do_accept, why);
+    return work_read(c, do_accept, why);
 }
 static enum err run_dismiss(struct cli *c, struct why *why)
 {
-    return work_edit(c, "dismissed held work", do_dismiss, why);
+    return work_read(c, do_dismiss, why);
 }
 
 static const struct flag all_flags[] = {{"all", NULL, "settled and decided ones too"}, {0}};

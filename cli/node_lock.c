@@ -3,6 +3,7 @@
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
 #include "cli/secretin.h"
+#include "cli/serve_gate.h"
 
 #include <stdlib.h>
 
@@ -55,9 +56,12 @@ static enum err run_unlock(struct cli *c, struct why *why)
 
 static enum err run_lock(struct cli *c, struct why *why)
 {
-    bool was = false;
+    bool was = false, pages = false;
     enum err e = node_agent_lock(c->home, &was, why);
+    enum err e_pages = serve_gate_lock(c->home, &pages, e == ERR_OK ? why : NULL); /* whatever became of the other */
+    if (e == ERR_OK) e = e_pages;
     if (e != ERR_OK) return e;
+    was = was || pages;
     if (!c->json) {
         puts(was ? "Locked. The next command asks for the passphrase." : "It was locked already.");
         return ERR_OK;

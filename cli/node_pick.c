@@ -11,17 +11,6 @@ static enum err ask(struct work *w, const char *form, const char *table, struct 
     return db_prepare(w->db, sql, out, why);
 }
 
-enum err work_has(struct work *w, const char *table, const uint8_t id[16], bool *out, struct why *why)
-{
-    struct stmt *s = NULL;
-    enum err e = ask(w, "SELECT 1 FROM %s WHERE id = $1", table, &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
-    e = db_step(s, out, why);
-    db_done(s);
-    return e;
-}
-
 enum err work_case_of(struct work *w, const char *table, const uint8_t id[16], uint8_t out_case[16], struct why *why)
 {
     struct stmt *s = NULL;

@@ -1,7 +1,7 @@
 /* request: asking an agency what it knows, and answering. */
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
-#include "node/act.h"
+#include "node/act_case.h"
 
 #include <string.h>
 
@@ -158,16 +158,38 @@ static enum err say_records(struct work *w, const uint8_t (*ids)[16], size_t n, 
     return e;
 }
 
+/* What is known, written in the same change. */
+static enum err read_new_record(struct work *w, struct act_record *out, bool *out_any, struct why *why)
+{
+    struct value body;
+    *out = (struct act_record){.kind = cli_flag(w->c, "kind"),
+                               .title = cli_flag(w->c, "title"),
+                               .sensitivity = cli_flag(w->c, "sensitivity"),
+                               .needs_consent = cli_has(w->c, "needs-consent")};
+    *out_any = out->title != NULL || cli_has(w->c, "body-file");
+    if (!*out_any && (out->kind != NULL || out->sensitivity != NULL || out->needs_consent))
+        return why_set(why, ERR_USAGE, "Say what is known: --title, --body-file or both. Nothing was sent.");
+    if (!cli_has(w->c, "body-file")) return ERR_OK;
+    enum err e = work_file(w, cli_flag(w->c, "body-file"), &body, why);
+    if (e == ERR_OK) out->body = body.s;
+    return e;
+}
+
 static enum err do_answer(struct work *w, struct why *why)
 {
-    uint8_t id[16], records[CLI_MAX_FLAGS * 4][16];
-    struct act_answer in = {.request = id, .records = (const uint8_t(*)[16])records};
+    uint8_t id[16], records[CLI_MAX_FLAGS * 4 + 1][16], added[16];
+    struct act_record record;
+    bool any = false;
+    struct act_answer in = {.request = id, .records = (const uint8_t(*)[16])records, .out_record = added};
     const char *typed;
     enum err e = cli_need(w->c, "result", &in.result, why);
+    if (e == ERR_OK) e = read_new_record(w, &record, &any, why);
+    if (any) in.add = &record;
     if (e == ERR_OK) e = work_pick(w, "request", w->c->args[0], id, why);
     while (e == ERR_OK && (typed = cli_flag_at(w->c, "record", (int)in.n_records)) != NULL)
         e = work_pick(w, "record", typed, records[in.n_records++], why);
     if (e == ERR_OK) e = act_request_answer(w->node, &in, why);
+    if (e == ERR_OK && any) memcpy(records[in.n_records++], added, sizeof added);
     if (e == ERR_OK) e = say_records(w, in.records, in.n_records, why);
     return e == ERR_OK ? work_say_id(w, "Answered request", id, why) : e;
 }
@@ -211,6 +233,11 @@ static const struct flag list_flags[] = {{"overdue", NULL, "only those whose ans
 static const struct flag answer_flags[] = {
     {"result", "RESULT", "known, not_known or nothing_relevant"},
     {"record", "ID", "a record of your agency that says more; may be given several times"},
+    {"title", "TEXT", "write what is known as a new record, in the same change: a line that says what it is"},
+    {"body-file", "FILE", "the text of that record; - reads standard input"},
+    {"kind", "KIND", "what sort of record it is (default: check)"},
+    {"sensitivity", "HOW", "open (default), sensitive (MASH room only) or restricted (this agency only)"},
+    {"needs-consent", NULL, "told to nobody until the person consents"},
     {0}};
 static const struct flag decline_flags[] = {{"reason", "TEXT", "why you do not answer: they are told"}, {0}};
 
@@ -224,8 +251,8 @@ const struct command node_request_commands[] = {
     {"request show", "REQUEST", 1, 1, "One question and its answer, in full.", "spoke request show 0192f3d1", NULL,
      run_show},
     {"request answer", "REQUEST", 1, 1,
-     "Answer what your agency was asked. Add what you know as records of your own first (spoke record add).",
-     "spoke request answer 0192f3d1 --result known --record 0192f3c4", answer_flags, run_answer},
+     "Answer what your agency was asked, with what you know as a record of your own: one that is there, or a new one.",
+     "spoke request answer 0192f3d1 --result known --title \"Seen in May\" --body-file seen.txt --sensitivity sensitive", answer_flags, run_answer},
     {"request decline", "REQUEST", 1, 1, "Say that your agency does not answer, and why.",
      "spoke request decline 0192f3d1 --reason \"No lawful basis was given\"", decline_flags, run_decline},
     {"request cancel", "REQUEST", 1, 1, "Take back a question of your agency that waits for its answer.",

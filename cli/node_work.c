@@ -169,48 +169,6 @@ static const struct table_rule *table_named(const char *name)
     return rules_table((size_t)i);
 }
 
-void work_row(struct work *w, struct row *out, const char *table, const uint8_t case_id[16], const uint8_t *id,
-              uint8_t out_id[16])
-{
-    *out = (struct row){.table = table_named(table)};
-    if (id != NULL)
-        memmove(out_id, id, 16);
-    else
-        env_new_id(w->c->env, out_id);
-    for (size_t i = 0; i < out->table->n_columns; i++) out->v[i] = value_null();
-    out->v[0] = value_blob(bytes_of(out_id, 16));
-    out->v[1] = value_blob(bytes_of(case_id, 16));
-    out->v[2] = value_str(w->info.agency);
-}
-
-void work_set(struct row *r, const char *column, struct value v)
-{
-    int i = rules_column_index(r->table, bytes_of_str(column));
-    assert(i > 2);
-    r->v[i] = v;
-}
-
-enum err work_put(struct work *w, const struct row *r, struct why *why)
-{
-    for (size_t i = 0; i < r->table->n_columns; i++) {
-        enum err e = value_check(r->table, i, r->v[i], why);
-        if (e != ERR_OK)
-            return e == ERR_FORMAT ? ERR_USAGE : e; /* here the bytes came from a person, not from a file */
-    }
-    return db_row_put(w->db, r, why);
-}
-
-enum err work_update(struct work *w, const char *table, const uint8_t id[16], const char *column, struct value v,
-                     struct why *why)
-{
-    const struct table_rule *t = table_named(table);
-    int i = rules_column_index(t, bytes_of_str(column));
-    assert(i > 0);
-    enum err e = value_check(t, (size_t)i, v, why);
-    if (e != ERR_OK) return e == ERR_FORMAT ? ERR_USAGE : e;
-    return db_row_set(w->db, t, id, (size_t)i, v, why);
-}
-
 static enum err read_bool(const char *text, struct value *out, struct why *why)
 {
     if (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "1") == 0)
@@ -257,30 +215,50 @@ enum err work_read_value(struct work *w, const struct column_rule *c, const char
     return ERR_OK;
 }
 
-enum err work_assign(struct work *w, const char *const *tables, const uint8_t (*ids)[16], size_t n, const char *text,
-                     struct why *why)
+/* The column that is named before the sign: of one of these tables, or one of the words besides. */
+static enum err read_change(struct work *w, const char *const *tables, const char *const *besides, const char *text,
+                            struct act_change *out, struct why *why)
 {
     const char *eq = strchr(text, '=');
     if (eq == NULL || eq == text) return why_set(why, ERR_USAGE, "A change is written COLUMN=VALUE, like rag=red.");
-    for (size_t k = 0; k < n; k++) {
-        const struct table_rule *t = table_named(tables[k]);
-        int i = rules_column_index(t, bytes_of(text, (size_t)(eq - text)));
+    struct bytes name = bytes_of(text, (size_t)(eq - text));
+    for (; *tables != NULL; tables++) {
+        const struct table_rule *t = table_named(*tables);
+        int i = rules_column_index(t, name);
         if (i < 3) continue;
-        if (t->columns[i].write == WRITE_NEVER || t->columns[i].write == WRITE_HUB)
-            return why_set(why, ERR_DENIED, "'%s' never changes.", t->columns[i].name);
-        bool there = false;
-        struct value v;
-        enum err e = work_has(w, tables[k], ids[k], &there, why);
-        if (e == ERR_OK && !there) e = why_set(why, ERR_NOTFOUND, "This device does not hold that part of the case.");
-        if (e == ERR_OK) e = work_read_value(w, &t->columns[i], eq + 1, &v, why);
-        return e == ERR_OK ? db_row_set(w->db, t, ids[k], (size_t)i, v, why) : e;
+        out->column = t->columns[i].name;
+        return work_read_value(w, &t->columns[i], eq + 1, &out->v, why);
     }
-    return why_set(why, ERR_USAGE, "There is nothing called '%.*s' to change here.", (int)(eq - text), text);
+    for (; besides != NULL && *besides != NULL; besides++)
+        if (bytes_equal(name, bytes_of_str(*besides))) {
+            *out = (struct act_change){*besides, value_str(eq + 1)};
+            return ERR_OK;
+        }
+    return why_set(why, ERR_USAGE, "There is nothing called '%.*s' to change here.", (int)name.n, text);
 }
 
-struct value work_text_flag(const struct work *w, const char *flag)
+enum err work_changes(struct work *w, const char *const *tables, const char *const *besides,
+                      struct act_change out[CLI_MAX_ARGS], size_t *out_n, struct why *why)
 {
-    return value_str(cli_flag(w->c, flag));
+    enum err e = ERR_OK;
+    *out_n = 0;
+    for (int i = 1; i < w->c->n_args && e == ERR_OK; i++)
+        e = read_change(w, tables, besides, w->c->args[i], &out[(*out_n)++], why);
+    return e;
+}
+
+void work_say_notes(struct work *w, const struct act_notes *notes)
+{
+    for (size_t i = 0; i < notes->n; i++) fprintf(stderr, "%s\n", notes->text[i]);
+    if (notes->n != 0) w->c->attention = true;
+}
+
+void work_say_held(struct work *w, bool held)
+{
+    if (!held) return;
+    fprintf(stderr, "This is not for you alone to decide. The MASH keeps this back until a manager accepts it; nothing"
+                    " changes for others until then.\n");
+    w->c->attention = true;
 }
 
 enum err work_time_flag(struct work *w, const char *flag, struct value otherwise, struct value *out, struct why *why)
@@ -294,21 +272,6 @@ enum err work_time_flag(struct work *w, const char *flag, struct value otherwise
     enum err e = show_read_time(text, w->now, &ms, why);
     if (e == ERR_OK) *out = value_int(ms);
     return e;
-}
-
-void work_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n)
-{
-    act_derived_id(out, label, parts, n);
-}
-
-void work_reference(struct work *w, char out[16])
-{
-    static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"; /* Crockford: nothing that is misread aloud */
-    uint8_t r[8];
-    env_random(w->c->env, r, sizeof r);
-    memcpy(out, "C-", 2);
-    for (size_t i = 0; i < sizeof r; i++) out[2 + i] = letters[r[i] & 31];
-    out[10] = '\0';
 }
 
 enum err work_file(struct work *w, const char *path, struct value *out, struct why *why)

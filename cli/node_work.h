@@ -4,6 +4,8 @@
 
 #include "cli/command.h"
 #include "cli/show.h"
+#include "node/act_case.h"
+#include "node/look_words.h"
 #include "node/node.h"
 
 struct work {
@@ -34,22 +36,16 @@ MUST_CHECK enum err work_contact(struct cli *c, enum err (*act)(struct work *w, 
 /* ERR_UNINIT where no node is, before anybody is asked for a passphrase. */
 MUST_CHECK enum err work_has_home(const struct cli *c, struct why *why);
 
-/* A new row of a case table with id, case_id and this node's agency set and every other column NULL. `id` NULL draws one. */
-void work_row(struct work *w, struct row *out, const char *table, const uint8_t case_id[16], const uint8_t *id,
-              uint8_t out_id[16]);
-/* By column name, which must be there. Borrowed values must live until work_put. */
-void work_set(struct row *r, const char *column, struct value v);
-MUST_CHECK enum err work_put(struct work *w, const struct row *r, struct why *why);
-/* One column of a row that is there. */
-MUST_CHECK enum err work_update(struct work *w, const char *table, const uint8_t id[16], const char *column,
-                                struct value v, struct why *why);
-/* "COLUMN=VALUE" for one of these tables (the first that has the column). Reads the value as the column's type wants it. */
-MUST_CHECK enum err work_assign(struct work *w, const char *const *tables, const uint8_t (*ids)[16], size_t n,
-                                const char *text, struct why *why);
+/* The arguments after the first as "COLUMN=VALUE": columns of these tables, or these words besides (may be NULL); both lists end
+ * with NULL. Values are read as the column's type wants them, and borrow from the arguments. */
+MUST_CHECK enum err work_changes(struct work *w, const char *const *tables, const char *const *besides,
+                                 struct act_change out[CLI_MAX_ARGS], size_t *out_n, struct why *why);
+/* What a person should look at again, on stderr; the command then ends as one that wants a person. */
+void work_say_notes(struct work *w, const struct act_notes *notes);
+/* Likewise that the hub will keep this back. */
+void work_say_held(struct work *w, bool held);
 MUST_CHECK enum err work_read_value(struct work *w, const struct column_rule *c, const char *text, struct value *out,
                                     struct why *why);
-/* Text given as an option, or NULL. */
-struct value work_text_flag(const struct work *w, const char *flag);
 /* A time given as an option, else `otherwise`. */
 MUST_CHECK enum err work_time_flag(struct work *w, const char *flag, struct value otherwise, struct value *out,
                                    struct why *why);
@@ -60,12 +56,6 @@ MUST_CHECK enum err work_pick(struct work *w, const char *table, const char *typ
                               struct why *why);
 MUST_CHECK enum err work_case_of(struct work *w, const char *table, const uint8_t id[16], uint8_t out_case[16],
                                  struct why *why);
-/* Is there a row of this id in the table? */
-MUST_CHECK enum err work_has(struct work *w, const char *table, const uint8_t id[16], bool *out, struct why *why);
-/* An id that two sites would make alike: first 16 bytes of a labelled hash over parts. */
-void work_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n);
-/* A case reference, "C-" and 8 letters and digits: random, never counted. */
-void work_reference(struct work *w, char out[16]);
 /* A file's content for --body-file and the like: UTF-8, at most 1 MiB; "-" is standard input. */
 MUST_CHECK enum err work_file(struct work *w, const char *path, struct value *out, struct why *why);
 
@@ -88,26 +78,9 @@ MUST_CHECK enum err node_viewed(struct work *w, const char *table, const char *s
 /* The same of the rows that these conflicts are about, whose versions are shown. Each may be NULL: any. */
 MUST_CHECK enum err node_viewed_conflicts(struct work *w, const char *state, const uint8_t *id, struct why *why);
 
-/* Requests and releases in plain words, for lists and for `case show`: SQL over a request q or a release r. `now` is the
- * parameter that holds the time. */
-#define WORK_REQUEST_SAYS(now)                                                                                         \
-    "CASE q.state WHEN 'answered' THEN CASE q.result WHEN 'known' THEN 'known to them' WHEN 'not_known'"               \
-    " THEN 'not known to them' ELSE 'nothing that bears on this' END"                                                  \
-    " WHEN 'declined' THEN 'declined: ' || coalesce(q.reason, '') WHEN 'cancelled' THEN 'taken back'"                  \
-    " ELSE CASE WHEN q.due_at < " now " THEN 'late: no answer yet' ELSE 'no answer yet' END END"
-/* The reason of a refusal, a row beside the question that was refused. */
-#define WORK_RELEASE_IS_REASON                                                                                         \
-    "(r.state = 'refused' AND r.asked_by IS NULL AND EXISTS (SELECT 1 FROM release k WHERE k.case_id = r.case_id"      \
-    " AND k.asked_by IS NOT NULL AND k.state = 'refused' AND k.agency = r.to_agency AND k.to_agency = r.agency"        \
-    " AND k.decided_at = r.decided_at))"
-#define WORK_RELEASE_SAYS(now)                                                                                         \
-    "CASE WHEN r.asked_by IS NOT NULL THEN CASE r.state WHEN 'asked' THEN 'asked: no answer yet'"                      \
-    " WHEN 'granted' THEN 'asked: granted' WHEN 'refused' THEN 'asked: refused: ' || coalesce((SELECT k.reason"        \
-    " FROM release k WHERE k.case_id = r.case_id AND k.agency = r.to_agency AND k.to_agency = r.agency"                \
-    " AND k.state = 'refused' AND k.asked_by IS NULL AND k.decided_at = r.decided_at AND k.voided_at IS NULL), '')"    \
-    " ELSE 'asked: taken back' END"                                                                                          \
-    " WHEN r.state = 'refused' THEN 'refused' WHEN r.expires_at <= " now " THEN 'told, and over now'"                  \
-    " ELSE CASE r.how WHEN 'whole' THEN 'told whole' WHEN 'redacted' THEN 'told in the owner''s words'"                \
-    " ELSE 'told in person' END END"
+/* Requests and releases in plain words, as the pages have them (node/look_words.h). */
+#define WORK_REQUEST_SAYS      LOOK_REQUEST_SAYS
+#define WORK_RELEASE_IS_REASON LOOK_RELEASE_IS_REASON
+#define WORK_RELEASE_SAYS      LOOK_RELEASE_SAYS
 
 #endif

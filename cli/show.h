@@ -37,6 +37,8 @@ void show_count(char *out, size_t n, uint64_t count, const char *one, const char
 
 /* Read a time a person types: "2026-11-03", "2026-11-03 14:05", RFC 3339, "3d", "12h" from now. ERR_USAGE. */
 MUST_CHECK enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struct why *why);
+/* Of a day's first moment here, the first one of the day after. */
+int64_t show_day_end(int64_t first_ms);
 /* A length of time: "90s", "30m", "12h", "7d", "2w". ERR_USAGE. */
 MUST_CHECK enum err show_read_span(const char *text, int64_t *out_ms, struct why *why);
 

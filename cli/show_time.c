@@ -1,5 +1,7 @@
 #include "cli/show.h"
 
+#include "base/when.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,18 +21,9 @@ void show_time(int64_t ms, char *out, size_t n)
 
 void show_rfc3339(int64_t ms, char *out, size_t n)
 {
-    int64_t s = ms / 1000, rest = ms % 1000;
-    if (rest < 0) {
-        rest += 1000;
-        s--;
-    }
-    time_t t = (time_t)s;
-    struct tm tm;
-    if (gmtime_r(&t, &tm) == NULL)
-        snprintf(out, n, "?");
-    else
-        snprintf(out, n, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                 tm.tm_hour, tm.tm_min, tm.tm_sec, (int)rest);
+    char text[WHEN_RFC3339];
+    when_rfc3339(ms, text);
+    (void)snprintf(out, n, "%s", text[0] != '\0' ? text : "?");
 }
 
 void show_count(char *out, size_t n, uint64_t count, const char *one, const char *many)
@@ -111,4 +104,15 @@ enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struc
                        "A time is written like 2026-11-03, \"2026-11-03 14:05\", or 7d for in seven days.");
     *out_ms = now_ms + span;
     return ERR_OK;
+}
+
+int64_t show_day_end(int64_t first_ms)
+{
+    time_t t = (time_t)(first_ms / 1000);
+    struct tm tm;
+    if (localtime_r(&t, &tm) == NULL) return first_ms + 86400000;
+    tm.tm_mday++; /* the day on which the clocks change is an hour shorter or longer */
+    tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
+    tm.tm_isdst = -1;
+    return (int64_t)mktime(&tm) * 1000;
 }

@@ -45,6 +45,8 @@ MUST_CHECK enum err keyslot_create(const struct env *env, const struct keyfile *
  * or another one's; ERR_FORMAT: not a key file; ERR_VERSION. */
 MUST_CHECK enum err keyslot_open(const struct env *env, const struct keyfile *at, struct bytes passphrase,
                                  struct keyring *out, struct why *why);
+/* So long the next passphrase has to wait for the wrong ones before it; 0: not at all. */
+int64_t keyslot_wait_ms(const struct env *env, const struct keyfile *at);
 /* Open with the recovery code as people type it; needs no device secret, is not counted and never has to wait. Same
  * errors; ERR_USAGE: not a code (mistyped: its check characters do not fit). */
 MUST_CHECK enum err keyslot_open_code(const struct env *env, const struct keyfile *at, struct bytes code,

@@ -59,6 +59,14 @@ static int64_t now(const struct env *env)
     return t < 0 ? 0 : t;
 }
 
+int64_t keyslot_wait_ms(const struct env *env, const struct keyfile *at)
+{
+    struct tries t = load(env, at->path);
+    int64_t delay = delay_ms(t.n), since = now(env) - t.last;
+    if (delay == 0 || since >= delay) return 0;
+    return since < 0 ? delay : delay - since;
+}
+
 enum err keyslot_tries_wait(const struct env *env, const char *path, struct why *why)
 {
     struct tries t = load(env, path);

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define BUSY_WAIT_MS 10000
 #define OLDEST_SQLITE 3040001
 
 enum err pagevfs_check_library(struct why *why)
@@ -175,7 +174,7 @@ enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char
 enum err pagevfs_open(struct sqlite3 **out, const char *path, const char *lower, const struct secret *data_key,
                       struct why *why)
 {
-    return pagevfs_open_waiting(out, path, lower, data_key, BUSY_WAIT_MS, why);
+    return pagevfs_open_waiting(out, path, lower, data_key, PAGEVFS_WAIT_MS, why);
 }
 
 void pagevfs_close(struct sqlite3 *db)

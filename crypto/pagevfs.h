@@ -22,6 +22,10 @@ MUST_CHECK enum err pagevfs_create(const char *path, const char *lower, const st
  * as default, cell_size_check on. ATTACH is refused. One thread at a time may use it. Close with pagevfs_close. */
 MUST_CHECK enum err pagevfs_open(struct sqlite3 **out, const char *path, const char *lower,
                                  const struct secret *data_key, struct why *why);
+/* The same, waiting so long for another process. */
+MUST_CHECK enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char *lower,
+                                         const struct secret *data_key, int wait_ms, struct why *why);
+#define PAGEVFS_WAIT_MS 10000
 /* Close connection and forget the key when it was the last of that path. All statements must be finalised. */
 void pagevfs_close(struct sqlite3 *db);
 

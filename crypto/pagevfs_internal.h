@@ -140,8 +140,4 @@ bool pagevfs_cut_off(const char *path, const char *lower);
 MUST_CHECK enum err pagevfs_create_numbered(const char *path, sqlite3_vfs *lower, const struct secret *data_key,
                                             uint32_t file, struct why *why);
 
-/* pagevfs.c: as pagevfs_open, waiting `wait_ms` for another process (tests do not want to wait 10 s). */
-MUST_CHECK enum err pagevfs_open_waiting(struct sqlite3 **out, const char *path, const char *lower,
-                                         const struct secret *data_key, int wait_ms, struct why *why);
-
 #endif

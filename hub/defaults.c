@@ -7,7 +7,9 @@
 #include <string.h>
 
 /* Children in Need census, CIN_schema_2024 (Department for Education); contact and referral outcomes as in the
- * safeguarding data standard. ../shared/notes/ecosystem.md §7. */
+ * safeguarding data standard. ../shared/notes/ecosystem.md §7. Working hours and bank holidays: web/API.md, Clocks; the
+ * holidays are those of England and Wales (Banking and Financial Dealings Act 1971), with a day in lieu where one falls on a
+ * weekend. `spoke-hub holiday add` brings in what comes later. */
 struct code {
     const char *list, *code, *label;
 };
@@ -121,18 +123,47 @@ static const struct code codes[] = {
     {"upn_unknown", "UN5", "No number: reason UN5 of the census"},
     {"upn_unknown", "UN6", "No number: reason UN6 of the census"},
     {"upn_unknown", "UN7", "No number: reason UN7 of the census"},
+    {"working_hours", "mon", "09:00-17:00"},
+    {"working_hours", "tue", "09:00-17:00"},
+    {"working_hours", "wed", "09:00-17:00"},
+    {"working_hours", "thu", "09:00-17:00"},
+    {"working_hours", "fri", "09:00-17:00"},
+    {"bank_holiday", "2026-01-01", "New Year's Day"},
+    {"bank_holiday", "2026-04-03", "Good Friday"},
+    {"bank_holiday", "2026-04-06", "Easter Monday"},
+    {"bank_holiday", "2026-05-04", "Early May bank holiday"},
+    {"bank_holiday", "2026-05-25", "Spring bank holiday"},
+    {"bank_holiday", "2026-08-31", "Summer bank holiday"},
+    {"bank_holiday", "2026-12-25", "Christmas Day"},
+    {"bank_holiday", "2026-12-28", "Boxing Day (substitute day)"},
+    {"bank_holiday", "2027-01-01", "New Year's Day"},
+    {"bank_holiday", "2027-03-26", "Good Friday"},
+    {"bank_holiday", "2027-03-29", "Easter Monday"},
+    {"bank_holiday", "2027-05-03", "Early May bank holiday"},
+    {"bank_holiday", "2027-05-31", "Spring bank holiday"},
+    {"bank_holiday", "2027-08-30", "Summer bank holiday"},
+    {"bank_holiday", "2027-12-27", "Christmas Day (substitute day)"},
+    {"bank_holiday", "2027-12-28", "Boxing Day (substitute day)"},
+    {"bank_holiday", "2028-01-03", "New Year's Day (substitute day)"},
+    {"bank_holiday", "2028-04-14", "Good Friday"},
+    {"bank_holiday", "2028-04-17", "Easter Monday"},
+    {"bank_holiday", "2028-05-01", "Early May bank holiday"},
+    {"bank_holiday", "2028-05-29", "Spring bank holiday"},
+    {"bank_holiday", "2028-08-28", "Summer bank holiday"},
+    {"bank_holiday", "2028-12-25", "Christmas Day"},
+    {"bank_holiday", "2028-12-26", "Boxing Day"},
 };
 
-/* Elapsed minutes, as most MASHs count: red 4 hours, amber one day, green three; a blue enquiry is only information and
- * gets the time of a green one. A decision follows the last reply within a day of its kind. */
+/* Elapsed minutes, as most MASHs count: a decision on red within 4 hours, amber one day, green three, and what it needs before
+ * that in time for it. A blue enquiry is only information: nothing of it is due. */
 struct due {
     const char *rag, *what;
     int64_t minutes;
 };
 static const struct due dues[] = {
-    {"red", "reply", 120},    {"amber", "reply", 360},     {"green", "reply", 1440},    {"blue", "reply", 4320},
-    {"red", "meeting", 180},  {"amber", "meeting", 1080},  {"green", "meeting", 2880},  {"blue", "meeting", 4320},
-    {"red", "decision", 240}, {"amber", "decision", 1440}, {"green", "decision", 4320}, {"blue", "decision", 4320},
+    {"red", "reply", 120},    {"amber", "reply", 360},     {"green", "reply", 1440},
+    {"red", "meeting", 180},  {"amber", "meeting", 1080},  {"green", "meeting", 2880},
+    {"red", "decision", 240}, {"amber", "decision", 1440}, {"green", "decision", 4320},
 };
 
 /* Ids of defaults are derived, so that two hubs give one code the same id. */

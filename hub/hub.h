@@ -67,6 +67,16 @@ MUST_CHECK enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t day
 MUST_CHECK enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why);
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
+/* By when things are due, and days on which working hours stand still (web/API.md, Clocks). Both replace what was said of the
+ * same before. ERR_USAGE: a word that is none, or red by working hours. */
+struct hub_timescale {
+    const char *rag, *what, *subject_kind; /* subject_kind NULL: child and adult alike */
+    int64_t minutes;                       /* 0: nothing is due */
+    const char *clock;                     /* elapsed, working */
+};
+MUST_CHECK enum err hub_set_timescale(struct hub *h, const struct hub_timescale *t, struct why *why);
+/* date: 2029-12-25. name NULL: it is none any more; ERR_NOTFOUND where it was none. */
+MUST_CHECK enum err hub_set_holiday(struct hub *h, const char *date, const char *name, struct why *why);
 
 /* Who sees what: another policy in the place of the one in force. Applying records it; continuing carries it out, at most
  * so many cases in one transaction, until *out_done; the hub serves meanwhile, and a hub that was stopped goes on where

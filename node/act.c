@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 void act_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n)
@@ -115,11 +116,68 @@ struct value act_time(int64_t ms)
     return ms != 0 ? value_int(ms) : value_null();
 }
 
+/* What columns are called where a person is told that one does not fit; else their own name. */
+static const char *column_words(const struct column_rule *c)
+{
+    static const char *const words[][2] = {{"area", "area"},
+                                           {"source", "source of the referral"},
+                                           {"external_ref", "reference of the referrer"},
+                                           {"primary_need", "primary need"},
+                                           {"presenting_issue", "presenting issue"},
+                                           {"subject_kind", "kind of case"},
+                                           {"rag", "rating"},
+                                           {"rag_reason", "reason for the rating"},
+                                           {"lead_agency", "lead agency"},
+                                           {"family_name", "family name"},
+                                           {"given_names", "given names"},
+                                           {"born_on", "date of birth"},
+                                           {"expected_on", "date expected"},
+                                           {"died_on", "date of death"},
+                                           {"body", "text"},
+                                           {"value", "number or address"},
+                                           {"void_reason", "reason"},
+                                           {"lawful_basis", "lawful basis"},
+                                           {"to_name", "name"},
+                                           {"occurred_at", "time when it happened"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(words[i][0], c->name) == 0) return words[i][1];
+    return c->name;
+}
+
+/* "red, amber or green" of "red|amber|green". */
+static void list_words(const char *words, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; *words != '\0' && n + 5 < size; words++) {
+        if (*words != '|') {
+            out[n++] = *words;
+            continue;
+        }
+        n += (size_t)snprintf(out + n, size - n, "%s", strchr(words + 1, '|') != NULL ? ", " : " or ");
+    }
+    out[n < size ? n : size - 1] = '\0';
+}
+
 /* What does not fit came from a person, not from a file that is damaged. */
 static enum err fits(const struct table_rule *t, size_t column, struct value v, struct why *why)
 {
+    const struct column_rule *c = &t->columns[column];
+    const char *name = column_words(c);
+    char words[128];
     enum err e = value_check(t, column, v, why);
-    return e == ERR_FORMAT ? ERR_USAGE : e;
+    if (e != ERR_FORMAT) return e;
+    if (v.kind == VALUE_NULL) return why_set(why, ERR_USAGE, "The %s is missing. Nothing was changed.", name);
+    if (c->type == COL_WORD) {
+        list_words(c->words, words, sizeof words);
+        return why_set(why, ERR_USAGE, "The %s is one of: %s. Nothing was changed.", name, words);
+    }
+    if (c->type == COL_DATE)
+        return why_set(why, ERR_USAGE, "The %s is no date. Write it like 2017-03-24. Nothing was changed.", name);
+    if (v.kind == VALUE_TEXT && v.s.n > RULES_MAX_VALUE)
+        return why_set(why, ERR_USAGE, "The %s is longer than 1 MiB; nothing may be. Nothing was changed.", name);
+    if (v.kind == VALUE_TEXT && c->type == COL_TEXT)
+        return why_set(why, ERR_USAGE, "The %s is not plain text (UTF-8). Nothing was changed.", name);
+    return why_set(why, ERR_USAGE, "What was given for the %s does not fit. Nothing was changed.", name);
 }
 
 enum err act_put(struct node *n, const struct row *r, struct why *why)
@@ -129,13 +187,17 @@ enum err act_put(struct node *n, const struct row *r, struct why *why)
     return e == ERR_OK ? db_row_put(n->db, r, why) : e;
 }
 
+/* A row that is not here, or whose time is over, takes no value: to say that it did would lose what somebody wrote. */
 enum err act_set(struct node *n, const char *table, const uint8_t id[16], const char *column, struct value v,
                  struct why *why)
 {
     const struct table_rule *t = table_named(table);
     size_t c = column_named(t, column);
     enum err e = fits(t, c, v, why);
-    return e == ERR_OK ? db_row_set(n->db, t, id, c, v, why) : e;
+    if (e == ERR_OK) e = db_row_set(n->db, t, id, c, v, why);
+    if (e != ERR_OK || c >= rules_columns_at(t, db_schema(n->db)) || db_changes(n->db) == 1) return e;
+    (void)why_set(why, ERR_NOTFOUND, "What this would change is not on this device any more. Nothing was changed.");
+    return why_next(why, ERR_NOTFOUND, "Ask the agency that leads the case, or the MASH.");
 }
 
 enum err act_end(struct node *n, enum err e, const char *what, struct why *why)
@@ -165,7 +227,33 @@ enum err act_other_agency(struct node *n, const char *code, struct why *why)
     db_done(s);
     if (e != ERR_OK || known) return e;
     (void)why_set(why, ERR_NOTFOUND, "The MASH knows no agency with the code '%.60s'. Nothing was changed.", code);
-    return why_next(why, ERR_NOTFOUND, "All codes: spoke sql \"select code, name from agency\"");
+    return act_next_codes(n, "SELECT code FROM agency WHERE code <> $1 ORDER BY code", n->agency, "Its agencies", why,
+                          ERR_NOTFOUND);
+}
+
+/* The advice that lists what would have been right: as many as there is room for. */
+enum err act_next_codes(struct node *n, const char *sql, const char *arg, const char *title, struct why *why,
+                        enum err said)
+{
+    struct stmt *s = NULL;
+    struct buf b;
+    bool row = false;
+    size_t shown = 0;
+    enum err e = db_prepare(n->db, sql, &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, arg);
+    buf_init(&b, 4096);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
+        struct bytes code = db_bytes(s, 0);
+        if (b.len + code.n > 180) break;
+        if (shown++ != 0) buf_put_str(&b, ", ");
+        buf_put_bytes(&b, code);
+    }
+    if (e == ERR_OK && row) buf_put_str(&b, " and more");
+    if (e == ERR_OK && shown != 0 && b.err == ERR_OK) (void)why_next(why, said, "%s: %s.", title, buf_cstr(&b));
+    db_done(s);
+    buf_release(&b);
+    return e == ERR_OK ? said : e;
 }
 
 /* A part that names a site counts in every case, one without only where the case is not restricted. */
@@ -257,9 +345,11 @@ enum err act_pointer_add(struct node *n, const uint8_t case_id[16], const char *
 static enum err set_void(struct node *n, const char *table, const uint8_t id[16], const char *reason, struct why *why)
 {
     struct act_row r;
-    const struct table_rule *t = table_named(table);
+    int known = rules_table_index(bytes_of_str(table));
     enum err e = act_said(reason, "Say why it was a mistake: the reason stays on record.", why);
+    if (e == ERR_OK && known < 0) e = why_set(why, ERR_USAGE, "There is nothing of that kind. Nothing was changed.");
     if (e != ERR_OK) return e;
+    const struct table_rule *t = rules_table((size_t)known);
     if (t->kind != TABLE_CASE || t->insert == INSERT_HUB)
         return why_set(why, ERR_DENIED, "This is kept by the MASH. Nothing was changed.");
     e = act_read(n, table, id, "nothing", &r, why);

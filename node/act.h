@@ -33,11 +33,16 @@ struct act_request_sent {
 MUST_CHECK enum err act_request_send(struct node *n, const struct act_request *in, struct act_request_sent *out,
                                      struct why *why);
 
+struct act_record; /* node/act_case.h */
 struct act_answer {
     const uint8_t *request;
     const char *result;           /* known, not_known, nothing_relevant */
     const uint8_t (*records)[16]; /* own records of the case that say more: looked at, not linked in any row */
     size_t n_records;
+    /* What is known, as a record of its own in the same change; NULL: none. case_id does not count; kind and title may be NULL:
+     * "check", "Answer to a question". */
+    const struct act_record *add;
+    uint8_t *out_record; /* its id; NULL: not wanted */
 };
 MUST_CHECK enum err act_request_answer(struct node *n, const struct act_answer *in, struct why *why);
 MUST_CHECK enum err act_request_decline(struct node *n, const uint8_t request[16], const char *reason, struct why *why);

@@ -8,7 +8,7 @@ static enum err known_scope(struct node *n, const char *scope, struct why *why)
 {
     struct stmt *s = NULL;
     bool known = false;
-    enum err e = act_said(scope, "Say what the consent is for: --scope all, or the code of one agency.", why);
+    enum err e = act_said(scope, "Say whose records the consent is for: all, or the code of one agency.", why);
     if (e != ERR_OK || strcmp(scope, "all") == 0) return e;
     e = db_prepare(n->db, "SELECT 1 FROM agency WHERE code = $1", &s, why);
     if (e != ERR_OK) return e;
@@ -104,7 +104,7 @@ static enum err change_consent(struct node *n, const struct act_consent *in, con
     return e == ERR_OK ? act_set(n, table, id, "void_reason", value_null(), why) : e;
 }
 
-static enum err note_consent(struct node *n, const struct act_consent *in, uint8_t out_id[16], struct why *why)
+enum err act_put_consent(struct node *n, const struct act_consent *in, uint8_t out_id[16], struct why *why)
 {
     struct act_row person, c;
     bool there = false;
@@ -128,7 +128,7 @@ enum err act_consent(struct node *n, const struct act_consent *in, uint8_t out_i
                                                              : "noted that consent was not sought";
     enum err e = node_edit_begin(n, why);
     if (e != ERR_OK) return e;
-    e = act_end(n, note_consent(n, in, id, why), what, why);
+    e = act_end(n, act_put_consent(n, in, id, why), what, why);
     if (e == ERR_OK) memcpy(out_id, id, sizeof id);
     return e;
 }

@@ -49,7 +49,7 @@ enum err act_release_ask(struct node *n, const struct act_ask *in, uint8_t out_i
     env_new_id(n->env, id);
     e = put_ask(n, in, id, why);
     if (e == ERR_OK) e = act_outsider(n, in->case_id, in->holder, &outsider, why);
-    e = act_end(n, e, "asked an agency to release what it holds", why);
+    e = act_end(n, e, "asked an agency for permission to share", why);
     if (e != ERR_OK) return e;
     memcpy(out_id, id, sizeof id);
     *out_outsider = outsider;
@@ -118,7 +118,7 @@ static enum err cancel(struct node *n, const uint8_t id[16], struct why *why)
         e = why_set(why, ERR_DENIED, "Another agency wrote this. Only the one that asked can take it back.");
     if (e == ERR_OK && act_column(&r, "asked_by").kind != VALUE_BLOB) {
         (void)why_set(why, ERR_USAGE, "This is what your agency told, not a question. Nothing was changed.");
-        e = why_next(why, ERR_USAGE, "If it was told by mistake: spoke void ID --reason TEXT");
+        e = why_next(why, ERR_USAGE, "If it was told by mistake, mark it as written by mistake, and say why.");
     }
     if (e == ERR_OK && !act_is(act_column(&r, "state"), "asked"))
         e = why_set(why, ERR_EXISTS, "This does not wait for an answer any more. There is nothing to take back.");
@@ -151,6 +151,8 @@ static enum err check_how(struct node *n, const struct act_grant *in, struct why
 {
     bool redacted = strcmp(in->how, "redacted") == 0;
     size_t blank = 0;
+    if (!redacted && strcmp(in->how, "whole") != 0 && strcmp(in->how, "spoken") != 0)
+        return why_set(why, ERR_USAGE, "A record is told whole, redacted, or spoken. Nothing was released.");
     while (blank < in->redacted.n && strchr(" \t\r\n", in->redacted.p[blank]) != NULL) blank++;
     if (redacted && blank == in->redacted.n)
         return why_set(why, ERR_USAGE, "The redacted text is empty. Write what they may know. Nothing was released.");

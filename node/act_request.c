@@ -1,5 +1,6 @@
 /* Asking an agency what it knows, and its answer. */
 #include "node/act_internal.h"
+#include "node/act_work.h"
 
 #include <string.h>
 
@@ -27,22 +28,20 @@ static enum err not_asked_yet(struct node *n, const struct act_request *in, stru
     return e;
 }
 
-/* By when an answer is due: the shortest time that the scale sets for a reply on a case rated so. */
+/* By when an answer is due, by the time scale of the case's rating. */
 static enum err reply_due(struct node *n, const struct act_row *c, int64_t now, int64_t *out, struct why *why)
 {
-    struct stmt *s = NULL;
-    bool row = false;
-    enum err e = db_prepare(n->db,
-                            "SELECT minutes FROM timescale WHERE rag = $1 AND what = 'reply' AND minutes > 0"
-                            " AND (subject_kind IS NULL OR subject_kind = $2) ORDER BY minutes LIMIT 1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_value(s, 1, act_column(c, "rag"));
-    db_bind_value(s, 2, act_column(c, "subject_kind"));
-    e = db_step(s, &row, why);
-    if (e == ERR_OK) *out = row ? now + db_int(s, 0) * 60000 : 0;
-    db_done(s);
-    return e;
+    char rag[16], kind[16];
+    struct value v = act_column(c, "rag"), k = act_column(c, "subject_kind");
+    *out = 0;
+    if (v.kind != VALUE_TEXT || v.s.n >= sizeof rag || (k.kind == VALUE_TEXT && k.s.n >= sizeof kind)) return ERR_OK;
+    memcpy(rag, v.s.p, v.s.n);
+    rag[v.s.n] = '\0';
+    if (k.kind == VALUE_TEXT) {
+        memcpy(kind, k.s.p, k.s.n);
+        kind[k.s.n] = '\0';
+    }
+    return act_due(n, rag, "reply", k.kind == VALUE_TEXT ? kind : NULL, now, out, why);
 }
 
 /* With an id of its own: who asks may not change a part that is there, nor know of one that is kept from it. */
@@ -70,7 +69,7 @@ static enum err may_ask(struct node *n, const struct act_request *in, const stru
         (void)why_set(why, ERR_DENIED,
                       "This case is restricted to sites that are named in it, and none of theirs is: they"
                       " would never see the question. Nothing was sent.");
-        e = why_next(why, ERR_DENIED, "Whoever leads the case can name one: spoke case share CASE AGENCY --site SITE");
+        e = why_next(why, ERR_DENIED, "Ask whoever leads the case to share it with one of their sites, by its name.");
     }
     return e;
 }
@@ -150,6 +149,19 @@ static enum err check_record(struct node *n, const uint8_t id[16], const struct 
     return e;
 }
 
+static enum err add_record(struct node *n, const struct act_answer *in, const struct act_row *request, struct why *why)
+{
+    uint8_t id[16];
+    struct act_record r = *in->add;
+    r.case_id = request->row.v[1].s.p;
+    if (r.kind == NULL) r.kind = "check";
+    if (r.title == NULL) r.title = "Answer to a question";
+    env_new_id(n->env, id);
+    enum err e = act_put_record(n, &r, id, why);
+    if (e == ERR_OK && in->out_record != NULL) memcpy(in->out_record, id, sizeof id);
+    return e;
+}
+
 static enum err answer_request(struct node *n, const struct act_answer *in, const struct act_row *request,
                                struct why *why)
 {
@@ -157,36 +169,47 @@ static enum err answer_request(struct node *n, const struct act_answer *in, cons
     const struct column_rule *c = &t->columns[rules_column_index(t, bytes_of_str("result"))];
     if (in->result == NULL || !rules_word_ok(c, bytes_of_str(in->result)))
         return why_set(why, ERR_USAGE, "An answer says known, not_known or nothing_relevant. Nothing was sent.");
-    if (in->n_records != 0 && strcmp(in->result, "known") != 0)
+    if ((in->n_records != 0 || in->add != NULL) && strcmp(in->result, "known") != 0)
         return why_set(why, ERR_USAGE, "The answer '%s' goes with no record. Nothing was sent.", in->result);
     enum err e = ERR_OK;
     for (size_t i = 0; i < in->n_records && e == ERR_OK; i++) e = check_record(n, in->records[i], request, why);
+    if (e == ERR_OK && in->add != NULL) e = add_record(n, in, request, why);
     if (e == ERR_OK) e = act_set(n, "request", in->request, "result", value_str(in->result), why);
     return e == ERR_OK ? set_answer(n, in->request, "answered", why) : e;
 }
 
-enum err act_request_answer(struct node *n, const struct act_answer *in, struct why *why)
+enum err act_put_answer(struct node *n, const struct act_answer *in, struct why *why)
 {
     struct act_row r;
-    enum err e = node_edit_begin(n, why);
-    if (e != ERR_OK) return e;
-    e = read_asked(n, in->request, false, &r, why);
+    enum err e = read_asked(n, in->request, false, &r, why);
     if (e == ERR_OK) e = answer_request(n, in, &r, why);
     act_row_release(&r);
-    return act_end(n, e, "answered a request", why);
+    return e;
 }
 
-enum err act_request_decline(struct node *n, const uint8_t request[16], const char *reason, struct why *why)
+enum err act_request_answer(struct node *n, const struct act_answer *in, struct why *why)
 {
-    struct act_row r;
     enum err e = node_edit_begin(n, why);
     if (e != ERR_OK) return e;
-    e = read_asked(n, request, true, &r, why);
+    return act_end(n, act_put_answer(n, in, why), "answered a request", why);
+}
+
+enum err act_put_decline(struct node *n, const uint8_t request[16], const char *reason, struct why *why)
+{
+    struct act_row r;
+    enum err e = read_asked(n, request, true, &r, why);
     if (e == ERR_OK) e = act_said(reason, "Say why you do not answer: they must know whether to ask elsewhere.", why);
     if (e == ERR_OK) e = act_set(n, "request", request, "reason", value_str(reason), why);
     if (e == ERR_OK) e = set_answer(n, request, "declined", why);
     act_row_release(&r);
-    return act_end(n, e, "declined a request", why);
+    return e;
+}
+
+enum err act_request_decline(struct node *n, const uint8_t request[16], const char *reason, struct why *why)
+{
+    enum err e = node_edit_begin(n, why);
+    if (e != ERR_OK) return e;
+    return act_end(n, act_put_decline(n, request, reason, why), "declined a request", why);
 }
 
 /* ----------------------------------------------------------------------------------------------------- cancel */

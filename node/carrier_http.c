@@ -20,6 +20,8 @@
 struct carrier_http {
     CURL *curl;        /* owned */
     char address[200]; /* without a slash at its end */
+    bool (*stop)(void *ctx); /* carrier_http_until; NULL: nobody breaks it off */
+    void *stop_ctx;
 };
 
 /* One transfer. */
@@ -52,6 +54,19 @@ enum err carrier_http_new(struct carrier_http **out, const char *address, struct
     memcpy(c->address, address, n);
     *out = c;
     return ERR_OK;
+}
+
+void carrier_http_until(struct carrier_http *c, bool (*stop)(void *ctx), void *ctx)
+{
+    c->stop = stop;
+    c->stop_ctx = ctx;
+}
+
+static int on_progress(void *ctx, curl_off_t down, curl_off_t down_now, curl_off_t up, curl_off_t up_now)
+{
+    struct carrier_http *c = ctx;
+    (void)down, (void)down_now, (void)up, (void)up_now;
+    return c->stop(c->stop_ctx) ? 1 : 0;
 }
 
 void carrier_http_free(struct carrier_http *c)
@@ -122,6 +137,10 @@ static void prepare(struct carrier_http *c, struct transfer *t, const char *url,
     (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, SILENCE_S + (long)(wait_ms / 1000));
     (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
+    if (c->stop == NULL) return;
+    (void)curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
+    (void)curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
 }
 
 /* What a finished transfer means. */
@@ -132,6 +151,7 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
     (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
     *out_status = status;
     if (t->err != ERR_OK) return t->err;
+    if (rc == CURLE_ABORTED_BY_CALLBACK) return why_set(why, ERR_INTERRUPTED, "The contact was broken off.");
     if (rc == CURLE_OUT_OF_MEMORY)
         return why_set(why, ERR_NOMEM, "There is not enough memory to reach the MASH server.");
     if (rc == CURLE_OK && status >= 500) {

@@ -1,8 +1,9 @@
 /* Taking away: rows are forgotten in a transaction of their own; then the file is rewritten, so that no free page keeps
  * them, and the log cut; then and only then a receipt is signed. What is remembered of an order is its number, hash and
  * count, never which rows: a crash at any point leaves enough to finish, and nothing of the rows. */
-#include "node/internal.h"
+#include "node/search.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum err is_carried_out(struct node *n, uint64_t request, bool *out, struct why *why)
@@ -27,8 +28,38 @@ static enum err note_order(struct node *n, const struct answer *a, struct why *w
     return db_run(s, why);
 }
 
+/* That it was done, and how much of it: by whose wish it was stands at the hub. */
+static enum err audit(struct node *n, size_t rows, struct why *why)
+{
+    char what[80];
+    struct stmt *s = NULL;
+    enum err e = db_prepare(n->db, "INSERT INTO n_audit(at, what) VALUES($1, $2)", &s, why);
+    if (e != ERR_OK) return e;
+    (void)snprintf(what, sizeof what, "forgot what was taken away: %zu %s", rows, rows == 1 ? "entry" : "entries");
+    db_bind_int(s, 1, env_now(n->env));
+    db_bind_str(s, 2, what);
+    return db_run(s, why);
+}
+
+/* The audit keeps what was done, not in which case. */
+static enum err forget_case(struct node *n, const uint8_t id[16], struct why *why)
+{
+    static const char *const sql[] = {"DELETE FROM n_touched WHERE case_id = $1",
+                                      "UPDATE n_look SET case_id = NULL WHERE case_id = $1"};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < 2 && e == ERR_OK; i++) {
+        struct stmt *s = NULL;
+        e = db_prepare(n->db, sql[i], &s, why);
+        if (e != ERR_OK) break;
+        db_bind_id(s, 1, id);
+        e = db_run(s, why);
+    }
+    return e;
+}
+
 static enum err carry_out(struct node *n, const struct answer *a, struct why *why)
 {
+    int case_file = rules_table_index(bytes_of_str("case_file"));
     enum err e = db_begin(n->db, why);
     if (e != ERR_OK) return e;
     e = parked_note(n, a, why);
@@ -37,8 +68,10 @@ static enum err carry_out(struct node *n, const struct answer *a, struct why *wh
         struct drop_item d;
         memcpy(&d, a->drops.data + i * sizeof d, sizeof d);
         e = overlay_forget(n, d.table_index, d.id, why);
+        if (e == ERR_OK && d.table_index == case_file) e = forget_case(n, d.id, why);
     }
     if (e == ERR_OK) e = note_order(n, a, why);
+    if (e == ERR_OK) e = audit(n, a->n_drops, why);
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
     return e;
@@ -153,6 +186,7 @@ enum err drops_confirm(struct node *n, struct why *why)
     e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK && pending == 0) /* else the spool is that of a later request, which was made in a cleared one */
         e = spool_drop_answer(n, why);
+    if (e == ERR_OK) e = search_forget(n, why);
     if (e == ERR_OK) e = content_purge_due(n, PURGE_STORE, why); /* with what was sealed, and what cannot be read */
     if (e == ERR_OK) e = purge_run(n, why);
     return e == ERR_OK ? sign_all(n, why) : e;

@@ -231,6 +231,24 @@ static enum err audit(struct node *n, const char *what, uint64_t seq, struct why
     return db_run(s, why);
 }
 
+/* Which cases this envelope is about, for the audit: as long as they are here. */
+static enum err note_cases(struct edit *ed, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < ed->n_ops && e == ERR_OK; i++) {
+        struct stmt *s = NULL;
+        if (!begins_part(ed, i)) continue;
+        e = db_prepare(ed->n->db,
+                       "INSERT OR IGNORE INTO n_touched(seq, case_id) SELECT $1, id FROM case_file WHERE id = $2", &s,
+                       why);
+        if (e != ERR_OK) break;
+        db_bind_int(s, 1, (int64_t)ed->seq);
+        db_bind_id(s, 2, ed->ops[i].case_id);
+        e = db_run(s, why);
+    }
+    return e;
+}
+
 /* What stands in ed->changes, as the next envelope. `origin` NULL: written here and now. */
 static enum err make_envelope(struct edit *ed, const struct outbox_origin *origin, const char *what, struct why *why)
 {
@@ -242,6 +260,7 @@ static enum err make_envelope(struct edit *ed, const struct outbox_origin *origi
     if (e == ERR_OK) e = write_parts(ed, why);
     if (e == ERR_OK && origin == NULL) e = outbox_append(ed->n, ed->parts, ed->n_parts, ed->seq, what, why);
     if (e == ERR_OK && origin != NULL) e = outbox_append_as(ed->n, origin, ed->parts, ed->n_parts, ed->seq, what, why);
+    if (e == ERR_OK) e = note_cases(ed, why);
     return e == ERR_OK ? audit(ed->n, what, ed->seq, why) : e;
 }
 

@@ -196,3 +196,64 @@ enum err node_bundle_import(struct node *n, struct bytes answer, struct round_re
     *out = r;
     return e;
 }
+
+/* ------------------------------------------------------------------------------------------------------- in halves */
+void node_round_init(struct node_round *r)
+{
+    *r = (struct node_round){0};
+    buf_init(&r->request, BUNDLE_MAX);
+}
+
+void node_round_release(struct node_round *r)
+{
+    buf_release(&r->request);
+}
+
+enum err node_round_begin(struct node *n, const struct round_options *opt, struct node_round *out, struct why *why)
+{
+    struct request req;
+    if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
+    enum err e = node_tick(n, NULL); /* as in node_sync */
+    e = drops_confirm(n, NULL);
+    e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
+    if (e == ERR_OK) {
+        buf_release(&out->request);
+        out->request = req.bytes;
+        out->again = req.again;
+    } else {
+        buf_release(&req.bytes);
+    }
+    return e;
+}
+
+static enum err round_over(struct node *n, enum err e, const struct round_result *r, struct why *why)
+{
+    if (e == ERR_UNREACHABLE) e = unreachable(n, why);
+    e = purge_after(n, e, why);
+    e = orders_end(n, e, why);
+    return e == ERR_OK && r->revoked ? revoked(why) : e;
+}
+
+enum err node_round_end(struct node *n, const struct node_round *r, struct bytes answer, struct round_result *out,
+                        bool *out_more, struct why *why)
+{
+    struct round_result got = {.rounds = 1, .bytes_in = answer.n, .bytes_out = r->request.len};
+    struct round_state st = {.again = r->again};
+    *out_more = false;
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
+    if (e == ERR_OK) e = orders_start(n, why);
+    if (e != ERR_OK) return e;
+    e = take_answer(n, answer, &got, &st.taken, why);
+    if (e == ERR_OK) e = wants_more(n, &st, out_more, why);
+    *out = got;
+    return e == ERR_OK && *out_more ? ERR_OK : round_over(n, e, &got, why);
+}
+
+enum err node_round_broke(struct node *n, enum err e, struct why *why)
+{
+    struct round_result none = {0};
+    if (e == ERR_REFUSED || e == ERR_EXISTS) e = set_up_anew(n, e, why);
+    enum err before = orders_start(n, NULL); /* it is read again with the next contact */
+    (void)before;
+    return round_over(n, e, &none, why);
+}

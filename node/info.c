@@ -42,7 +42,7 @@ static enum err count_work(struct node *n, struct node_info *i, struct why *why)
     return e;
 }
 
-enum err node_get_info(struct node *n, struct node_info *out, struct why *why)
+enum err node_about(struct node *n, struct node_info *out, struct why *why)
 {
     struct node_info i = {.self = n->self.pub, .hub = n->hub, .epoch = n->epoch};
     uint64_t contact = 0, revoked = 0;
@@ -56,12 +56,20 @@ enum err node_get_info(struct node *n, struct node_info *out, struct why *why)
     if (e == ERR_OK) e = state_number(n->db, "contact_ms", &contact, why);
     if (e == ERR_OK) e = state_number(n->db, "answered", &i.last_request, why);
     if (e == ERR_OK) e = state_number(n->db, "revoked", &revoked, why);
-    if (e == ERR_OK) e = count_work(n, &i, why);
-    if (e == ERR_OK) e = count_rows(n, &i.rows, why);
     if (e == ERR_OK) e = lease_info(n, &i.lease_days, &i.lease_until_ms, why);
     if (e != ERR_OK) return e;
     i.last_contact_ms = (int64_t)contact;
     i.revoked = revoked != 0;
     *out = i;
     return ERR_OK;
+}
+
+enum err node_get_info(struct node *n, struct node_info *out, struct why *why)
+{
+    struct node_info i;
+    enum err e = node_about(n, &i, why);
+    if (e == ERR_OK) e = count_work(n, &i, why);
+    if (e == ERR_OK) e = count_rows(n, &i.rows, why);
+    if (e == ERR_OK) *out = i;
+    return e;
 }

@@ -10,6 +10,7 @@
 #define NODE_SOFTWARE "spoke 0.1.0"
 
 struct capture; /* node/capture.c */
+struct search;  /* node/search.c */
 
 /* What moves while there is no contact: node/lease.c. */
 struct lease_mark {
@@ -42,6 +43,7 @@ struct node {
     uint8_t recovery_pk[32]; /* judged content is sealed to it */
     uint64_t epoch;
     struct capture *capture; /* the running edit; NULL while there is none */
+    struct search *search;   /* owned: node/search.c */
     bool to_be_wiped;        /* by an order that waits for the end of the contact, or for what is unsent: node/orders.c */
     bool marked;             /* HOME/unsent is there */
     bool all_sent;           /* by the last contact, and nothing was written since */

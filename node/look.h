@@ -1,9 +1,10 @@
-/* What people at this device see, as JSON: one function a page or list, for commands and pages alike. The shapes are those of
- * web/API.md and web/openapi.json; this header gives arguments and errors.
+/* What people at this device see, as JSON: one function a page or list, for commands and pages alike. The shapes are
+ * those of web/API.md and web/openapi.json; this header gives arguments and errors.
  *
- * Nothing here changes a case. What shows the text of sensitive records or releases notes the look first (node_note_view) and
- * shows nothing when that fails. Texts are UTF-8, borrowed; NULL: not given. Times are Unix milliseconds, 0: not given. *out is
- * the caller's to free, and NULL after an error. ERR_NOTFOUND: no such row here; ERR_USAGE: a word that is none. */
+ * Nothing here changes a case. What shows the text of sensitive records or releases notes the look (node_note_view) and
+ * shows nothing when that fails. Texts are UTF-8, borrowed; NULL: not given. Times are Unix milliseconds, 0: not given.
+ * *out is the caller's to free, and NULL after an error. ERR_NOTFOUND: no such row here; ERR_USAGE: a word that is
+ * none. */
 #ifndef SPOKE_NODE_LOOK_H
 #define SPOKE_NODE_LOOK_H
 
@@ -18,6 +19,9 @@ struct look_board {
     const char *area;
 };
 MUST_CHECK enum err look_board(struct node *n, const struct look_board *ask, struct json **out, struct why *why);
+/* Ids of all the cases that it would show, were there no ceiling, appended: 16 bytes after 16 bytes. Here `mine` has
+ * also what this agency opened. */
+MUST_CHECK enum err look_board_ids(struct node *n, const struct look_board *ask, struct buf *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- look_case*.c */
 MUST_CHECK enum err look_case(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why);
@@ -46,6 +50,10 @@ MUST_CHECK enum err look_reply(struct node *n, unsigned kind, const char *table,
 
 /* --------------------------------------------------------------------------------------- look_search.c */
 MUST_CHECK enum err look_search(struct node *n, const char *text, size_t limit, struct json **out, struct why *why);
+/* For who waits at a page: without completing the index first, which after a first contact takes half a minute. `filling` in the
+ * answer: not everything here could be searched yet. */
+MUST_CHECK enum err look_search_soon(struct node *n, const char *text, size_t limit, struct json **out,
+                                     struct why *why);
 MUST_CHECK enum err look_duplicates(struct node *n, const char *family, const char *given, const char *born_on,
                                     struct json **out, struct why *why);
 

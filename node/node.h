@@ -73,11 +73,15 @@ MUST_CHECK enum err node_open_as(struct node **out, const struct env *env, const
 /* Check a passphrase and give what it opens. Errors of keyslot_open. */
 MUST_CHECK enum err node_unlock(const struct env *env, const char *home, struct bytes passphrase, struct keyring *out,
                                 struct why *why);
+/* So long it refuses the next, after too many wrong ones. */
+int64_t node_unlock_wait_ms(const struct env *env, const char *home);
 void node_close(struct node *n);
 /* Put away what may not be shown any longer, and show again what may, by the clock as it is now. node_open and each round do it;
  * a program that keeps a device open does it before it shows anything. Costs one question when nothing is due. */
 MUST_CHECK enum err node_tick(struct node *n, struct why *why);
 MUST_CHECK enum err node_get_info(struct node *n, struct node_info *out, struct why *why);
+/* The same without what has to be counted, which is 0. */
+MUST_CHECK enum err node_about(struct node *n, struct node_info *out, struct why *why);
 struct db *node_db(struct node *n);
 const struct env *node_env(const struct node *n);
 
@@ -145,6 +149,8 @@ struct carrier carrier_http(struct carrier_http *c);
 /* Public keys and name of the hub at an address (GET /v1/hub): 64 bytes of keys. */
 MUST_CHECK enum err carrier_http_hub(struct carrier_http *c, uint8_t out_public[PUBLIC_BYTES], struct why *why);
 MUST_CHECK enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why);
+/* Asked about once a second while it waits for the network: true breaks the transfer off (ERR_INTERRUPTED). */
+void carrier_http_until(struct carrier_http *c, bool (*stop)(void *ctx), void *ctx);
 void carrier_http_free(struct carrier_http *c);
 
 struct round_options {
@@ -169,6 +175,25 @@ MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const s
  * one: ERR_FORMAT. */
 MUST_CHECK enum err node_bundle_export(struct node *n, struct buf *out, struct why *why);
 MUST_CHECK enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why);
+/* A round in halves, for a program whose people go on working while bytes travel: make the request; carry it with a carrier's
+ * exchange, from where it broke off if the same request was begun before; take the answer. In between n may be closed and opened
+ * again, and other programs may make whole rounds: what comes then is an answer that was taken already (ERR_EXISTS), and nothing
+ * changed. */
+struct node_round {
+    struct buf request; /* sealed; the same bytes until its answer was taken */
+    bool again;         /* made before: newer work is not in it */
+};
+void node_round_init(struct node_round *r);
+void node_round_release(struct node_round *r);
+/* Only budget and wait_ms of opt count. */
+MUST_CHECK enum err node_round_begin(struct node *n, const struct round_options *opt, struct node_round *out,
+                                     struct why *why);
+/* *out_more: there is more to pull, send or confirm, and the contact goes on with the next round. Else it is over, with what
+ * node_sync does and says at its end. Errors of node_sync. */
+MUST_CHECK enum err node_round_end(struct node *n, const struct node_round *r, struct bytes answer,
+                                   struct round_result *out, bool *out_more, struct why *why);
+/* No answer came: `e` and `why` of the carrier in words for people, and the end of the contact. */
+MUST_CHECK enum err node_round_broke(struct node *n, enum err e, struct why *why);
 
 /* ------------------------------------------------------------------------------------- questions to the hub */
 /* Why is this row here, who saw it, what would come of sharing a case, show me a case in an emergency: sync/question.h,

@@ -1,8 +1,10 @@
 /* A home's replica: key file, encrypted store, and the opening of both. */
+#include "node/search.h"
 #include "node/wipe.h"
 
 #include "crypto/device.h"
 #include "crypto/keyslot.h"
+#include "node/later_sql.h"
 #include "node/store_sql.h"
 #include "sync/schema_sql.h"
 
@@ -205,6 +207,32 @@ enum err replica_open(struct replica *out, const struct env *env, const char *ho
 
 /* ---------------------------------------------------------------------------------------------------- making */
 
+#define STORE_VERSION 3u /* node/later.sql; 0: made before there was one */
+
+/* Within a transaction. */
+static enum err make_later(struct db *db, struct why *why)
+{
+    enum err e = db_exec(db, node_later_sql, why);
+    return e == ERR_OK ? state_set_number(db, "store", STORE_VERSION, why) : e;
+}
+
+/* A store of an older program gets what came since. A disk that is full must keep nobody out of it: it is tried again at each
+ * opening. */
+static enum err bring_up(struct db *db, struct why *why)
+{
+    uint64_t version = 0;
+    enum err e = state_number(db, "store", &version, why);
+    if (e != ERR_OK || version >= STORE_VERSION) return e;
+    e = db_begin(db, why);
+    if (e != ERR_OK) return e;
+    e = make_later(db, why);
+    if (e == ERR_OK)
+        e = db_commit(db, why);
+    else
+        db_rollback(db);
+    return e == ERR_FULL || e == ERR_IO ? ERR_OK : e;
+}
+
 /* Tables are made in one transaction, so the last one is there or none is. */
 static enum err make_tables(struct db *db, struct why *why)
 {
@@ -214,6 +242,7 @@ static enum err make_tables(struct db *db, struct why *why)
     e = db_begin(db, why);
     if (e == ERR_OK) e = db_exec(db, sync_schema_sql, why);
     if (e == ERR_OK) e = db_exec(db, node_store_sql, why);
+    if (e == ERR_OK) e = make_later(db, why);
     if (e == ERR_OK)
         e = db_commit(db, why);
     else
@@ -324,7 +353,9 @@ enum err replica_node(struct node **out, const struct env *env, const char *home
     else
         memcpy(n->home, home, strlen(home) + 1);
     if (e == ERR_OK) e = load(n, why);
+    if (e == ERR_OK) e = bring_up(n->db, why);
     if (e == ERR_OK) e = sum_follow(n, why);
+    if (e == ERR_OK) e = search_open(n, why);
     if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);
     if (e == ERR_OK) make_good(n, pending != 0);
     if (e == ERR_OK) orders_kept(n);
@@ -361,12 +392,19 @@ enum err node_unlock(const struct env *env, const char *home, struct bytes passp
     return e == ERR_UNINIT ? not_enrolled(why) : e;
 }
 
+int64_t node_unlock_wait_ms(const struct env *env, const char *home)
+{
+    struct replica_files f;
+    return replica_files(&f, env, home, NULL) == ERR_OK ? keyslot_wait_ms(env, &f.keyfile) : 0;
+}
+
 void node_close(struct node *n)
 {
     if (n == NULL) return;
     node_edit_cancel(n);
     unsent_close(n);
     db_close(n->db);
+    search_close(n);
     keyring_release(&n->ring);
     identity_release(&n->self);
     free(n);

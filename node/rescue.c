@@ -2,6 +2,7 @@
  * had not sent in a new chain, each change with the hash that it had in the old one, so that the hub knows what it has
  * already. The new keys are kept aside until the hub's answer is here: until then the device goes on as it was. Then
  * everything changes in one transaction. */
+#include "node/search.h"
 #include "node/wipe.h"
 
 #include <stdlib.h>
@@ -264,7 +265,10 @@ static enum err forget_rows(struct node *n, struct why *why)
 /* The clock stays: what is written from now on is later than what is rescued. */
 static const char forget_sql[] =
     "DELETE FROM n_image; DELETE FROM n_pending; DELETE FROM n_order; DELETE FROM n_parked; DELETE FROM n_receipt;"
-    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question;"
+    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question; DELETE FROM n_touched;"
+    "UPDATE n_audit SET seq = NULL; UPDATE n_look SET case_id = NULL;"
+    "INSERT INTO n_look(user, at, tbl, looks) SELECT user, min(at), tbl, count(*) FROM n_view WHERE request = -1"
+    " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"
     "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
     "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head');"
     "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'last_seq', 'contact_ms', 'revoked',"
@@ -382,6 +386,7 @@ enum err rescue_finish(struct node *n, struct bytes answer, struct why *why)
     if (e == ERR_OK) e = read_answer(n, answer, &x, why);
     if (e == ERR_OK)
         e = gap_look(n, SIZE_MAX, why); /* what rotted is written again from the overlay, while that is there */
+    if (e == ERR_OK) e = search_forget_all(n, why); /* words of rows that go now; if they stay, it is made anew */
     if (e == ERR_OK) e = db_begin(n->db, why);
     if (e == ERR_OK) {
         e = become(&r, &x, why);

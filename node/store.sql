@@ -1,5 +1,6 @@
 -- What a node keeps beside the synced tables. Never sent to anybody.
 -- Nothing here may keep the id or the text of a row that was dropped: an order is remembered by its number, hash and count.
+-- What came later stands in node/later.sql, so that older stores get it; what is searched in node/search.sql.
 
 CREATE TABLE secret_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;  -- identity keys
 CREATE TABLE n_state(name TEXT NOT NULL PRIMARY KEY, value BLOB) STRICT;       -- hub, site, cursor, hashes: node/state.c

@@ -1,14 +1,15 @@
 /* The sum over all rows of the replica (sync/db_sum.h). It follows what verified pages, orders to forget and own signed edits do
  * to the rows, and nothing else; so a row that came back with an older copy of its page, which the encryption cannot see,
  * does not fit it any more. Put back the page with the sum as well, and all other rows do not fit. */
-#include "node/internal.h"
+#include "node/search.h"
 
 #include "sync/db_sum.h"
 
 static enum err store_sum(void *ctx, const uint8_t sum[DB_SUM_BYTES], struct why *why)
 {
     struct node *n = ctx;
-    return state_put(n->db, "sum", bytes_of(sum, DB_SUM_BYTES), why);
+    enum err e = state_put(n->db, "sum", bytes_of(sum, DB_SUM_BYTES), why);
+    return e == ERR_OK ? search_note(n, sum, why) : e;
 }
 
 static enum err read_key(struct node *n, uint8_t key[DB_SUM_BYTES], bool *out_found, struct why *why)

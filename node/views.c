@@ -84,7 +84,7 @@ static void is_text(void *ctx, const char *table, const char *column)
         {"record", "void_reason"},  {"release", "title"},     {"release", "body"},       {"release", "conditions"},
         {"release", "reason"},      {"conflict", "kept"},     {"conflict", "lost"},      {"conflict", "reason"},
         {"release", "void_reason"}, {"n_content", "item"},    {"n_pending", "vals"},     {"n_outbox", "cose"},
-        {"n_outbox", "sealed"},
+        {"n_outbox", "sealed"},   {"n_word", "word"},
     };
     bool *seen = ctx;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -169,13 +169,28 @@ enum err views_sent(struct node *n, uint64_t request, struct why *why)
     return state_run(n->db, "UPDATE n_view SET request = $1 WHERE no IN (SELECT no " NEXT ")", args, 1, why);
 }
 
+/* Before looks that the hub has are cleaned away: how many there were stays, by person, hour and case, for the audit; of a row
+ * or a case that is gone not which. `those`: which of n_view v. */
+#define SUM_UP(those)                                                                                                  \
+    "INSERT INTO n_look(user, at, tbl, case_id, looks) SELECT user, min(at), tbl, c, count(*) FROM"                    \
+    " (SELECT v.user, v.at, v.tbl, (SELECT k.id FROM case_file k WHERE k.id = coalesce("                               \
+    "(SELECT r.case_id FROM record r WHERE r.id = v.id), (SELECT y.case_id FROM release y WHERE y.id = v.id))) AS c"   \
+    " FROM n_view v WHERE v.request = " TOLD                                                                           \
+    " AND " those ") GROUP BY user, tbl, c, at / 3600000"
+
+/* Its hour is over ($1 an hour ago, $2 now), or its row is not here any more: an id is not kept for a look. */
+#define OVER                                                                                                           \
+    "(v.at <= $1 OR v.at > $2 OR NOT EXISTS (SELECT 1 FROM record r WHERE r.id = v.id UNION ALL"                       \
+    " SELECT 1 FROM release y WHERE y.id = v.id))"
+
 enum err views_answered(struct node *n, uint64_t request, struct why *why)
 {
     const int64_t args[] = {(int64_t)request};
     const int64_t hour[] = {env_now(n->env) - HOUR_MS, env_now(n->env)};
     enum err e = state_run(n->db, "UPDATE n_view SET request = " TOLD " WHERE request = $1", args, 1, why);
+    if (e == ERR_OK) e = state_run(n->db, SUM_UP(OVER), hour, 2, why);
     if (e != ERR_OK) return e;
-    return state_run(n->db, "DELETE FROM n_view WHERE request = " TOLD " AND (at <= $1 OR at > $2)", hour, 2, why);
+    return state_run(n->db, "DELETE FROM n_view AS v WHERE v.request = " TOLD " AND " OVER, hour, 2, why);
 }
 
 enum err views_waiting(struct node *n, uint64_t *out, struct why *why)
@@ -185,10 +200,16 @@ enum err views_waiting(struct node *n, uint64_t *out, struct why *why)
 
 enum err views_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why)
 {
-    struct stmt *s = NULL;
-    enum err e = db_prepare(n->db, "DELETE FROM n_view WHERE request = " TOLD " AND tbl = $1 AND id = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, table_index);
-    db_bind_id(s, 2, id);
-    return db_run(s, why);
+    static const char *const sql[] = {SUM_UP("v.tbl = $1 AND v.id = $2"),
+                                      "DELETE FROM n_view WHERE request = " TOLD " AND tbl = $1 AND id = $2"};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < 2 && e == ERR_OK; i++) {
+        struct stmt *s = NULL;
+        e = db_prepare(n->db, sql[i], &s, why);
+        if (e != ERR_OK) break;
+        db_bind_int(s, 1, table_index);
+        db_bind_id(s, 2, id);
+        e = db_run(s, why);
+    }
+    return e;
 }

@@ -104,7 +104,8 @@ enum err db_open(struct db **out, const struct env *env, const char *path, const
         return why_set(why, ERR_NOMEM, "There is not enough memory to open the store.");
     db->env = env;
     db->schema = db->tx_schema = 1;
-    enum err e = pagevfs_open(&db->sql, path, env->vfs, key, why);
+    int wait_ms = env->busy_ms != 0 && env->busy_ms <= PAGEVFS_WAIT_MS ? (int)env->busy_ms : PAGEVFS_WAIT_MS;
+    enum err e = pagevfs_open_waiting(&db->sql, path, env->vfs, key, wait_ms, why);
     if (e != ERR_OK)
         goto out;
     e = limit_connection(db, why);

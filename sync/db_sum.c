@@ -21,6 +21,8 @@ struct db_sum {
     enum err failed;          /* a row could not be followed: the transaction must not commit */
     db_sum_store_fn store;
     void *ctx;
+    db_sum_watch_fn watch; /* NULL: nobody */
+    void *watch_ctx;
 };
 
 /* Number and kind first, so that no two different rows are the same bytes. NULL is left out: a column that a later schema
@@ -142,6 +144,16 @@ static void count_side(struct db_sum *s, sqlite3 *sql, int table_index, bool aft
     count(s, after);
 }
 
+static void tell_hook(struct db_sum *s, sqlite3 *sql, int table_index, bool after)
+{
+    sqlite3_value *v = NULL;
+    if (s->watch == NULL || rules_table((size_t)table_index)->kind != TABLE_CASE) return;
+    int rc = after ? sqlite3_preupdate_new(sql, 1, &v) : sqlite3_preupdate_old(sql, 1, &v);
+    if (rc == SQLITE_NOMEM) s->failed = ERR_NOMEM;
+    if (rc == SQLITE_OK && v != NULL && sqlite3_value_bytes(v) == 16)
+        s->watch(s->watch_ctx, table_index, sqlite3_value_blob(v));
+}
+
 static void row_changes(void *ctx, sqlite3 *sql, int op, const char *db_name, const char *table, sqlite3_int64 from,
                         sqlite3_int64 to)
 {
@@ -150,6 +162,7 @@ static void row_changes(void *ctx, sqlite3 *sql, int op, const char *db_name, co
     if (strcmp(db_name, "main") != 0 || (table[0] == 'n' && table[1] == '_')) return;
     int i = rules_table_index(bytes_of_str(table));
     if (i < 0) return;
+    tell_hook(s, sql, i, op == SQLITE_INSERT);
     if (op != SQLITE_INSERT) count_side(s, sql, i, false);
     if (op != SQLITE_DELETE) count_side(s, sql, i, true);
 }
@@ -174,7 +187,10 @@ static void count_row(struct db_sum *s, const struct row *r, bool after)
 
 void db_sum_row(struct db *db, const struct row *before, const struct row *after)
 {
+    const struct row *r = after != NULL ? after : before;
     if (db->sum == NULL) return;
+    if (db->sum->watch != NULL && r != NULL && r->table->kind == TABLE_CASE && r->v[1].s.n == 16)
+        db->sum->watch(db->sum->watch_ctx, rules_table_index(bytes_of_str(r->table->name)), r->v[1].s.p);
     count_row(db->sum, before, false);
     count_row(db->sum, after, true);
 }
@@ -195,6 +211,13 @@ enum err db_sum_start(struct db *db, const uint8_t key[DB_SUM_BYTES], const uint
     db->sum = s;
     db_sum_resume(db);
     return ERR_OK;
+}
+
+void db_sum_watch(struct db *db, db_sum_watch_fn each, void *ctx)
+{
+    if (db->sum == NULL) return;
+    db->sum->watch = each;
+    db->sum->watch_ctx = ctx;
 }
 
 void db_sum_free(struct db *db)

@@ -15,6 +15,10 @@
 typedef enum err (*db_sum_store_fn)(void *ctx, const uint8_t sum[DB_SUM_BYTES], struct why *why);
 MUST_CHECK enum err db_sum_start(struct db *db, const uint8_t key[DB_SUM_BYTES], const uint8_t sum[DB_SUM_BYTES],
                                  db_sum_store_fn store, void *ctx, struct why *why);
+/* Besides, each row of a case that changes, before it does: which table, and which case. What was rolled back is not taken back.
+ * After db_sum_start; NULL: nobody wants to know. */
+typedef void (*db_sum_watch_fn)(void *ctx, int table_index, const uint8_t case_id[16]);
+void db_sum_watch(struct db *db, db_sum_watch_fn each, void *ctx);
 /* The sum over all rows as they stand, read anew. */
 MUST_CHECK enum err db_sum_scan(struct db *db, const uint8_t key[DB_SUM_BYTES], uint8_t out[DB_SUM_BYTES],
                                 struct why *why);

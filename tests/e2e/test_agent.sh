@@ -53,7 +53,7 @@ done
 exits 0 "it is unlocked with the passphrase" node b unlock
 has "and says when it locks by itself" '15 minutes'
 open_ "after that commands ask for none" b
-exits 0 "work is written" bare b case new --area north --source police --need N4 --summary "$(secret_text)" --json
+exits 0 "work is written" bare b case new --area north --source 6 --need N4 --summary "$(secret_text)" --json
 exits 0 "and sent" bare b sync
 exits 0 "status says until when" bare b status
 has "as people read it" '^Unlocked  *until .* if nothing is done'

@@ -61,7 +61,7 @@ equal "as JSON" 3 "$(grep -o '"added_at":"20' "$work/out" | wc -l)"
 has "and who it is" '"name":"Bea","added_at":"[^"]*","self":true'
 
 # ---- what each does is theirs
-case_id=$(must as pass case new --area north --source police --need N4 --summary "$(secret_text)" --json | field id)
+case_id=$(must as pass case new --area north --source 6 --need N4 --summary "$(secret_text)" --json | field id)
 record=$(must as bea record add "$case_id" --kind note --title "$(secret_text)" --sensitivity sensitive --json | field id)
 seq=$(must as bea outbox list --json | tr '}' '\n' | grep 'added a record' | field seq)
 must as dov outbox show "$seq" >/dev/null # before it is sent: the hub has no such row yet

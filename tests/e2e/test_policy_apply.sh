@@ -10,7 +10,7 @@ must node b enrol --code-file "$work/b-site.code" --user "Bob" >/dev/null
 must node a sync >/dev/null
 must node b sync >/dev/null
 stop_hub
-case=$(must node a case new --area north --source b --need n --summary "first" --json | field id)
+case=$(must node a case new --area north --source 1A --need N1 --summary "first" --json | field id)
 must node a person add "$case" --family "One" --given "Child" >/dev/null
 must node a case share "$case" b --access check >/dev/null
 in_step a

@@ -15,7 +15,7 @@ must node a sync >/dev/null
 must node b sync >/dev/null
 stop_hub
 
-case_id=$(must node a case new --area north --source b --need n --summary "as told" --json | field id)
+case_id=$(must node a case new --area north --source 1A --need N1 --summary "as told" --json | field id)
 must node a case share "$case_id" b --access contribute >/dev/null
 in_step a
 in_step b

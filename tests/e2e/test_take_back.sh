@@ -14,8 +14,8 @@ must node a sync >/dev/null
 must node b sync >/dev/null
 stop_hub
 
-lost=$(must node a case new --area north --source b --need n --summary "taken back" --json | field id)
-given=$(must node a case new --area north --source b --need n --summary "given instead" --json | field id)
+lost=$(must node a case new --area north --source 1A --need N1 --summary "taken back" --json | field id)
+given=$(must node a case new --area north --source 1A --need N1 --summary "given instead" --json | field id)
 must node a person add "$lost" --family "Losty" --given "One" >/dev/null
 must node a person add "$given" --family "Given" --given "Two" >/dev/null
 must node a case share "$lost" b --access contribute >/dev/null

@@ -20,7 +20,7 @@ must node b enrol --code-file "$work/b-site.code" --user "Bob" >/dev/null
 must node c enrol --code-file "$work/c-site.code" --user "Cid" >/dev/null
 for one in a b c; do must node "$one" sync >/dev/null; done
 stop_hub
-case_id=$(must node a case new --area north --source b --need n --summary "as told" --json | field id)
+case_id=$(must node a case new --area north --source 1A --need N1 --summary "as told" --json | field id)
 must node a case share "$case_id" b --access contribute >/dev/null
 must node a case share "$case_id" c --access contribute >/dev/null
 in_step a

@@ -152,14 +152,12 @@ static void found_mark(struct search *q, size_t i)
                  q->s->sites[q->d->site].code, q->file, q->at, rules_table((size_t)m->tbl)->name, ids_hex(m->row, hex));
 }
 
+/* Also where their sign is not before them: a search index has words alone. */
 static void look_for_marks(struct search *q, struct bytes in)
 {
-    const uint8_t *p = in.p, *end = in.p + in.n;
     uint8_t bits[16];
-    while (q->c->n > 0 && in.n > 0 && (p = memchr(p, '~', (size_t)(end - p))) != NULL) {
-        p++;
-        if (end - p < (ptrdiff_t)CANARY_CHARS) return;
-        if (!read_mark(p, bits)) continue;
+    for (size_t at = 0; q->c->n > 0 && at + CANARY_CHARS <= in.n; at++) {
+        if (!read_mark(in.p + at, bits)) continue;
         uint32_t i = *slot_of(q->c, bits);
         if (i != 0) found_mark(q, i - 1);
     }

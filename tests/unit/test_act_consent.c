@@ -66,7 +66,7 @@ static void consent_that_would_bear_on_nothing_is_refused(void **state)
     struct act_consent in = saying(&a, CHILD, "given", "helth");
     act_refused(&a, say(&a, &in, id), ERR_NOTFOUND, "code of no agency");
     in = saying(&a, CHILD, "given", NULL);
-    act_refused(&a, say(&a, &in, id), ERR_USAGE, "--scope");
+    act_refused(&a, say(&a, &in, id), ERR_USAGE, "whose records");
     in = saying(&a, OTHER_CHILD, "given", "all");
     act_refused(&a, say(&a, &in, id), ERR_USAGE, "another case");
     in = saying(&a, FIRST_FREE, "given", "all");

@@ -79,7 +79,7 @@ static void a_question_is_taken_back_by_who_asked_it_and_what_was_told_is_not(vo
     act_refused(&a, act_release_cancel(a.n, a.id[ASK_US], &a.why), ERR_DENIED, "Only the one that asked");
     struct act_grant in = {.record = a.id[OPEN_RECORD], .to_agency = "police", .how = "spoken"};
     act_done(&a, act_release_grant(a.n, &in, id, &a.why));
-    act_refused(&a, act_release_cancel(a.n, id, &a.why), ERR_USAGE, "spoke void");
+    act_refused(&a, act_release_cancel(a.n, id, &a.why), ERR_USAGE, "mark it as written by mistake");
     act_world_free(&a);
 }
 

@@ -190,6 +190,18 @@ static void nothing_of_a_look_that_was_told_stays_when_its_row_is_taken_away(voi
     assert_int_equal(kept(x), 1);
 }
 
+static void a_look_that_was_under_way_goes_with_its_row_once_it_is_told(void **state)
+{
+    struct scene *x = *state;
+    assert_int_equal(db_exec(node_db(x->a.n), "UPDATE record SET sensitivity = 'sensitive'", NULL), ERR_OK);
+    look(x, x->record, POLICE_RECORD);
+    x->a.w.hub.script = drop_it; /* in the answer to the request that tells it */
+    x->a.w.hub.script_ctx = x;
+    (void)mock_sync(&x->a.w, ERR_OK);
+    assert_int_equal(kept(x), 0);
+    assert_int_equal(mock_ask(x->a.n, "SELECT count(*) FROM n_look WHERE case_id IS NULL AND looks = 1"), 1);
+}
+
 static void more_than_one_item_holds_goes_with_the_requests_after(void **state)
 {
     struct scene *x = *state;
@@ -301,6 +313,7 @@ int main(void)
         T(a_request_that_had_no_answer_tells_it_again),
         T(a_look_is_told_also_when_its_row_is_taken_away_first),
         T(nothing_of_a_look_that_was_told_stays_when_its_row_is_taken_away),
+        T(a_look_that_was_under_way_goes_with_its_row_once_it_is_told),
         T(more_than_one_item_holds_goes_with_the_requests_after),
         T(a_look_at_what_the_hub_does_not_have_yet_waits_until_it_has_it),
         T(sql_that_reads_no_text_is_no_look),
