@@ -1,0 +1,222 @@
+/* A test in a browser: `await run("name", async (t) => {…})`. t.world makes the programs (world.mjs); t.open(url) a window; the
+ * helpers find things only by role and accessible name, as a person with a screen reader does. Whatever the browser complains
+ * about, an answer that is not as described, a request to any other host, or an accessibility fault on a page that is looked
+ * at fails the test. */
+import fs from "node:fs";
+import path from "node:path";
+import { faultsOf } from "./contract.mjs";
+import { axeSource, chromium } from "./packages.mjs";
+import { World } from "./world.mjs";
+
+const PATIENCE = 15000; // ms until something that should show counts as missing
+const LONGEST = 1000 * (process.env.SPOKE_LONGEST || 170); // ms of a whole test, before ctest loses its patience
+
+class Test {
+    constructor(name) {
+        this.name = name;
+        this.failures = 0;
+        this.claims = 0;
+        this.shots = process.env.SPOKE_SHOTS || null;
+        this.answers = 0;
+        this.routes = new Set();
+        this.faults = new Set();
+        this.pending = new Set();
+        this.since = performance.now(); // the last claim
+    }
+
+    // ------------------------------------------------------------------------------------------------ claims
+    ok(claim, holds, more = "") {
+        this.claims++;
+        // What a claim took is said where it is worth a look: a test that waits is a test that nobody starts.
+        const took = performance.now() - this.since;
+        this.since = performance.now();
+        if (holds) return console.log(`ok    ${claim}${took > 1500 ? ` (${(took / 1000).toFixed(1)} s)` : ""}`);
+        this.failures++;
+        // What follows from this would take as long to be missed.
+        for (const context of this.browser?.contexts() || []) context.setDefaultTimeout(3000);
+        return console.log(`FAILED ${claim}${more ? `: ${more}` : ""}`);
+    }
+    equal(claim, wanted, got) {
+        this.ok(claim, wanted === got, `wanted ${wanted}, got ${got}`);
+    }
+    // Runs fn; the claim holds when it does not throw.
+    async claim(claim, fn) {
+        try {
+            await fn();
+            this.ok(claim, true);
+        } catch (e) {
+            this.ok(claim, false, e.message.split("\n").slice(0, 12).join("\n       "));
+        }
+    }
+
+    // ----------------------------------------------------------------------------------------------- windows
+    async begin() {
+        const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
+        this.browser = await chromium.launch({
+            executablePath: process.env.SPOKE_CHROMIUM, headless: true, args: ["--disable-gpu", "--disable-dev-shm-usage", ...asRoot],
+        });
+    }
+    /* A window of its own, signed in nowhere. fragment: of spoke open's address. */
+    async open(url, { width = 1280, height = 900, path: at = "/" } = {}) {
+        const context = await this.browser.newContext({ viewport: { width, height }, locale: "en-GB", reducedMotion: "reduce", acceptDownloads: true });
+        context.setDefaultTimeout(PATIENCE);
+        const page = await context.newPage();
+        this.watch(page, url);
+        await page.goto(url + at);
+        return page;
+    }
+    watch(page, url) {
+        const fault = (text) => this.faults.add(text);
+        page.on("pageerror", (e) => fault(`error on the page: ${e.message}`));
+        page.on("console", (m) => {
+            if (m.type() !== "error" && m.type() !== "warning") return;
+            // That an answer was a refusal, or that the service was stopped, is the test's own doing.
+            if (/^Failed to load resource/.test(m.text()) && m.location().url.startsWith(`${url}/api/`)) return;
+            if (/net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING)/.test(m.text())) return;
+            fault(`the browser says: ${m.text()}`);
+        });
+        page.on("request", (r) => {
+            const to = r.url();
+            if (!to.startsWith(`${url}/`) && !to.startsWith("blob:") && !to.startsWith("about:")) fault(`the page asked ${to}`);
+        });
+        page.on("response", (r) => {
+            const job = this.hold(r).catch(() => {}); // a window that was closed meanwhile
+            this.pending.add(job);
+            job.finally(() => this.pending.delete(job));
+        });
+    }
+    async hold(response) {
+        const at = new URL(response.url());
+        if (!at.pathname.startsWith("/api/") || at.pathname === "/api/events") return;
+        const type = response.headers()["content-type"] || "";
+        // What waited for a service that the test stopped gets a bare 503 from the server beneath it.
+        const [stopped] = Object.entries(this.world.services).find(([, s]) => s.url === at.origin) || [];
+        if (response.status() === 503 && !type && !this.world.running.has(`serve-${stopped}`)) return;
+        const body = type.startsWith("application/json") ? await response.json() : undefined;
+        const method = response.request().method();
+        this.answers++;
+        this.routes.add(`${method} ${at.pathname.replace(/[0-9a-f-]{32,36}/g, "ID")}`);
+        for (const fault of faultsOf(method, at.pathname, response.status(), type, body)) this.faults.add(fault);
+    }
+
+    // ------------------------------------------------------------------------------------- what a person does
+    async click(page, role, name, { exact = false, within = page } = {}) {
+        await within.getByRole(role, { name, exact }).click();
+    }
+    link(page, name, more) {
+        return this.click(page, "link", name, more);
+    }
+    button(page, name, more) {
+        return this.click(page, "button", name, more);
+    }
+    choose(page, name, { exact = false, within = page } = {}) {
+        return within.getByRole("radio", { name, exact }).check();
+    }
+    tick(page, name, on = true) {
+        return page.getByRole("checkbox", { name }).setChecked(on);
+    }
+    // A text field or a list, by its label.
+    async fill(page, label, value, { within = page, exact = false } = {}) {
+        const field = within.getByRole("textbox", { name: label, exact }).or(within.getByRole("combobox", { name: label, exact })).first();
+        await field.waitFor();
+        if ((await field.evaluate((e) => e.tagName)) === "SELECT") await field.selectOption({ label: value });
+        else await field.fill(value);
+    }
+    sees(page, text) {
+        return page.getByText(text).first().waitFor({ state: "visible" });
+    }
+    heading(page, name) {
+        return page.getByRole("heading", { level: 1, name }).waitFor({ state: "visible" });
+    }
+    async signIn(page, passphrase) {
+        await page.getByRole("textbox", { name: "Your passphrase" }).fill(passphrase);
+        await this.button(page, "Sign in", { exact: true });
+        await page.getByRole("navigation", { name: "Menu" }).waitFor();
+    }
+
+    // ------------------------------------------------------------------------------------------ each page once
+    /* A page as every page has to be: picture, axe, one h1 and a title, the line about contact, no sideways scrolling at
+     * 200 % and 400 %. */
+    async look(page, name, { bare = false } = {}) {
+        await page.waitForFunction(() => !document.querySelector("main [role=status]")?.textContent.startsWith("Loading"));
+        await this.picture(page, name);
+        const wrong = await this.axe(page);
+        this.ok(`${name}: no accessibility fault that axe finds`, wrong.length === 0, wrong.join("\n       "));
+        const shape = await page.evaluate(() => ({
+            h1: document.querySelectorAll("h1").length, title: document.title, lang: document.documentElement.lang,
+            contact: [...document.querySelectorAll("section[aria-label='Contact with the MASH']")].map((e) => e.textContent).join(" "),
+        }));
+        this.ok(`${name}: one main heading, a title, its language`, shape.h1 === 1 && shape.title.length > 8 && shape.lang === "en-GB", JSON.stringify(shape));
+        if (!bare)
+            this.ok(`${name}: says online or offline, last contact, what is held only here, and whom to ring`,
+                /(Online|Offline)/.test(shape.contact) && /contact with the MASH/i.test(shape.contact) && /held only on this device/.test(shape.contact) && /01632 960100/.test(shape.contact), shape.contact);
+        await this.narrow(page, name);
+    }
+    async picture(page, name) {
+        if (this.shots) await page.screenshot({ path: path.join(this.shots, `${this.name}-${name}.png`), fullPage: true });
+    }
+    async narrow(page, name) {
+        const size = page.viewportSize();
+        for (const [percent, width] of [[200, 640], [400, 320]]) {
+            await page.setViewportSize({ width, height: size.height });
+            const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+            this.ok(`${name}: nothing runs off the side at ${percent} %`, over <= 1, `${over} pixels too wide`);
+        }
+        await page.setViewportSize(size);
+    }
+    // Through the debugger, so that the page's own policy stays on while it is looked at.
+    async axe(page) {
+        const session = await page.context().newCDPSession(page);
+        const evaluate = async (expression, awaitPromise = false) => {
+            const { result, exceptionDetails } = await session.send("Runtime.evaluate", { expression, awaitPromise, returnByValue: true });
+            if (exceptionDetails) throw new Error(`axe: ${exceptionDetails.exception?.description || exceptionDetails.text}`);
+            return result.value;
+        };
+        try {
+            // Half a megabyte to read: once for each document, not for each page that is drawn in it.
+            if (!(await evaluate("typeof axe === 'object'"))) await evaluate(`${axeSource};0`);
+            const found = await evaluate(
+                `axe.run(document, {resultTypes: ["violations"], runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+                    .then((r) => r.violations.map((v) => v.id + " (" + v.help + "): " + v.nodes.slice(0, 3).map((n) => n.target.join(" ") + " " + n.html.slice(0, 160)).join(" | ")))`,
+                true,
+            );
+            return found;
+        } finally {
+            await session.detach();
+        }
+    }
+
+    async finish() {
+        // What a page asked for and left before the answer was whole never ends.
+        await Promise.race([Promise.all(this.pending), new Promise((resolve) => setTimeout(resolve, 3000))]);
+        this.ok(`nothing wrong in ${this.answers} answers of ${this.routes.size} routes, nor in what the browser says`, this.faults.size === 0,
+            [...this.faults].slice(0, 30).join("\n       "));
+        await this.browser?.close();
+        await this.world?.end();
+    }
+}
+
+export async function run(name, fn, options = {}) {
+    const t = new Test(name);
+    const from = Date.now();
+    const watchdog = setTimeout(() => {
+        console.log(`FAILED ${name}: not done after ${LONGEST / 1000} s`);
+        process.exit(1);
+    }, LONGEST);
+    watchdog.unref();
+    if (t.shots) fs.mkdirSync(t.shots, { recursive: true });
+    try {
+        await t.begin();
+        t.world = await World.make(options);
+        console.log(`      ${name}: hub and nodes stand after ${((Date.now() - from) / 1000).toFixed(1)} s`);
+        await fn(t, t.world);
+    } catch (e) {
+        t.ok(`${name} runs to its end`, false, e.stack.split("\n").slice(0, 16).join("\n       "));
+        for (const [i, context] of (t.browser?.contexts() || []).entries())
+            for (const page of context.pages())
+                if (t.shots) await page.screenshot({ path: path.join(t.shots, `FAILED-${name}-${i}.png`), fullPage: true }).catch(() => {});
+    }
+    await t.finish();
+    console.log(`${t.failures ? "FAILED" : "passed"}: ${name}, ${t.claims} claims, ${((Date.now() - from) / 1000).toFixed(1)} s`);
+    process.exit(t.failures ? 1 : 0);
+}
