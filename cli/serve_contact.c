@@ -16,6 +16,7 @@
 #define EVERY_MS       60000   /* between two contacts without anything to send */
 #define WAIT_MS        50000   /* the hub may keep a request so long, until there is something to say */
 #define PARKED_MS      20000   /* an answer that took so long was waited for */
+#define EARLY_MS       1000    /* after one that came earlier and brought nothing, then twice as long each time up to EVERY_MS */
 #define RETRY_MS       2000    /* after a failure, then twice as long each time … */
 #define RETRY_MAX_MS   60000   /* … up to this */
 #define KNOCK_EVERY_MS 3600000 /* while nobody is signed in */
@@ -39,6 +40,7 @@ struct serve_contact {
     struct buf answer;           /* as far as it has come */
     uint8_t answers[HASH_BYTES]; /* the request that it answers */
     unsigned failures;           /* in a row */
+    unsigned early;              /* waits for news in a row that ended early and brought nothing */
     int64_t news_ms;             /* mono_ms: when to wait for news again; INT64_MAX: only after a contact */
     int64_t knock_ms;            /* mono_ms: when to ask for orders next */
     bool brought;                /* this contact brought something */
@@ -242,11 +244,11 @@ static enum err one_round(struct serve_contact *c, uint64_t wait_ms, bool *out_m
 }
 
 /* -------------------------------------------------------------------------------------------------------- a contact */
-static int64_t pause_ms(const struct serve_contact *c)
+/* `ms` doubled for each time but the first. */
+static int64_t grown(int64_t ms, unsigned times, int64_t most)
 {
-    int64_t ms = RETRY_MS;
-    for (unsigned i = 1; i < c->failures && ms < RETRY_MAX_MS; i++) ms *= 2;
-    return ms < RETRY_MAX_MS ? ms : RETRY_MAX_MS;
+    for (unsigned i = 1; i < times && ms < most; i++) ms *= 2;
+    return ms < most ? ms : most;
 }
 
 /* How it went, for pages. */
@@ -270,10 +272,12 @@ static void plan(struct serve_contact *c, enum err e, bool for_news, int64_t beg
     if (e == ERR_INTERRUPTED) return; /* by what is due, or by the end */
     c->failures = e == ERR_OK ? 0 : c->failures + 1;
     c->news_ms = e != ERR_OK ? INT64_MAX : now;
-    /* a hub that keeps no request waiting must not be asked without pause */
-    if (e == ERR_OK && for_news && !c->brought && now - began < PARKED_MS) c->news_ms = began + EVERY_MS;
+    /* A hub that keeps no request waiting must not be asked without pause; one that woke for what another site gets has more
+     * to say soon. */
+    c->early = e == ERR_OK && for_news && !c->brought && now - began < PARKED_MS ? c->early + 1 : 0;
+    if (c->early > 0) c->news_ms = now + grown(EARLY_MS, c->early, EVERY_MS);
     if (e == ERR_OK) return;
-    next += pause_ms(c);
+    next += grown(RETRY_MS, c->failures, RETRY_MAX_MS);
     (void)pthread_mutex_lock(&c->lock);
     if (next < c->work_ms) c->work_ms = next;
     (void)pthread_mutex_unlock(&c->lock);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define SHOWN 60u /* cards a column; the rest is counted */
+#define SHOWN 40u /* cards a column; the rest is counted */
 
 static const char *const titles[] = {"New", "Gathering", "Ready to meet", "Decided", "Closed"};
 

@@ -2,7 +2,7 @@
  * and what it does; sharing without it; a pointer; who takes part. Two sites with pages, with the hub gone in
  * between. */
 import { run } from "./harness.mjs";
-import { HOSTILE, aFamily, done, openCase, part, problem, sent, tab } from "./case_story.mjs";
+import { HOSTILE, aFamily, contactNow, done, openCase, part, problem, sent, tab } from "./case_story.mjs";
 
 await run("case_share", async (t, w) => {
     const c = await aFamily(w);
@@ -14,8 +14,10 @@ await run("case_share", async (t, w) => {
     await consent(t, page);
     await pointer(t, page);
     await w.startHub();
+    await contactNow(page);
     await sent(page);
     const room = await openCase(t, w, mash, "mash", `/case/${c.reference}`);
+    await contactNow(room);
     await askFor(t, w, room);
     await room.context().close();
     await tell(t, w, page, c);

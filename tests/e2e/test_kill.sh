@@ -5,7 +5,7 @@
 # and spoke-hub themselves, over HTTP.
 . "$(dirname "$0")/lib.sh"
 
-kills=${SPOKE_KILLS:-120}
+kills=${SPOKE_KILLS:-80}
 mkdir "$work/kill"
 claim "no edit is lost and no row strays in $kills kills" "$bin/kill" "$work/kill" "$kills" ${SPOKE_SEED:+"$SPOKE_SEED"}
 sed 's/^/      /' "$work/out"

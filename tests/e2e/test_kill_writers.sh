@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Goal: 500 SIGKILLs at random moments under three writer processes lose nothing that was acknowledged and leave no
+# Goal: SIGKILLs (300) at random moments under three writer processes lose nothing that was acknowledged and leave no
 # transaction in part: in the product's replica, in an encrypted database of one process at a time, and in one that all
 # three have open together (as other people's programs do, with the extension). SPOKE_WRITER_KILLS: how many instead.
 # For one of the three, any number, and a seed that was printed: tests/e2e/kill_writers.c.
 . "$(dirname "$0")/lib.sh"
 
-kills=${SPOKE_WRITER_KILLS:-500}
+kills=${SPOKE_WRITER_KILLS:-300}
 from=$SECONDS
 writers() { # writers WAY KILLS OPTION...
     rm -rf "$work/w"

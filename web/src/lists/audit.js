@@ -3,9 +3,9 @@ import { useState } from "preact/hooks";
 import { download, query as address } from "../api.js";
 import { count, londonTime, nowMs, when, words } from "../format.js";
 import { html } from "../html.js";
-import { Button, DateField, ErrorSummary, Form, Loaded, Page, Select, Table, dateFault } from "../parts/index.js";
+import { Button, DateField, ErrorSummary, Field, Form, Loaded, Page, Select, Table, dateFault } from "../parts/index.js";
 import { Link, go } from "../router.js";
-import { useLoad } from "../store.js";
+import { useLoad, useReference, useSession } from "../store.js";
 
 const KINDS = [
     ["collection", "Collection: something was written down"],
@@ -29,17 +29,24 @@ export function AuditPage({ query }) {
     const [from, setFrom] = useState(query.get("from") || "");
     const [to, setTo] = useState(query.get("to") || "");
     const [kind, setKind] = useState(query.get("kind") || "");
+    const [who, setWho] = useState(query.get("who") || "");
+    const [about, setAbout] = useState(query.get("case") || "");
     const [problem, setProblem] = useState({ errors: [], error: null, turn: 0 });
+    const reference = useReference();
+    const session = useSession();
+    const people = (reference?.people ?? []).filter((p) => p.site === session?.site).map((p) => ({ value: p.id, text: p.name }));
     const asked = {
         from: query.get("from") ? londonTime(query.get("from")) : null,
         to: query.get("to") ? dayEnd(query.get("to")) : null,
         kind: query.get("kind"),
+        who: query.get("who"),
+        case: query.get("case"),
     };
     const load = useLoad(address("/api/audit", asked));
     const submit = async () => {
         const errors = [["from", from], ["to", to]].map(([id, v]) => ({ id, message: dateFault(v) })).filter((e) => e.message);
         setProblem((was) => ({ errors, error: null, turn: was.turn + 1 }));
-        if (errors.length === 0) go(address("/audit", { from, to, kind }), { focus: false });
+        if (errors.length === 0) go(address("/audit", { from, to, kind, who, case: about.trim() }), { focus: false });
     };
     const save = () => download(address("/api/audit.csv", asked), "audit.csv").catch((error) => setProblem((was) => ({ errors: [], error, turn: was.turn + 1 })));
     const now = nowMs();
@@ -56,6 +63,8 @@ export function AuditPage({ query }) {
                 <${DateField} id="from" label="From" optional value=${from} onChange=${setFrom} />
                 <${DateField} id="to" label="To" optional value=${to} onChange=${setTo} />
                 <${Select} id="kind" label="Which acts" value=${kind} onChange=${setKind} empty="All" items=${KINDS.map(([value, text]) => ({ value, text }))} />
+                <${Select} id="who" label="Who" value=${who} onChange=${setWho} empty="Everybody" items=${people} />
+                <${Field} id="case" label="Case" hint="Its reference, such as C-7K2M9QXD" optional width="20" value=${about} onChange=${setAbout} />
                 <div class="spoke-row">
                     <${Button}>Show<//>
                     <${Button} type="button" kind="secondary" onClick=${save}>Save as a spreadsheet (CSV)<//>

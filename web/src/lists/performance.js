@@ -3,9 +3,9 @@ import { useState } from "preact/hooks";
 import { download, query as address } from "../api.js";
 import { count, londonTime, ragWord, span } from "../format.js";
 import { html } from "../html.js";
-import { Button, DateField, ErrorSummary, Facts, Form, Loaded, Page, Table, dateFault } from "../parts/index.js";
+import { Button, DateField, ErrorSummary, Facts, Form, Loaded, Page, Select, Table, dateFault } from "../parts/index.js";
 import { go } from "../router.js";
-import { useLoad } from "../store.js";
+import { useLoad, useReference } from "../store.js";
 import { dayEnd } from "./audit.js";
 
 const HELP = html`<p class="govuk-body">
@@ -63,13 +63,15 @@ function Tables({ of }) {
 export function PerformancePage({ query }) {
     const [from, setFrom] = useState(query.get("from") || "");
     const [to, setTo] = useState(query.get("to") || "");
+    const [area, setArea] = useState(query.get("area") || "");
     const [problem, setProblem] = useState({ errors: [], error: null, turn: 0 });
-    const asked = { from: query.get("from") ? londonTime(query.get("from")) : null, to: query.get("to") ? dayEnd(query.get("to")) : null };
+    const areas = useReference()?.areas ?? [];
+    const asked = { from: query.get("from") ? londonTime(query.get("from")) : null, to: query.get("to") ? dayEnd(query.get("to")) : null, area: query.get("area") };
     const load = useLoad(address("/api/performance", asked));
     const submit = async () => {
         const errors = [["from", from], ["to", to]].map(([id, v]) => ({ id, message: dateFault(v) })).filter((e) => e.message);
         setProblem((was) => ({ errors, error: null, turn: was.turn + 1 }));
-        if (errors.length === 0) go(address("/performance", { from, to }), { focus: false });
+        if (errors.length === 0) go(address("/performance", { from, to, area }), { focus: false });
     };
     const save = () => download(address("/api/performance.csv", asked), "performance.csv").catch((error) => setProblem((was) => ({ errors: [], error, turn: was.turn + 1 })));
     return html`<${ErrorSummary} errors=${problem.errors} error=${problem.error} turn=${problem.turn} />
@@ -77,6 +79,8 @@ export function PerformancePage({ query }) {
             <${Form} submit=${submit}>
                 <${DateField} id="from" label="Cases received from" optional value=${from} onChange=${setFrom} />
                 <${DateField} id="to" label="To" optional value=${to} onChange=${setTo} />
+                ${areas.length > 1 &&
+                html`<${Select} id="area" label="Area" value=${area} onChange=${setArea} empty="All" items=${areas.map((a) => ({ value: a, text: a }))} />`}
                 <div class="spoke-row">
                     <${Button}>Show<//>
                     <${Button} type="button" kind="secondary" onClick=${save}>Save as a spreadsheet (CSV)<//>
