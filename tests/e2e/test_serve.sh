@@ -3,72 +3,12 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-serve_pid=
-declare -A address=()
-served=
-# serve NAME ARGUMENT...: its pages, at a port of their own; address[NAME] says where
-serve() {
-    local name=$1 i
-    shift
-    : >"$work/$name.line" # of one before
-    "$bin/spoke" --home "$work/$name" --no-input serve --listen 127.0.0.1:0 "$@" \
-        >>"$work/$name.line" 2>"$work/$name.log" </dev/null &
-    serve_pid=$!
-    served="$served $serve_pid"
-    for ((i = 0; i < 200; i++)); do
-        address[$name]=$(sed -n 's/^listening on //p' "$work/$name.line")
-        [ -z "${address[$name]}" ] || return 0
-        sleep 0.05
-    done
-    echo "FAILED the pages of $name are not served"
-    cat "$work/$name.log"
-    exit 1
-}
-end_serve() { # end_serve PID
-    kill -TERM "$1" 2>/dev/null
-    wait "$1" 2>/dev/null
-}
-end_all() { # before lib.sh looks for what was left
-    local pid
-    for pid in $served; do kill -TERM "$pid" 2>/dev/null; done
-    for pid in $served; do wait "$pid" 2>/dev/null; done
-    finish
-}
-trap end_all EXIT
+# shellcheck source=tests/e2e/serve_lib.sh
+. "$(dirname "$0")/serve_lib.sh"
 
-# ask NAME METHOD PATH CURL-ARGUMENT...: status into $status, answer into $work/out
-ask() {
-    local name=$1 method=$2 path=$3
-    shift 3
-    status=$(curl -s -o "$work/out" -D "$work/head" -w '%{http_code}' --max-time 60 --path-as-is -X "$method" \
-        "${address[$name]}$path" "$@" 2>"$work/err") || status="none: $status"
-}
-# post NAME WHO PATH JSON...: as a page of ours does; WHO names a cookie jar
-post() {
-    local name=$1 who=$2 path=$3 body=$4
-    shift 4
-    ask "$name" POST "$path" -b "$work/$who.jar" -c "$work/$who.jar" -H "Origin: ${address[$name]}" \
-        -H "Content-Type: application/json" --data-binary @- "$@" <<<"$body"
-}
-get() { # get NAME WHO PATH...
-    local name=$1 who=$2 path=$3
-    shift 3
-    ask "$name" GET "$path" -b "$work/$who.jar" "$@"
-}
 sign_in() { # sign_in NAME WHO [PASSPHRASE]
     : >"$work/$2.jar"
     post "$1" "$2" /api/session "{\"passphrase\":\"${3:-$(cat "$work/pass")}\"}"
-}
-answers() { equal "$1" "$2" "$status"; } # answers CLAIM STATUS
-code() { field code <"$work/out"; }
-until_true() { # until_true SECONDS COMMAND...
-    local i n=$(($1 * 20))
-    shift
-    for ((i = 0; i < n; i++)); do
-        if "$@"; then return 0; fi
-        sleep 0.05
-    done
-    return 1
 }
 online() { get "$1" "$2" /api/sync -H 'X-Spoke-Quiet: 1' && grep -q '"online":true' "$work/out"; }
 offline() { get "$1" "$2" /api/sync -H 'X-Spoke-Quiet: 1' && grep -q '"online":false' "$work/out"; }
