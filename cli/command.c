@@ -297,7 +297,7 @@ static enum err run(struct cli *c, struct why *why)
 
 int cli_main(const struct program *p, int argc, char **argv)
 {
-    struct cli c = {.program = p, .world = *env_posix(), .passphrase_fd = -1};
+    struct cli c = {.program = p, .world = *env_posix(), .passphrase_fd = -1, .hub_turn = -1};
     struct why why = {0};
     c.env = &c.world;
     setlocale(LC_ALL, "");

@@ -63,6 +63,7 @@ struct cli {
         const char *value;
     } given[CLI_MAX_FLAGS * 4];
     int n_given;
+    int hub_turn;         /* held while the store of a hub that is served beside us is ours; -1 without */
     struct why usage;     /* what is wrong with the call itself */
     struct config config; /* what stands in files; the options above win */
 };

@@ -1,12 +1,14 @@
 #include "cli/hub_home.h"
 
+#include "cli/hub_turn.h"
 #include "cli/secretin.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
+static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, struct why *why)
 {
     struct secret pass = {0};
     char key[1100];
@@ -17,23 +19,49 @@ enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
         return why_next(why, ERR_UNINIT, "Make one: spoke-hub init --name NAME, or name its folder with --home.");
     }
     if (e == ERR_OK) e = secretin_passphrase(c, false, &pass, why);
-    if (e == ERR_OK) e = hub_open(out, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    if (e == ERR_OK) e = hub_open_in_turn(out, c->env, c->home, bytes_of(pass.p, pass.n), turn, c, why);
     secret_release(&pass);
+    return e;
+}
+
+enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
+{
+    enum err e = open_in_turn(c, NULL, out, why);
     if (e == ERR_BUSY) {
-        (void)why_set(
-            why, e, "The hub's store is in use by another program, most likely spoke-hub serve. Nothing was changed.");
-        (void)why_next(why, e, "Stop the server, run this command again, then start the server.");
+        (void)why_set(why, e, "This hub is served already, or another command is at work with its store. Nothing was changed.");
+        (void)why_next(why, e, "Stop the other server first, or wait until the command has finished.");
     }
     return e;
+}
+
+static enum err ask_turn(void *ctx, struct why *why)
+{
+    struct cli *c = ctx;
+    return hub_turn_ask(c->home, &c->hub_turn, why);
+}
+
+static void give_turn(struct cli *c)
+{
+    if (c->hub_turn >= 0) (void)close(c->hub_turn);
+    c->hub_turn = -1;
+}
+
+enum err hub_home_breathe(struct cli *c, struct hub *h, struct why *why)
+{
+    if (c->hub_turn < 0) return ERR_OK;
+    hub_pause(h);
+    give_turn(c);
+    enum err e = ask_turn(c, why);
+    return e == ERR_OK ? hub_resume(h, why) : e;
 }
 
 enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *h, struct why *why), struct why *why)
 {
     struct hub *h = NULL;
-    enum err e = hub_home_open(c, &h, why);
-    if (e != ERR_OK) return e;
-    e = act(c, h, why);
+    enum err e = open_in_turn(c, ask_turn, &h, why);
+    if (e == ERR_OK) e = act(c, h, why);
     hub_close(h);
+    give_turn(c);
     return e;
 }
 

@@ -6,10 +6,12 @@
 #include "cli/show.h"
 #include "hub/hub.h"
 
-/* Open the hub of --home with the passphrase. ERR_UNINIT before a passphrase is asked; ERR_BUSY says to
- * stop the server. */
+/* Open the hub of --home with the passphrase, for good: for the server. ERR_UNINIT before a passphrase is asked; ERR_BUSY. */
 MUST_CHECK enum err hub_home_open(struct cli *c, struct hub **out, struct why *why);
-/* Open, act, close: the usual shape of a command. */
+/* For a command that takes long, between two of its transactions: a server beside it answers what has waited meanwhile. On
+ * failure the hub stays paused. */
+MUST_CHECK enum err hub_home_breathe(struct cli *c, struct hub *h, struct why *why);
+/* Open, act, close: the usual shape of a command. A server beside it waits meanwhile (cli/hub_turn.h). */
 MUST_CHECK enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *h, struct why *why),
                                  struct why *why);
 

@@ -28,6 +28,7 @@ static enum err carry_out(struct cli *c, struct hub *h, struct why *why)
         e = hub_policy_continue(h, AT_ONCE, &done, why);
         if (e == ERR_OK && !done) e = hub_policy_progress(h, &p, why);
         if (e == ERR_OK && terminal && !done) say_progress(&p);
+        if (e == ERR_OK && !done) e = hub_home_breathe(c, h, why);
     }
     if (terminal) fputc('\n', stderr);
     if (e != ERR_OK) return e;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define OCTETS       "application/octet-stream"
+#define RETRY_AFTER  "5" /* seconds (RFC 9110 §10.2.3) */
 #define POLICY_CASES 20 /* put under a coming policy with each exchange */
 
 static int status_of(enum err e)
@@ -163,15 +164,16 @@ static void get_answer(struct hub_route *r, const struct http_request *req, stru
 struct route {
     const char *name, *method, *path;
     bool prefix; /* path is how it begins */
+    bool hub;    /* it asks the hub */
     void (*run)(struct hub_route *r, const struct http_request *req, struct http_reply *reply);
 };
 static const struct route routes[] = {
-    {"hub", "GET", "/v1/hub", false, get_hub},
-    {"enrol", "POST", "/v1/enrol", false, post_enrol},
-    {"exchange", "POST", "/v1/exchange", false, post_exchange},
-    {"door", "POST", "/v1/door", false, post_door},
-    {"answer", "GET", "/v1/answer/", true, get_answer},
-    {"health", "GET", "/healthz", false, get_health},
+    {"hub", "GET", "/v1/hub", false, true, get_hub},
+    {"enrol", "POST", "/v1/enrol", false, true, post_enrol},
+    {"exchange", "POST", "/v1/exchange", false, true, post_exchange},
+    {"door", "POST", "/v1/door", false, true, post_door},
+    {"answer", "GET", "/v1/answer/", true, true, get_answer},
+    {"health", "GET", "/healthz", false, false, get_health},
 };
 
 /* The route of a path; *out_method_ok: and of the method. */
@@ -205,6 +207,19 @@ static void log_line(const struct hub_route *r, const struct route *route, const
     json_free(body);
 }
 
+/* A command beside the server may have the store. */
+static void in_turn(struct hub_route *r, const struct route *route, const struct http_request *req,
+                    struct http_reply *reply)
+{
+    if (r->turn != NULL && !hub_turn_enter(r->turn)) {
+        fail(reply, 503, err_word(ERR_BUSY), "Somebody is at work with the hub's store just now. Nothing was changed.");
+        http_reply_header(reply, "Retry-After", RETRY_AFTER);
+        return;
+    }
+    route->run(r, req, reply);
+    if (r->turn != NULL) hub_turn_leave(r->turn);
+}
+
 void hub_route(void *ctx, const struct http_request *req, struct http_reply *reply)
 {
     struct hub_route *r = ctx;
@@ -215,6 +230,8 @@ void hub_route(void *ctx, const struct http_request *req, struct http_reply *rep
         fail(reply, 404, err_word(ERR_NOTFOUND), "There is nothing here. A Spoke device finds its way by itself.");
     else if (!method_ok)
         fail(reply, 405, err_word(ERR_USAGE), "That is asked in another way.");
+    else if (route->hub)
+        in_turn(r, route, req, reply);
     else
         route->run(r, req, reply);
     log_line(r, route, req, reply, began);

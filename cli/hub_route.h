@@ -11,6 +11,7 @@
 
 #include "base/env.h"
 #include "base/httpd.h"
+#include "cli/hub_turn.h"
 #include "hub/hub.h"
 
 #include <stdatomic.h>
@@ -18,7 +19,8 @@
 
 struct hub_route {
     const struct env *env;
-    struct hub *hub;                 /* used by the handler's thread alone while the server runs */
+    struct hub *hub;                 /* between hub_turn_enter and hub_turn_leave alone */
+    struct hub_turn *turn;           /* NULL: nobody else has it */
     _Atomic(struct httpd *) server;  /* to wake parked requests; NULL until it has started */
     FILE *log;                       /* one logfmt line a request, without names, texts or ids of cases; NULL: none */
 };

@@ -2,12 +2,14 @@
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
 #include "cli/hub_route.h"
+#include "cli/hub_turn.h"
 #include "sync/bundle.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_CLIENTS  256u
 #define IDLE_SECONDS 120u
@@ -30,28 +32,59 @@ static enum err say_listening(const struct cli *c, const char *listen, unsigned 
     return fflush(stdout) == 0 ? ERR_OK : why_set(why, ERR_IO, "The address could not be printed.");
 }
 
-static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct why *why)
+/* Commands may have changed what parked devices wait for. */
+static void store_is_back(void *ctx)
+{
+    struct hub_route *route = ctx;
+    struct httpd *server = atomic_load(&route->server);
+    if (server != NULL) httpd_wake(server);
+}
+
+/* Nothing can be answered any more: end as by a signal, with what hub_turn_end says. */
+static void store_is_lost(void *ctx)
+{
+    (void)ctx;
+    (void)kill(getpid(), SIGTERM);
+}
+
+static enum err listen_at(struct cli *c, struct hub_route *route, struct httpd **out, struct why *why)
 {
     const char *listen = cli_flag(c, "listen");
-    struct hub_route route = {.env = c->env, .hub = h, .log = cli_has(c, "quiet") ? NULL : stderr};
-    struct httpd *server = NULL;
-    int signal_no = 0;
     if (listen == NULL) listen = "127.0.0.1:8470";
-    enum err e = httpd_start(&server,
+    enum err e = httpd_start(out,
                              &(struct httpd_options){.listen = listen,
                                                      .max_body = BUNDLE_MAX,
                                                      .max_clients = MAX_CLIENTS,
                                                      .idle_seconds = IDLE_SECONDS,
                                                      .handler = hub_route,
-                                                     .ctx = &route},
+                                                     .ctx = route},
                              why);
     if (e != ERR_OK) return e;
-    atomic_store(&route.server, server);
-    httpd_wake(server); /* whoever parked before the server was known */
-    e = say_listening(c, listen, httpd_port(server), why);
+    atomic_store(&route->server, *out);
+    httpd_wake(*out); /* whoever parked before the server was known */
+    return say_listening(c, listen, httpd_port(*out), why);
+}
+
+static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct why *why)
+{
+    struct hub_route route = {.env = c->env, .hub = h, .log = cli_has(c, "quiet") ? NULL : stderr};
+    struct httpd *server = NULL;
+    struct why lost = {0};
+    int signal_no = 0;
+    enum err e = hub_turn_start(&route.turn,
+                                &(struct hub_turn_options){
+                                    .home = c->home, .hub = h, .back = store_is_back, .lost = store_is_lost, .ctx = &route},
+                                why);
+    if (e != ERR_OK) return e;
+    e = listen_at(c, &route, &server, why);
     while (e == ERR_OK && sigwait(end, &signal_no) != 0) continue;
+    /* In this order: turns wake the server, and requests ask for turns. */
+    enum err gone = hub_turn_end(route.turn, &lost);
     httpd_stop(server);
-    return e;
+    hub_turn_free(route.turn);
+    if (e != ERR_OK || gone == ERR_OK) return e;
+    *why = lost;
+    return gone;
 }
 
 static enum err run_serve(struct cli *c, struct why *why)
@@ -81,6 +114,6 @@ const struct command hub_serve_commands[] = {
     {"serve", "", 0, 0,
      "Answer devices over HTTP until it is stopped. It prints one line when it is ready and ends cleanly on SIGTERM or "
      "Ctrl-C. Bundles are sealed end to end; still, put a reverse proxy with TLS before it on any open network. Other "
-     "commands that need the store have to wait until it is stopped.",
+     "commands may be given meanwhile: devices wait for the moment that one takes.",
      "spoke-hub serve --listen 127.0.0.1:8470 --passphrase-file /etc/spoke/hub.pass", serve_flags, run_serve},
     {0}};

@@ -1,5 +1,6 @@
 #include "cli/node_agent.h"
 
+#include "base/local.h"
 #include "crypto/hash.h"
 #include "node/agent_ring.h"
 
@@ -77,42 +78,6 @@ enum err agent_places(const char *home, bool make, struct agent_place out[2], si
     return ERR_OK;
 }
 
-int agent_connect(int fd, const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    memcpy(at.sun_path, path, strlen(path) + 1);
-    return connect(fd, (const struct sockaddr *)&at, sizeof at);
-}
-
-int agent_bind(int fd, const char *path)
-{
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    memcpy(at.sun_path, path, strlen(path) + 1);
-    mode_t before = umask(0177);
-    int got = bind(fd, (const struct sockaddr *)&at, sizeof at);
-    (void)umask(before);
-    return got;
-}
-
-int agent_at(int fd, const char *path, int (*call)(int fd, const char *path))
-{
-    char folder[PATH_MAX], brief[sizeof((struct sockaddr_un *)NULL)->sun_path];
-    if (strlen(path) < sizeof brief) return call(fd, path);
-    /* The kernel takes 107 bytes; a home may lie deeper. */
-    const char *name = strrchr(path, '/') + 1;
-    (void)snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
-    int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), got = -1;
-    if (dir < 0) return -1;
-    if (snprintf(brief, sizeof brief, "/proc/self/fd/%d/%s", dir, name) < (int)sizeof brief)
-        got = call(fd, brief);
-    else
-        errno = ENAMETOOLONG;
-    int saved = errno;
-    (void)close(dir);
-    errno = saved;
-    return got;
-}
-
 /* ---------------------------------------------------------------------------------------------------------- line */
 static enum err hangs(struct why *why)
 {
@@ -142,7 +107,7 @@ enum err agent_call(const char *path, struct agent_line *out, struct why *why)
     if (out->fd < 0) return why_set(why, ERR_IO, "This computer has no sockets left: %s.", strerror(errno));
     enum err e = ERR_OK;
     if (setsockopt(out->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0 ||
-        agent_at(out->fd, path, agent_connect) != 0)
+        local_at(out->fd, path, local_connect) != 0)
         e = errno == EAGAIN || errno == EINPROGRESS ? hangs(why) : ERR_NOTFOUND; /* a stale socket is nobody */
     if (e == ERR_OK) e = who_answers(out, why);
     if (e != ERR_OK) agent_hang_up(out);

@@ -43,10 +43,6 @@ struct agent_place {
  * `make`: make the one of the runtime folder. ERR_UNINIT: no such home. */
 MUST_CHECK enum err agent_places(const char *home, bool make, struct agent_place out[2], size_t *out_n,
                                  struct why *why);
-/* connect or bind at a path of any length. 0, or -1 with errno. */
-int agent_at(int fd, const char *path, int (*call)(int fd, const char *path));
-int agent_connect(int fd, const char *path);
-int agent_bind(int fd, const char *path);
 
 /* A connection to an agent. fd -1: there is none. */
 struct agent_line {

@@ -1,4 +1,5 @@
 /* The agent's process: sockets, signals and clocks around node/agent.c. */
+#include "base/local.h"
 #include "cli/harden.h"
 #include "cli/node_agent.h"
 #include "node/agent_ring.h"
@@ -279,7 +280,7 @@ static enum err bind_beside(const char *path, char *made, size_t n, int *out_fd,
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return could_not(why);
     (void)unlink(made); /* of a process with this number that was killed here */
-    if (agent_at(fd, made, agent_bind) == 0) {
+    if (local_at(fd, made, local_bind) == 0) {
         *out_fd = fd;
         return ERR_OK;
     }

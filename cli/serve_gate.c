@@ -1,6 +1,7 @@
 #include "cli/serve_gate.h"
 
 #include "base/env.h"
+#include "base/local.h"
 #include "cli/node_agent.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ enum err serve_gate_open(struct serve_gate *g, const char *home, const char *add
     g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (g->fd < 0) return no_socket(why);
     (void)unlink(made);
-    if (agent_at(g->fd, made, agent_bind) != 0 || listen(g->fd, 8) != 0 || rename(made, g->path) != 0 ||
+    if (local_at(g->fd, made, local_bind) != 0 || listen(g->fd, 8) != 0 || rename(made, g->path) != 0 ||
         lstat(g->path, &g->place) != 0)
         e = no_socket(why);
     if (e == ERR_OK) e = env->write_file(env->ctx, g->address_path, bytes_of_str(address), why);

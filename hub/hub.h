@@ -15,7 +15,17 @@ MUST_CHECK enum err hub_init(const struct env *env, const char *home, const char
 /* ERR_UNINIT, ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
 MUST_CHECK enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                              struct why *why);
-void hub_close(struct hub *h);
+/* The same; `turn` is called when the passphrase was good and before the store is opened (its failure is this one's): checking
+ * a passphrase takes half a second, in which nobody has to be kept from the store. */
+typedef enum err (*hub_turn_fn)(void *ctx, struct why *why);
+MUST_CHECK enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
+                                     hub_turn_fn turn, void *ctx, struct why *why);
+/* One process at a time has a store on this computer open. Close it, so that another can, and open it again: what the hub knows
+ * of its clocks stays. Between the two only hub_resume, hub_identity, hub_name and hub_close may be called. hub_resume fails as
+ * hub_open does, the hub stays paused, and it may be tried again. */
+void hub_pause(struct hub *h);
+MUST_CHECK enum err hub_resume(struct hub *h, struct why *why);
+void hub_close(struct hub *h); /* NULL is fine */
 struct db *hub_db(struct hub *h); /* for lists of the commands: read only there */
 const struct identity *hub_identity(const struct hub *h);
 const char *hub_name(const struct hub *h);

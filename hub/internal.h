@@ -2,6 +2,7 @@
 #ifndef SPOKE_HUB_INTERNAL_H
 #define SPOKE_HUB_INTERNAL_H
 
+#include "crypto/keyslot.h"
 #include "hub/hub.h"
 
 struct sight; /* hub/sight.h: what moved in the running step */
@@ -11,7 +12,9 @@ enum policy_phase { POLICY_STANDS, POLICY_NARROWS, POLICY_WIDENS };
 
 struct hub {
     const struct env *env;
-    struct db *db;
+    struct db *db;       /* NULL: paused */
+    struct keyring keys; /* of the store, to open it again */
+    char *store;         /* path of it */
     struct identity_secret id;
     uint8_t recovery_pk[32];
     char name[128];

@@ -247,7 +247,16 @@ static enum err load_state(struct hub *h, struct why *why)
     }
     memcpy(h->recovery_pk, recovery.p, recovery.n);
     memcpy(h->name, name.p, name.n);
-    e = identity_secret_from_bytes(&h->id, db_bytes(s, 0), why);
+    struct identity_secret id = {0};
+    e = identity_secret_from_bytes(&id, db_bytes(s, 0), why);
+    if (e != ERR_OK) goto out;
+    if (h->id.keys.p != NULL && memcmp(h->id.pub.kid, id.pub.kid, KID_BYTES) != 0) {
+        e = why_set(why, ERR_TAMPERED, "In this folder is now the store of another hub.");
+        identity_release(&id);
+        goto out;
+    }
+    identity_release(&h->id);
+    h->id = id;
 out:
     db_done(s);
     return e;
@@ -276,24 +285,51 @@ static enum err lead(struct hub *h, struct why *why)
     return e;
 }
 
-enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
+/* Everything that a hub knows from its store. */
+static enum err open_store(struct hub *h, struct why *why)
 {
-    struct home p;
-    struct keyring ring = {0};
-    struct hub *h = calloc(1, sizeof *h);
-    if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
-    h->env = env;
-    h->policy_seen = -1;
-    enum err e = home_paths(&p, home, why);
-    if (e == ERR_OK) e = keyslot_open(env, &(struct keyfile){.path = p.key}, passphrase, &ring, why);
-    struct secret key = keyring_data_key(&ring);
-    if (e == ERR_OK) e = db_open(&h->db, env, p.db, &key, why);
+    struct secret key = keyring_data_key(&h->keys);
+    enum err e = db_open(&h->db, h->env, h->store, &key, why);
     if (e == ERR_OK) e = load_state(h, why);
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     if (e == ERR_OK) e = policy_change_load(h, why);
-    keyring_release(&ring);
+    return e;
+}
+
+void hub_pause(struct hub *h)
+{
+    sight_free(h->sight);
+    h->sight = NULL;
+    db_close(h->db);
+    h->db = NULL;
+    h->policy_seen = -1; /* its views were those of that connection */
+    h->policy_phase = POLICY_STANDS;
+    h->policy_moved = false;
+}
+
+enum err hub_resume(struct hub *h, struct why *why)
+{
+    enum err e = open_store(h, why);
+    if (e != ERR_OK) hub_pause(h);
+    return e;
+}
+
+enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
+                          hub_turn_fn turn, void *ctx, struct why *why)
+{
+    struct home p;
+    struct hub *h = calloc(1, sizeof *h);
+    if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
+    h->env = env;
+    h->policy_seen = -1;
+    enum err e = home_paths(&p, home, why);
+    if (e == ERR_OK && (h->store = strdup(p.db)) == NULL)
+        e = why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
+    if (e == ERR_OK) e = keyslot_open(env, &(struct keyfile){.path = p.key}, passphrase, &h->keys, why);
+    if (e == ERR_OK && turn != NULL) e = turn(ctx, why);
+    if (e == ERR_OK) e = open_store(h, why);
     if (e == ERR_OK)
         *out = h;
     else
@@ -301,12 +337,18 @@ enum err hub_open(struct hub **out, const struct env *env, const char *home, str
     return e;
 }
 
+enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
+{
+    return hub_open_in_turn(out, env, home, passphrase, NULL, NULL, why);
+}
+
 void hub_close(struct hub *h)
 {
     if (h == NULL) return;
-    sight_free(h->sight);
-    db_close(h->db);
+    hub_pause(h);
     identity_release(&h->id);
+    keyring_release(&h->keys);
+    free(h->store);
     free(h);
 }
 

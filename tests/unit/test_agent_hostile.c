@@ -1,4 +1,5 @@
 /* The agent as a process among others that hang, lie, or want what is not theirs. */
+#include "base/local.h"
 #include "tests/lib/agent_desk.h"
 
 #include <setjmp.h>
@@ -74,7 +75,7 @@ static void garbage_ends_the_call_and_not_the_agent(void **state)
 static pid_t impostor(const struct desk *d, const char *words, size_t n)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    assert_int_equal(agent_at(fd, d->socket, agent_bind), 0);
+    assert_int_equal(local_at(fd, d->socket, local_bind), 0);
     assert_int_equal(listen(fd, 4), 0);
     pid_t pid = fork();
     if (pid == 0) {
@@ -163,7 +164,7 @@ static void another_user_gets_nothing_even_root(void **state)
     /* as a thief would */
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     uint8_t frame[AGENT_FRAME_MAX];
-    assert_int_equal(agent_at(fd, d->socket, agent_connect), 0);
+    assert_int_equal(local_at(fd, d->socket, local_connect), 0);
     size_t n = agent_frame_put(frame, AGENT_GET, bytes_of_str("\1"));
     (void)send(fd, frame, n, MSG_NOSIGNAL);
     assert_true(recv(fd, frame, sizeof frame, 0) <= 0);
@@ -184,7 +185,7 @@ static void no_debugger_of_the_same_user_can_look_into_it(void **state)
     if (geteuid() != 0) skip(); /* only root can tell a process of a user that is his from one that is not */
     unlock_as_nobody(d);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(agent_at(fd, d->socket, agent_connect), 0);
+    assert_int_equal(local_at(fd, d->socket, local_connect), 0);
     int pid = peer_of(fd);
     (void)snprintf(path, sizeof path, "/proc/%d/mem", pid);
     assert_int_equal(stat(path, &st), 0);
