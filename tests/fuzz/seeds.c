@@ -5,18 +5,12 @@
 #include "sync/changeset.h"
 #include "sync/messages.h"
 #include "sync/question.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/seeds.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
-struct seeds {
-    const char *folder, *fuzzer;
-    unsigned n;
-};
-
-/* A file of the byte that says what is asked, and the bytes. */
-static void put(struct seeds *s, int asked, struct bytes v)
+void seeds_put(struct seeds *s, int asked, struct bytes v)
 {
     char path[512];
     HOLDS(snprintf(path, sizeof path, "%s/%s/%03u", s->folder, s->fuzzer, s->n++) < (int)sizeof path);
@@ -26,7 +20,7 @@ static void put(struct seeds *s, int asked, struct bytes v)
     HOLDS(fwrite(v.p, 1, v.n, f) == v.n && fclose(f) == 0);
 }
 
-static void begin(struct seeds *s, const char *fuzzer)
+void seeds_begin(struct seeds *s, const char *fuzzer)
 {
     char path[512];
     s->fuzzer = fuzzer;
@@ -77,7 +71,7 @@ static void changesets(struct seeds *s)
 {
     size_t n;
     (void)rules_tables(&n);
-    begin(s, "changeset");
+    seeds_begin(s, "changeset");
     for (size_t t = 0; t < n; t++) {
         for (int patchset = 0; patchset < 2; patchset++) {
             struct changeset_writer w;
@@ -92,7 +86,7 @@ static void changesets(struct seeds *s)
             struct op other = some_op((t + 7) % n, OP_UPDATE, 'x', patchset != 0);
             changeset_put(&w, &other);
             HOLDS(out.err == ERR_OK);
-            put(s, patchset | 2, buf_bytes(&out));
+            seeds_put(s, patchset | 2, buf_bytes(&out));
             buf_release(&out);
         }
     }
@@ -252,26 +246,26 @@ static void all_items(item_fn *fn, void *ctx)
 
 static void put_message(void *ctx, struct bytes item)
 {
-    put(ctx, 4, item);
-    put(ctx, 4 | 8, item);
+    seeds_put(ctx, 4, item);
+    seeds_put(ctx, 4 | 8, item);
 }
 
 static void signed_things(struct seeds *s)
 {
     struct invitation i = {.address = "http://127.0.0.1:8470"};
     struct buf b;
-    begin(s, "cose");
+    seeds_begin(s, "cose");
     buf_init(&b, 1u << 16);
     for (int page = 0; page < 2; page++) {
         b.len = 0;
         some_envelope(&b, page != 0);
-        put(s, 0, buf_bytes(&b));
-        put(s, 1 + page, buf_bytes(&b));
-        put(s, 9 + page, buf_bytes(&b));
+        seeds_put(s, 0, buf_bytes(&b));
+        seeds_put(s, 1 + page, buf_bytes(&b));
+        seeds_put(s, 9 + page, buf_bytes(&b));
     }
     b.len = 0;
     HOLDS(invitation_put(&b, &i, NULL) == ERR_OK);
-    put(s, 3, buf_bytes(&b));
+    seeds_put(s, 3, buf_bytes(&b));
     buf_release(&b);
     all_items(put_message, s);
 }
@@ -309,7 +303,7 @@ static void bundles(struct seeds *s)
     struct seal_header h = {.version = 1, .kind = 1};
     struct buf sealed, open, items;
     uint8_t binding[32];
-    begin(s, "bundle");
+    seeds_begin(s, "bundle");
     buf_init(&sealed, 1u << 20);
     buf_init(&open, 1u << 20);
     buf_init(&items, 1u << 20);
@@ -318,14 +312,14 @@ static void bundles(struct seeds *s)
     few_items(put_written, w);
     HOLDS(bundle_finish(w, NULL) == ERR_OK);
     bundle_writer_free(w);
-    put(s, 3, buf_bytes(&sealed));
+    seeds_put(s, 3, buf_bytes(&sealed));
     open_seal(buf_bytes(&sealed), &open);
-    for (int piece = 0; piece < 3; piece++) put(s, piece > 0 ? 128 + 36 * piece : 64, buf_bytes(&open));
+    for (int piece = 0; piece < 3; piece++) seeds_put(s, piece > 0 ? 128 + 36 * piece : 64, buf_bytes(&open));
     buf_put_u8(&items, 30); /* where frames are cut */
     few_items(join, &items);
-    put(s, 1 | 64, buf_bytes(&items));
-    put(s, 1 | 128, buf_bytes(&items));
-    put(s, 2, bytes_of(items.data + 1, items.len - 1));
+    seeds_put(s, 1 | 64, buf_bytes(&items));
+    seeds_put(s, 1 | 128, buf_bytes(&items));
+    seeds_put(s, 2, bytes_of(items.data + 1, items.len - 1));
     buf_release(&sealed);
     buf_release(&open);
     buf_release(&items);
@@ -334,8 +328,8 @@ static void bundles(struct seeds *s)
 /* ---- items, rows, values ---- */
 static void put_item(void *ctx, struct bytes item)
 {
-    put(ctx, 0, item);
-    put(ctx, 1 | 20, item);
+    seeds_put(ctx, 0, item);
+    seeds_put(ctx, 1 | 20, item);
 }
 
 static void items(struct seeds *s)
@@ -345,8 +339,8 @@ static void items(struct seeds *s)
     static const char *const texts[] = {"-17", "2024-02-29", "0", "red", "73697874-6565-6e20-6279-746573206964"};
     size_t n;
     (void)rules_tables(&n);
-    begin(s, "cbor");
-    put(s, 0, bytes_of(every_kind, sizeof every_kind - 1));
+    seeds_begin(s, "cbor");
+    seeds_put(s, 0, bytes_of(every_kind, sizeof every_kind - 1));
     all_items(put_item, s);
     for (size_t t = 0; t < n; t++) {
         struct row row = {.table = rules_table(t)};
@@ -356,13 +350,13 @@ static void items(struct seeds *s)
             row.v[c] = c % 5 == 4 ? value_none() : some_value(&row.table->columns[c]);
         row_put_cbor(&b, &row);
         HOLDS(b.err == ERR_OK);
-        put(s, 2 | (int)t << 2, buf_bytes(&b));
+        seeds_put(s, 2 | (int)t << 2, buf_bytes(&b));
         buf_release(&b);
     }
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char text[64];
         for (size_t c = 3; c < 12; c++)
-            put(s, 3 | 9 << 2, bytes_of(text, (size_t)snprintf(text, sizeof text, "%c%s", (int)c, texts[i])));
+            seeds_put(s, 3 | 9 << 2, bytes_of(text, (size_t)snprintf(text, sizeof text, "%c%s", (int)c, texts[i])));
     }
 }
 
@@ -372,14 +366,14 @@ static void keyfiles(struct seeds *s)
     static const uint8_t tries[] = "SPKT\1\0\0\0\5\0\0\x01\x9e\x70\x44\x88\0";
     struct fuzz_file file = {0};
     struct fuzz_key key;
-    begin(s, "keyfile");
+    seeds_begin(s, "keyfile");
     fuzz_keyfile(&file, &key);
-    for (int asked = 0; asked < 8; asked++) put(s, asked, bytes_of(file.bytes, file.n));
-    put(s, 8, bytes_of(tries, sizeof tries - 1));
+    for (int asked = 0; asked < 8; asked++) seeds_put(s, asked, bytes_of(file.bytes, file.n));
+    seeds_put(s, 8, bytes_of(tries, sizeof tries - 1));
     file.bytes[KEYFILE_SLOTS_AT + 2 * KEYFILE_SLOT_BYTES] = 1; /* a third slot, of nothing */
-    put(s, 1, bytes_of(file.bytes, file.n));
+    seeds_put(s, 1, bytes_of(file.bytes, file.n));
     file.bytes[KEYFILE_SLOTS_AT + 2 * KEYFILE_SLOT_BYTES] = 9; /* and of a kind to come */
-    put(s, 2, bytes_of(file.bytes, file.n));
+    seeds_put(s, 2, bytes_of(file.bytes, file.n));
 }
 
 #define TAG(name, text) "<" name ">" text "</" name ">"
@@ -419,8 +413,8 @@ static void census(struct seeds *s)
                             "1") "<Reviews>" TAG("CPPreviewDate", "2021-06-01") "</Reviews></ChildProtectionPlans>"))),
         "<!DOCTYPE Message [<!ENTITY a \"b\">]><Message>&a;</Message>",
     };
-    begin(s, "cin");
-    for (size_t i = 0; i < sizeof returns / sizeof returns[0]; i++) put(s, -1, bytes_of_str(returns[i]));
+    seeds_begin(s, "cin");
+    for (size_t i = 0; i < sizeof returns / sizeof returns[0]; i++) seeds_put(s, -1, bytes_of_str(returns[i]));
 }
 
 static void sheets(struct seeds *s)
@@ -431,8 +425,8 @@ static void sheets(struct seeds *s)
         "\xef\xbb\xbf=1+1,+44,-2,@x\n\n\t ,\" \"\n",
         "\"\"\r,\r\n\"",
     };
-    begin(s, "csv");
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) put(s, -1, bytes_of_str(texts[i]));
+    seeds_begin(s, "csv");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) seeds_put(s, -1, bytes_of_str(texts[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -455,5 +449,6 @@ int main(int argc, char **argv)
     keyfiles(&s);
     census(&s);
     sheets(&s);
+    seeds_of_logs(&s);
     return 0;
 }
