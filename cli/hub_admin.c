@@ -26,11 +26,10 @@ static enum err say_late(struct cli *c, struct why *why)
 static enum err exchange(struct cli *c, struct hub *h, struct why *why)
 {
     struct buf in, out;
-    struct hub_exchange_result result = {0};
     buf_init(&in, BUNDLE_MAX);
     buf_init(&out, BUNDLE_MAX);
     enum err e = c->env->read_file(c->env->ctx, c->args[0], BUNDLE_MAX, &in, why);
-    if (e == ERR_OK) e = hub_exchange(h, buf_bytes(&in), false, &out, &result, why);
+    if (e == ERR_OK) e = hub_exchange_file(h, buf_bytes(&in), &out, why);
     if (e == ERR_EXISTS) {
         e = say_late(c, why);
         goto out;

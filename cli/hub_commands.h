@@ -13,5 +13,6 @@ extern const struct command hub_calendar_commands[]; /* timescale, holiday */
 extern const struct command hub_serve_commands[];  /* serve */
 extern const struct command hub_preview_commands[]; /* policy apply, policy continue, preview */
 extern const struct command hub_metrics_commands[];
+extern const struct command hub_log_commands[]; /* log */
 
 #endif

@@ -316,6 +316,8 @@ const struct command hub_device_commands[] = {
     {"node wipe", "ID", 1, 1,
      "Have a device destroy everything on it, at its next contact, also while it is locked; it is cut off at once. It first "
      "sends what was written on it and not sent yet, unless you say --now. It confirms with a signed receipt: see node show. "
-     "Once the device has the order, it cannot be taken back.",
+     "Once the device has the order, it cannot be taken back. One that is refused because it was put back from an old copy "
+     "sends nothing before it is set up anew: give its site an invitation after this order (spoke enrol --again); it is "
+     "wiped then.",
      "spoke-hub node wipe 3f2a90c1 --reason \"stolen from a car\"", wipe_flags, run_node_wipe},
     {0}};

@@ -1,6 +1,7 @@
 /* explain, who-saw, preview share|unshare, break-glass: what the hub is asked, and what it replied. */
 #include "cli/node_commands.h"
 #include "cli/node_reply.h"
+#include "node/look_preview.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -127,29 +128,40 @@ static enum err run_who_saw(struct cli *c, struct why *why)
 
 /* --------------------------------------------------------------------------------------------------------- previews */
 
-static enum err preview(struct work *w, enum question_kind kind, struct why *why)
+/* Until the hub has said what holds for this case. */
+static void say_rule(const struct look_preview *in)
 {
-    const char *site = cli_flag(w->c, "site"), *access = cli_flag(w->c, "access");
-    char text[200] = "";
-    struct node_question q = {.kind = kind,
-                              .table_index = rules_table_index(bytes_of_str("case_file")),
-                              .agency = w->c->args[1],
-                              .text = text};
-    int n = kind == QUESTION_UNSHARE ? 0
-                                     : snprintf(text, sizeof text, "%s%s%s", access != NULL ? access : "contribute",
-                                                site != NULL ? "\n" : "", site != NULL ? site : "");
-    if (n < 0 || (size_t)n >= sizeof text) return why_set(why, ERR_USAGE, "There is no site of so long a name.");
-    enum err e = work_pick(w, "case_file", w->c->args[0], q.id, why);
-    return e == ERR_OK
-               ? ask(w, &q,
-                     "Nothing would change, or it is not yours to change: the lead agency, or a manager or social "
-                     "worker on duty for the area, decides who takes part.",
-                     why)
-               : e;
+    puts("By the rules that a MASH begins with:");
+    for (const char *const *one = look_preview_rule(in); *one != NULL; one++) printf("  %s\n", *one);
+}
+
+static enum err preview(struct work *w, bool unshare, struct why *why)
+{
+    char text[LOOK_PREVIEW_CHARS];
+    uint8_t id[16];
+    uint64_t number = 0;
+    bool replied = false;
+    struct node_question q;
+    const struct look_preview in = {.case_id = id,
+                                    .agency = w->c->args[1],
+                                    .site = unshare ? NULL : cli_flag(w->c, "site"),
+                                    .access = unshare ? NULL : cli_flag(w->c, "access"),
+                                    .unshare = unshare};
+    enum err e = work_pick(w, "case_file", w->c->args[0], id, why);
+    if (e == ERR_OK) e = look_preview_question(&in, text, &q, why);
+    if (e == ERR_OK) e = put_question(w, &q, &number, &replied, why);
+    if ((e == ERR_UNREACHABLE || (e == ERR_OK && !replied)) && !w->c->json) say_rule(&in);
+    if (e != ERR_OK) return e;
+    if (!replied) return waits_here(w, number, why);
+    return node_reply_show(
+        w, (enum question_kind)q.kind, number,
+        "Nothing would change, or it is not yours to change: the lead agency, or a manager or social "
+        "worker on duty for the area, decides who takes part.",
+        why);
 }
 static enum err do_preview_share(struct work *w, struct why *why)
 {
-    return preview(w, QUESTION_SHARE, why);
+    return preview(w, false, why);
 }
 static enum err run_preview_share(struct cli *c, struct why *why)
 {
@@ -157,7 +169,7 @@ static enum err run_preview_share(struct cli *c, struct why *why)
 }
 static enum err do_preview_unshare(struct work *w, struct why *why)
 {
-    return preview(w, QUESTION_UNSHARE, why);
+    return preview(w, true, why);
 }
 static enum err run_preview_unshare(struct cli *c, struct why *why)
 {

@@ -195,13 +195,15 @@ static enum err show_section(struct work *w, const struct section *sec, const ui
     return e;
 }
 
-/* As a table a case shows the titles of records, and of what was told no text; as JSON it has everything. */
+/* As a table a case shows titles, and how what was told must be handled; as JSON it has everything. */
 static enum err note_views(struct work *w, const uint8_t id[16], struct why *why)
 {
     enum err e = node_viewed(w, "record", "SELECT id FROM record WHERE case_id = $1 AND voided_at IS NULL", id, why);
-    if (e != ERR_OK || !w->c->json) return e;
-    return node_viewed(
-        w, "release", "SELECT id FROM release WHERE case_id = $1 AND voided_at IS NULL AND body IS NOT NULL", id, why);
+    if (e != ERR_OK) return e;
+    return node_viewed(w, "release",
+                       "SELECT id FROM release WHERE case_id = $1 AND voided_at IS NULL"
+                       " AND coalesce(title, body, conditions) IS NOT NULL",
+                       id, why);
 }
 
 static enum err do_show(struct work *w, struct why *why)

@@ -17,10 +17,14 @@ static const struct show_column columns[] = {
     {"col", "What", SHOW_TEXT},
     {"kept", "Kept", SHOW_TEXT},
     {"kept_by", "by", SHOW_TEXT},
+    {"kept_agency", NULL, SHOW_TEXT},
     {"kept_site", "at", SHOW_TEXT},
+    {"kept_at", "written", SHOW_WRITTEN},
     {"lost", "Other", SHOW_TEXT},
     {"lost_by", "by", SHOW_TEXT},
+    {"lost_agency", NULL, SHOW_TEXT},
     {"lost_site", "at", SHOW_TEXT},
+    {"lost_at", "written", SHOW_WRITTEN},
     {"policy", NULL, SHOW_TEXT},
     {"rule", "Rule", SHOW_TEXT},
     {"state", NULL, SHOW_TEXT},
@@ -48,17 +52,25 @@ enum { N_COLUMNS = sizeof columns / sizeof columns[0], N_LIST = N_COLUMNS - 1 };
 #define TABLE       WORDS("x.tbl")
 #define COLUMN      WORDS("x.col")
 #define RED         LOOK_CONFLICT_RED
-static const char question[] =
-    "SELECT x.id, x.case_id, c.reference, " RED ","
-    " CASE WHEN c.rag = 'red' AND x.state = 'open' THEN 'red case: tell the manager now' END,"
-    " " TABLE ", x.row_id, " COLUMN ", " KEPT ", k.name, k.site, " LOST
-    ", l.name, l.site, x.policy, " LOOK_CONFLICT_RULE ", x.state, " LOOK_CONFLICT_STAGE
-    ", x.found_at, x.resolved_at, r.name, x.reason, " NOW
-    " FROM conflict x LEFT JOIN case_file c ON c.id = x.case_id LEFT JOIN practitioner k ON k.id = x.kept_by"
-    " LEFT JOIN practitioner l ON l.id = x.lost_by LEFT JOIN practitioner r ON r.id = x.resolved_by"
-    " LEFT JOIN column_policy p ON p.tbl = x.tbl AND p.col = x.col"
-    " WHERE x.voided_at IS NULL AND ($1 IS NULL OR x.state = $1) AND ($2 IS NULL OR x.id = $2)"
-    " ORDER BY x.state = 'open' DESC, x.state = 'open' AND " RED " DESC, x.found_at, x.id";
+/* Who wrote a version: the name, the agency's code, and the site, by its name and its agency's for people. */
+#define AUTHOR(p)                                                                                                      \
+    p ".name, " p "s.agency, CASE WHEN $3 = 0 THEN " p ".site ELSE coalesce(" p "s.name, " p ".site)"                  \
+      " || coalesce(', ' || coalesce(" p "a.name, " p "s.agency), '') END"
+#define KEPT_BY AUTHOR("k")
+#define LOST_BY AUTHOR("l")
+#define QUESTION(kept_at, lost_at)                                                                                     \
+    "SELECT x.id, x.case_id, c.reference, " RED ","                                                                    \
+    " CASE WHEN c.rag = 'red' AND x.state = 'open' THEN 'red case: tell the manager now' END,"                         \
+    " " TABLE ", x.row_id, " COLUMN ", " KEPT ", " KEPT_BY ", " kept_at ", " LOST ", " LOST_BY ", " lost_at            \
+    ", x.policy, " LOOK_CONFLICT_RULE ", x.state, " LOOK_CONFLICT_STAGE                                                \
+    ", x.found_at, x.resolved_at, r.name, x.reason, " NOW                                                              \
+    " FROM conflict x LEFT JOIN case_file c ON c.id = x.case_id" LOOK_CONFLICT_AUTHORS                                 \
+    " LEFT JOIN practitioner r ON r.id = x.resolved_by"                                                                \
+    " LEFT JOIN column_policy p ON p.tbl = x.tbl AND p.col = x.col"                                                    \
+    " WHERE x.voided_at IS NULL AND ($1 IS NULL OR x.state = $1) AND ($2 IS NULL OR x.id = $2)"                        \
+    " ORDER BY x.state = 'open' DESC, x.state = 'open' AND " RED " DESC, x.found_at, x.id"
+static const char question[] = QUESTION("x.kept_at", "x.lost_at");
+static const char question_before[] = QUESTION("NULL", "NULL"); /* of a store that has no such times yet */
 
 /* ",table.column,table.column," of every column of this type. */
 static void list_type(struct buf *out, enum column_type type)
@@ -100,7 +112,8 @@ static void ask_release(struct ask *a)
 static enum err prepare(struct work *w, const struct ask *a, struct stmt **out, struct why *why)
 {
     enum err e = node_viewed_conflicts(w, a->state, a->id, why);
-    if (e == ERR_OK) e = db_prepare(w->db, question, out, why);
+    bool timed = db_has_column(w->db, "conflict", "lost_at");
+    if (e == ERR_OK) e = db_prepare(w->db, timed ? question : question_before, out, why);
     if (e != ERR_OK) return e;
     db_bind_str(*out, 1, a->state);
     db_bind_value(*out, 2, a->id == NULL ? value_null() : value_id(a->id));

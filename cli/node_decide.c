@@ -112,6 +112,9 @@ static enum err do_judge(struct work *w, struct why *why)
     const char *reason = NULL;
     enum err e = cli_need(w->c, "reason", &reason, why);
     if (e == ERR_OK) e = work_pick(w, "challenge", w->c->args[0], id, why);
+    struct why none = {0};
+    if (e == ERR_NOTFOUND && work_pick(w, "rating", w->c->args[0], id, &none) == ERR_OK)
+        e = ERR_OK; /* a rating that waits under no dispute */
     if (e == ERR_OK) e = act_dispute_decide(w->node, id, w->c->args[1], reason, why);
     return e == ERR_OK ? work_say_id(w, "Decided about dispute", id, why) : e;
 }

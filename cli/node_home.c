@@ -6,6 +6,7 @@
 #include "cli/plain.h"
 #include "cli/secretin.h"
 
+#include "node/door.h"
 #include "sync/bundle.h"
 
 #include <stdlib.h>
@@ -69,9 +70,11 @@ static enum err ask_hub(struct cli *c, const struct invitation *code, struct byt
     return e;
 }
 
-static void say_rescued(const struct node_info *i)
+static void say_rescued(const struct cli *c, const struct node_info *i)
 {
-    puts("It was set up anew: its records come again with the next contact.");
+    bool ends = node_check(c->env, c->home, NODE_FOR_PEOPLE, NULL) == ERR_REFUSED;
+    puts(ends ? "It was set up anew to bring what it had not sent, and is still to be wiped by order of the MASH."
+              : "It was set up anew: its records come again with the next contact.");
     if (i->rescued != 0)
         printf("%llu %s not sent before %s kept. They go with the next contact, and a manager decides on each.\n",
                (unsigned long long)i->rescued, i->rescued == 1 ? "change that was" : "changes that were",
@@ -120,7 +123,7 @@ static enum err say_enrolled(struct cli *c, const struct node_info *info, const 
     }
     puts("Read both aloud to the hub's administrator: they must be the same there."); /* and not the code below */
     if (code[0] != '\0') node_say_recovery_code(code);
-    if (cli_has(c, "again")) say_rescued(info);
+    if (cli_has(c, "again")) say_rescued(c, info);
     puts("Now type: spoke sync");
     return ERR_OK;
 }
@@ -132,7 +135,9 @@ static enum err enrol(struct cli *c, const char *user, struct node **out, struct
     enum err e = read_code(c, &code, why);
     if (e == ERR_OK) e = secretin_passphrase(c, !cli_has(c, "again"), &pass, why);
     if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, why);
-    if (e == ERR_OK) e = node_open(out, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    const struct node_key key = {.passphrase = bytes_of(pass.p, pass.n)};
+    enum node_for what_for = cli_has(c, "again") ? NODE_FOR_HUB : NODE_FOR_PEOPLE; /* it may be to be wiped, and closed */
+    if (e == ERR_OK) e = node_open_as(out, c->env, c->home, &key, what_for, why);
     secret_release(&pass);
     return e;
 }
@@ -333,9 +338,8 @@ static enum err do_export(struct work *w, struct why *why)
         json_set_int(o, "bytes", (int64_t)b.len);
         e = show_json(o, why);
     } else if (e == ERR_OK) {
-        printf(
-            "Written, %zu bytes, sealed to the MASH server alone. Bring it there; its answer goes in with 'spoke bundle import'.\n",
-            b.len);
+        printf("Written, %zu bytes, sealed to the MASH server alone. Bring it there; its answer goes in with 'spoke bundle "
+               "import'.\n", b.len);
     }
     buf_release(&b);
     return e;
@@ -343,6 +347,18 @@ static enum err do_export(struct work *w, struct why *why)
 static enum err run_export(struct cli *c, struct why *why)
 {
     return work_contact(c, do_export, why);
+}
+
+/* What went beside a request that was answered before has its answer with the next one (sync/FORMAT.md §4.3). */
+static enum err say_unanswered(struct node *n, struct why *why)
+{
+    struct node_info i;
+    enum err e = node_get_info(n, &i, why);
+    if (e == ERR_OK && i.unsent > 0)
+        printf("%llu of your changes %s no answer yet. What was in that file is at the MASH, which says so with the next contact "
+               "or file; for what was written after it: spoke bundle export FILE\n",
+               (unsigned long long)i.unsent, i.unsent == 1 ? "has" : "have");
+    return e;
 }
 
 static enum err do_import(struct work *w, struct why *why)
@@ -359,7 +375,8 @@ static enum err do_import(struct work *w, struct why *why)
                       "nothing new reaches this device.");
         return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
     }
-    return e == ERR_OK ? say_round(w->c, &r, why) : e;
+    if (e == ERR_OK) e = say_round(w->c, &r, why);
+    return e == ERR_OK && !w->c->json ? say_unanswered(w->node, why) : e;
 }
 static enum err run_bundle_import(struct cli *c, struct why *why)
 {
@@ -394,7 +411,16 @@ static enum err run_verify(struct cli *c, struct why *why)
 struct outbox_list {
     struct json *array; /* NULL when printed as text */
     size_t n;
+    bool sealed; /* of one a sealed copy is here */
 };
+
+/* Whether a copy of its text is still here, where that is not plain from its not being sent. */
+static const char *kept_words(const struct outbox_item *i)
+{
+    if (strcmp(i->state, "unsent") == 0) return "";
+    if (strcmp(i->kept, "sealed") == 0) return " [sealed copy kept]";
+    return strcmp(i->kept, "text") == 0 ? " [text kept]" : " [no copy kept]";
+}
 
 static enum err outbox_each(void *ctx, const struct outbox_item *i, struct why *why)
 {
@@ -405,9 +431,10 @@ static enum err outbox_each(void *ctx, const struct outbox_item *i, struct why *
     if (l->array == NULL) {
         show_time(i->written_ms, t, sizeof t);
         plain_text(reason, sizeof reason, bytes_of_str(i->reason != NULL ? i->reason : ""));
-        printf("%6llu  %-22s %-8s %s%s%s%s\n", (unsigned long long)i->seq, t, i->state, i->what,
-               i->parked ? " (the case was taken away meanwhile)" : "", i->reason != NULL ? ": " : "",
-               reason);
+        l->sealed = l->sealed || strcmp(i->kept, "sealed") == 0;
+        printf("%6llu  %-22s %-8s %s%s%s%s%s\n", (unsigned long long)i->seq, t, i->state, i->what,
+               i->parked ? " (the case was taken away meanwhile)" : "", i->reason != NULL ? ": " : "", reason,
+               kept_words(i));
         return ERR_OK;
     }
     struct json *o = json_object_new();
@@ -418,6 +445,7 @@ static enum err outbox_each(void *ctx, const struct outbox_item *i, struct why *
     json_set_str(o, "state", i->state);
     json_set_str(o, "reason", i->reason);
     json_set_bool(o, "parked", i->parked);
+    json_set_str(o, "kept", i->kept);
     json_set_int(o, "bytes", (int64_t)i->bytes);
     json_append(l->array, o);
     return ERR_OK;
@@ -429,6 +457,8 @@ static enum err do_outbox(struct work *w, struct why *why)
     enum err e = node_outbox(w->node, outbox_each, &l, why);
     if (e == ERR_OK && w->c->json) return show_json(l.array, why);
     if (e == ERR_OK && l.n == 0) puts("Nothing was written on this device yet.");
+    if (e == ERR_OK && l.sealed)
+        fputs("Sealed copy kept: nobody can read it on this device. It goes once the MASH's backup has that change.\n", stderr);
     json_free(l.array);
     return e;
 }

@@ -2,6 +2,8 @@
 #include "cli/node_commands.h"
 #include "cli/node_work.h"
 
+#include <stdio.h>
+
 /* ------------------------------------------------------------------------------------------------------ record */
 static enum err read_record(struct work *w, struct act_record *in, uint8_t person[16], struct why *why)
 {
@@ -46,11 +48,17 @@ static enum err do_record_set(struct work *w, struct why *why)
     static const char *const tables[] = {"record", NULL};
     struct act_change changes[CLI_MAX_ARGS];
     uint8_t id[16];
-    size_t n = 0;
+    struct act_record_edit in = {.record = id, .changes = changes};
+    struct act_record_edited done = {0};
+    char said[ACT_SIGHT_CHARS];
     enum err e = work_pick(w, "record", w->c->args[0], id, why);
-    if (e == ERR_OK) e = work_changes(w, tables, NULL, changes, &n, why);
-    if (e == ERR_OK) e = act_record_set(w->node, id, changes, n, why);
-    return e == ERR_OK ? work_say_id(w, "Changed record", id, why) : e;
+    if (e == ERR_OK) e = work_changes(w, tables, NULL, changes, &in.n_changes, why);
+    if (e == ERR_OK) e = act_record_set(w->node, &in, &done, why);
+    if (e != ERR_OK) return e;
+    act_sight_change(done.before, done.after, said);
+    if (said[0] != '\0') fprintf(stderr, "%s\n", said);
+    if (done.told) fprintf(stderr, "%s\n", ACT_RECORD_TOLD);
+    return work_say_id(w, "Changed record", id, why);
 }
 static enum err run_record_set(struct cli *c, struct why *why)
 {

@@ -35,14 +35,15 @@ enum { N_COLUMNS = sizeof columns / sizeof columns[0], BODY = N_COLUMNS - 1 };
               " FROM release r LEFT JOIN case_file c ON c.id = r.case_id LEFT JOIN practitioner a ON a.id = r.asked_by"                 \
               " LEFT JOIN practitioner d ON d.id = r.decided_by WHERE r.voided_at IS NULL"
 
-/* Only JSON has the texts. */
+#define HAS_TEXT "coalesce(title, body, conditions) IS NOT NULL"
+
 static enum err note_views(struct work *w, struct why *why)
 {
-    if (!w->c->json) return ERR_OK;
     return node_viewed(w, "release",
-                           cli_has(w->c, "waiting") ? "SELECT id FROM release WHERE body IS NOT NULL AND state = 'asked'"
-                                                    : "SELECT id FROM release WHERE body IS NOT NULL AND voided_at IS NULL",
-                           NULL, why);
+                       cli_has(w->c, "waiting")
+                           ? "SELECT id FROM release WHERE " HAS_TEXT " AND voided_at IS NULL AND state = 'asked'"
+                           : "SELECT id FROM release WHERE " HAS_TEXT " AND voided_at IS NULL",
+                       NULL, why);
 }
 
 static enum err do_list(struct work *w, struct why *why)
@@ -116,7 +117,7 @@ static enum err do_show(struct work *w, struct why *why)
     bool row = false;
     enum err e = work_pick(w, "release", w->c->args[0], id, why);
     if (e == ERR_OK)
-        e = node_viewed(w, "release", "SELECT id FROM release WHERE id = $1 AND body IS NOT NULL", id, why);
+        e = node_viewed(w, "release", "SELECT id FROM release WHERE id = $1 AND " HAS_TEXT, id, why);
     if (e == ERR_OK) e = db_prepare(w->db, RELEASE_SQL " AND r.id = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, w->now);

@@ -26,6 +26,7 @@ static const struct line_form forms[] = {
     {QUESTION_WHO_SAW,
      "device",
      {{"device", WORD_TEXT}, {"site", WORD_TEXT}, {"state", WORD_TEXT}, {"since", WORD_TIME}}},
+    {QUESTION_WHO_SAW, "look", {{"site", WORD_TEXT}, {"name", WORD_TEXT}, {"at", WORD_TIME}}},
     {QUESTION_SHARE, "rows", {{"table", WORD_TEXT}, {"count", WORD_NUMBER}, {"effect", WORD_TEXT}}},
     {QUESTION_SHARE, "site", {{"site", WORD_TEXT}, {"devices", WORD_NUMBER}}},
 };
@@ -39,15 +40,36 @@ static const struct line_form *form_of(enum question_kind kind, struct bytes wha
 }
 
 struct showing {
+    struct node *node;
     enum question_kind kind;
     struct json *list;   /* NULL: as text */
     const char *heading; /* the last one printed */
     size_t n;
 };
 
-static void add_json(struct showing *s, const struct line_form *f, const struct reply_line *l)
+/* Beside the code of a site or an agency its name; null where this device knows none. */
+static enum err add_name(const struct showing *s, struct json *o, const char *key, struct bytes code, struct why *why)
+{
+    const bool site = strcmp(key, "site") == 0;
+    const char *name_key = site ? "site_name" : "agency_name";
+    struct buf name;
+    if (!site && strcmp(key, "agency") != 0) return ERR_OK;
+    buf_init(&name, 1u << 20);
+    enum err e = look_reply_name(s->node, site ? LOOK_SITE : LOOK_AGENCY, code, &name, why);
+    if (name.len > 0)
+        json_set_text(o, name_key, buf_bytes(&name));
+    else
+        json_set_null(o, name_key);
+    if (e == ERR_OK && name.err != ERR_OK)
+        e = why_set(why, name.err, "There is not enough memory to show this answer.");
+    buf_release(&name);
+    return e;
+}
+
+static enum err add_json(struct showing *s, const struct line_form *f, const struct reply_line *l, struct why *why)
 {
     struct json *o = json_object_new();
+    enum err e = ERR_OK;
     char text[40];
     json_set_text(o, "what", look_reply_word(l, 0));
     for (size_t i = 0; f != NULL && i < 4 && f->words[i].name != NULL; i++) {
@@ -61,8 +83,10 @@ static void add_json(struct showing *s, const struct line_form *f, const struct 
             json_set_str(o, f->words[i].name, text);
         else
             json_set_text(o, f->words[i].name, w);
+        if (e == ERR_OK) e = add_name(s, o, f->words[i].name, w, why);
     }
     json_append(s->list, o);
+    return e;
 }
 
 /* As sentences, each under its heading. */
@@ -71,10 +95,11 @@ static enum err say_text(struct showing *s, const struct reply_line *l, struct w
     const char *heading = NULL;
     struct buf text;
     buf_init(&text, (size_t)REPLY_MAX_WORDS * (REPLY_MAX_WORD + 128));
-    look_reply_sentence(s->kind, l, &heading, &text);
+    enum err e = look_reply_sentence(s->node, s->kind, l, &heading, &text, why);
     const char *line = buf_cstr(&text);
-    enum err e = text.err;
-    if (line != NULL && text.len > 0) {
+    if (e == ERR_OK && text.err != ERR_OK)
+        e = why_set(why, text.err, "There is not enough memory to show this answer.");
+    if (e == ERR_OK && line != NULL && text.len > 0) {
         plain_line((char *)text.data);
         if (heading != NULL && (s->heading == NULL || strcmp(s->heading, heading) != 0)) puts(heading);
         bool device = bytes_equal(look_reply_word(l, 0), bytes_of_str("device")); /* below its site */
@@ -82,7 +107,7 @@ static enum err say_text(struct showing *s, const struct reply_line *l, struct w
         if (heading != NULL) s->heading = heading;
     }
     buf_release(&text);
-    return e == ERR_OK ? ERR_OK : why_set(why, e, "There is not enough memory to show this answer.");
+    return e;
 }
 
 static enum err each_line(void *ctx, const struct reply_line *l, struct why *why)
@@ -90,13 +115,12 @@ static enum err each_line(void *ctx, const struct reply_line *l, struct why *why
     struct showing *s = ctx;
     s->n++;
     if (s->list == NULL) return say_text(s, l, why);
-    add_json(s, form_of(s->kind, look_reply_word(l, 0)), l);
-    return ERR_OK;
+    return add_json(s, form_of(s->kind, look_reply_word(l, 0)), l, why);
 }
 
 enum err node_reply_show(struct work *w, enum question_kind kind, uint64_t number, const char *none, struct why *why)
 {
-    struct showing s = {.kind = kind, .list = w->c->json ? json_array_new() : NULL};
+    struct showing s = {.node = w->node, .kind = kind, .list = w->c->json ? json_array_new() : NULL};
     struct node_reply head;
     char text[64];
     enum err e = node_reply(w->node, number, &head, each_line, &s, why);

@@ -22,6 +22,17 @@ static void print_snippet(struct json *snippet)
     for (size_t i = 0; i < json_len(snippet); i++) print_plain(json_get_str(json_at(snippet, i), "text"));
 }
 
+/* Of a sensitive record, or of what was told in confidence, there is an agency: it learns that this was found. */
+static void print_secret(struct json *hit)
+{
+    const char *code = json_get_str(hit, "agency"), *name = json_get_str(hit, "agency_name");
+    (void)fputs("Its text is shown when you open the case.", stdout);
+    if (code == NULL) return;
+    (void)fputs(" It is of ", stdout);
+    print_plain(name != NULL ? name : code);
+    (void)fputs("; that you found it is noted.", stdout);
+}
+
 static void print_hit(struct json *hit)
 {
     const char *reference = json_get_str(hit, "reference"), *rag = json_get_str(hit, "rag"),
@@ -38,7 +49,7 @@ static void print_hit(struct json *hit)
     if (json_len(json_get(hit, "snippet")) > 0)
         print_snippet(json_get(hit, "snippet"));
     else
-        (void)fputs("Its text is shown when you open the case.", stdout);
+        print_secret(hit);
     (void)fputs("\n", stdout);
 }
 
@@ -85,7 +96,7 @@ const struct command node_search_commands[] = {
     {"search", "WORD...", 1, CLI_MAX_ARGS,
      "Search all cases on this device: names, numbers, references and texts. Words in any order, large or small letters, with "
      "or without accents; the last may be the beginning of one. Words within quotation marks have to stand side by side. Texts "
-     "of sensitive records are searched too, but not shown in the list.",
+     "of sensitive records are searched too, but not shown in the list; that you found one is noted, as opening it is.",
      "spoke search smith broken arm", NULL, run_search},
     {0},
 };

@@ -112,17 +112,30 @@ static enum err give_out(struct work *w, struct buf *page, struct why *why)
     return e;
 }
 
+/* The days that --from and --to name; they borrow from `text`. */
+static enum err read_days(struct work *w, char text[2][SHOW_DAY], struct look_days *out, struct why *why)
+{
+    const char *from = cli_flag(w->c, "from"), *to = cli_flag(w->c, "to");
+    enum err e = from != NULL ? show_read_day(from, text[0], why) : ERR_OK;
+    if (e == ERR_OK && to != NULL) e = show_read_day(to, text[1], why);
+    *out = (struct look_days){.from = from != NULL ? text[0] : NULL, .to = to != NULL ? text[1] : NULL};
+    return e;
+}
+
 static enum err do_summary(struct work *w, struct why *why)
 {
     const char *format = cli_flag(w->c, "format");
     const bool html = format != NULL && strcmp(format, "html") == 0;
     uint8_t id[16];
+    char text[2][SHOW_DAY];
+    struct look_days days;
     struct json *summary = NULL;
     struct buf page;
     if (format != NULL && !html && strcmp(format, "text") != 0)
         return why_set(why, ERR_USAGE, "--format is text or html.");
-    enum err e = work_pick(w, "case_file", w->c->args[0], id, why);
-    if (e == ERR_OK) e = look_summary(w->node, id, &summary, why);
+    enum err e = read_days(w, text, &days, why);
+    if (e == ERR_OK) e = work_pick(w, "case_file", w->c->args[0], id, why);
+    if (e == ERR_OK) e = look_summary_of_days(w->node, id, days, &summary, why);
     buf_init(&page, PAGE_MAX);
     if (e == ERR_OK && w->c->json) {
         e = json_write(summary, &page, why);
@@ -140,7 +153,9 @@ static enum err run_summary(struct cli *c, struct why *why)
     return work_read(c, do_summary, why);
 }
 
-static const struct flag summary_flags[] = {{"format", "HOW", "text (default) or html, to be printed"},
+static const struct flag summary_flags[] = {{"from", "DAY", "only what happened from this day on"},
+                                            {"to", "DAY", "only what happened until the end of this day"},
+                                            {"format", "HOW", "text (default) or html, to be printed"},
                                             {"out", "FILE", "into this file, not to the screen"},
                                             {0}};
 const struct command node_summary_commands[] = {

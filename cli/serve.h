@@ -22,6 +22,7 @@ struct serve_call {
     const char *type;  /* NULL: JSON from out; else the type of `raw` */
     struct buf raw;
     const char *file_name;      /* NULL: shown; else saved under this name */
+    bool wall;                  /* asked by a screen on the wall, which gets what it shows and no more */
     bool changed;               /* pages are told: the route wrote */
     uint8_t case_id[16];        /* in which case; zeros: none */
     struct buf store;           /* what values borrow; lives as long as the call */

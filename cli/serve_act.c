@@ -45,6 +45,15 @@ enum err serve_texts(struct serve_call *c, const char *name, const char **out, s
     return e;
 }
 
+enum err serve_shown(struct serve_call *c, const char *complaint, uint8_t out[HASH_BYTES], struct why *why)
+{
+    const char *text = NULL;
+    enum err e = serve_need_text(c, "shown", complaint, &text, why);
+    if (e == ERR_OK && !hex_decode(out, HASH_BYTES, text, strlen(text)))
+        e = why_set(why, ERR_USAGE, "What was shown to you cannot be told from this. Look once more.");
+    return e;
+}
+
 /* ---------------------------------------------------------------------------------------------------- changes */
 static const struct column_rule *column_of(const char *table, const char *name)
 {

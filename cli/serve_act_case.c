@@ -258,6 +258,32 @@ static enum err record_add(struct serve_call *c, struct why *why)
     return ERR_OK;
 }
 
+/* What was on the page is bound: another text, or another reach, is another decision. */
+static enum err record_set(struct serve_call *c, struct why *why)
+{
+    static const char *const names[] = {"kind",          "title",    "body",        "sensitivity",
+                                        "needs_consent", "handling", "occurred_at", NULL};
+    struct act_change changes[CHANGES_MAX];
+    struct act_record_edit in = {.changes = changes};
+    struct act_record_edited done = {0};
+    uint8_t case_id[16], shown[HASH_BYTES];
+    char said[ACT_SIGHT_CHARS];
+    enum err e = serve_need_id(c, "id", &in.record, why);
+    if (e == ERR_OK) e = serve_shown(c, "Look first at what the record says now. Nothing was changed.", shown, why);
+    if (e == ERR_OK) e = serve_case_of(c, "record", in.record, "no record", case_id, why);
+    if (e == ERR_OK) e = serve_changes(c, "record", names, changes, CHANGES_MAX, &in.n_changes, why);
+    if (e != ERR_OK) return e;
+    in.shown = shown;
+    e = act_record_set(c->node, &in, &done, why);
+    if (e == ERR_OK) e = serve_done(c, case_id, in.record, false, why);
+    if (e != ERR_OK) return e;
+    json_set_str(c->out, "seen_by", serve_sight_word(done.after));
+    act_sight_change(done.before, done.after, said);
+    if (said[0] != '\0') serve_note(c, said);
+    if (done.told) serve_note(c, ACT_RECORD_TOLD);
+    return ERR_OK;
+}
+
 static enum err take_back(struct serve_call *c, struct why *why)
 {
     const uint8_t *id = NULL;
@@ -276,10 +302,16 @@ static enum err take_back(struct serve_call *c, struct why *why)
     return e;
 }
 
-const struct serve_route serve_act_case_routes[] = {
-    {"POST", "/api/acts/case-new", NULL, case_new},       {"POST", "/api/acts/case-set", NULL, case_set},
-    {"POST", "/api/acts/case-share", NULL, case_share},   {"POST", "/api/acts/case-unshare", NULL, case_unshare},
-    {"POST", "/api/acts/person-add", NULL, person_add},   {"POST", "/api/acts/person-set", NULL, person_set},
-    {"POST", "/api/acts/kin-add", NULL, kin_add},         {"POST", "/api/acts/contact-add", NULL, contact_add},
-    {"POST", "/api/acts/warning-add", NULL, warning_add}, {"POST", "/api/acts/record-add", NULL, record_add},
-    {"POST", "/api/acts/void", NULL, take_back},          {NULL, NULL, NULL, NULL}};
+const struct serve_route serve_act_case_routes[] = {{"POST", "/api/acts/case-new", NULL, case_new},
+                                                    {"POST", "/api/acts/case-set", NULL, case_set},
+                                                    {"POST", "/api/acts/case-share", NULL, case_share},
+                                                    {"POST", "/api/acts/case-unshare", NULL, case_unshare},
+                                                    {"POST", "/api/acts/person-add", NULL, person_add},
+                                                    {"POST", "/api/acts/person-set", NULL, person_set},
+                                                    {"POST", "/api/acts/kin-add", NULL, kin_add},
+                                                    {"POST", "/api/acts/contact-add", NULL, contact_add},
+                                                    {"POST", "/api/acts/warning-add", NULL, warning_add},
+                                                    {"POST", "/api/acts/record-add", NULL, record_add},
+                                                    {"POST", "/api/acts/record-set", NULL, record_set},
+                                                    {"POST", "/api/acts/void", NULL, take_back},
+                                                    {NULL, NULL, NULL, NULL}};

@@ -252,16 +252,6 @@ static enum err release_ask(struct serve_call *c, struct why *why)
     return e;
 }
 
-static enum err read_shown(struct serve_call *c, uint8_t shown[HASH_BYTES], struct why *why)
-{
-    const char *text = NULL;
-    enum err e = serve_need_text(c, "shown", "Look first at what they would get. Nothing was released.", &text, why);
-    if (e == ERR_OK && !hex_decode(shown, HASH_BYTES, text, strlen(text)))
-        e = why_set(why, ERR_USAGE,
-                    "What was shown to you cannot be told from this. Look once more at what they would get.");
-    return e;
-}
-
 static enum err read_grant(struct serve_call *c, struct act_grant *in, struct why *why)
 {
     const char *redacted = serve_text(c, "redacted");
@@ -335,7 +325,7 @@ static enum err release_grant(struct serve_call *c, struct why *why)
     struct act_grant in;
     uint8_t id[16], shown[HASH_BYTES], case_id[16];
     enum err e = read_grant(c, &in, why);
-    if (e == ERR_OK) e = read_shown(c, shown, why);
+    if (e == ERR_OK) e = serve_shown(c, "Look first at what they would get. Nothing was released.", shown, why);
     if (e == ERR_OK) e = serve_case_of(c, "record", in.record, "no record", case_id, why);
     if (e != ERR_OK) return e;
     in.shown = shown;

@@ -76,7 +76,12 @@ static enum err dispute_decide(struct serve_call *c, struct why *why)
     const uint8_t *id = NULL;
     uint8_t case_id[16];
     const char *state = serve_text(c, "state"), *reason = serve_text(c, "reason");
-    enum err e = need_row(c, "challenge", "no dispute", &id, case_id, why);
+    struct why none = {0};
+    enum err e = need_row(c, "rating", "no dispute", &id, case_id, &none); /* one that waits under no dispute */
+    if (e == ERR_NOTFOUND)
+        e = need_row(c, "challenge", "no dispute", &id, case_id, why);
+    else if (e != ERR_OK)
+        *why = none;
     if (e == ERR_OK) e = act_dispute_decide(c->node, id, state, reason, why);
     return e == ERR_OK ? done_by_right(c, case_id, id, why) : e;
 }

@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "node/door.h"
 #include "node/search.h"
+#include "node/trouble.h"
 #include "sync/bundle.h"
 
 #include <pthread.h>
@@ -320,7 +321,7 @@ static void contact(struct serve_contact *c, bool for_news)
     for (unsigned i = 0; e == ERR_OK && more && i < ROUNDS_MAX; i++)
         e = one_round(c, i == 0 && for_news ? WAIT_MS : 0, &more, &said);
     set_busy(c, false, false);
-    if (e != ERR_INTERRUPTED && e != ERR_LOCKED) tell_state(c, e, &said);
+    if (e != ERR_INTERRUPTED && e != ERR_LOCKED) tell_state(c, trouble_plain(e, &said), &said);
     plan(c, e, for_news, began);
     if (c->brought || !for_news) fill_search(c);
 }

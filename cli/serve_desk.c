@@ -3,10 +3,12 @@
 #include "cli/serve_desk_internal.h"
 #include "node/door.h"
 
+#include <limits.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define OPEN_WAIT_MS  3000 /* for another program that has the home */
@@ -72,9 +74,35 @@ void serve_desk_free(struct serve_desk *d)
 }
 
 /* ------------------------------------------------------------------------------------ the replica; home_lock is held */
+/* What tells whether another program wrote to the replica since it was closed here: size and time of its files. */
+static uint64_t stamp_of(const struct serve_desk *d)
+{
+    static const char *const names[] = {"replica.db", "replica.db-wal", "replica2.db", "replica2.db-wal"};
+    uint64_t stamp = 0xcbf29ce484222325u; /* FNV-1a, word by word: nobody gains by a collision */
+    char path[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct stat st = {0};
+        if (path_join(path, sizeof path, d->home, names[i], NULL) != ERR_OK || stat(path, &st) != 0)
+            st = (struct stat){0};
+        const uint64_t words[] = {(uint64_t)st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
+                                  (uint64_t)st.st_mtim.tv_nsec};
+        for (size_t w = 0; w < sizeof words / sizeof words[0]; w++) stamp = (stamp ^ words[w]) * 0x100000001b3u;
+    }
+    return stamp;
+}
+
+/* A command beside this service may have changed what pages show. Where home_lock is held and the replica is closed. */
+static void tell_of_others(struct serve_desk *d)
+{
+    uint64_t stamp = stamp_of(d), before = d->stamp;
+    d->stamp = stamp;
+    if (before != 0 && before != stamp) serve_desk_tell(d, SERVE_EDIT, NULL);
+}
+
 static void close_now(struct serve_desk *d)
 {
     node_close(d->node);
+    d->stamp = stamp_of(d);
     d->node = NULL;
     d->node_session = 0;
     d->on_loan = false;
@@ -114,6 +142,7 @@ static enum err open_with(struct serve_desk *d, const struct keyring *ring, enum
 {
     const struct node_key key = {.ring = ring};
     leave_gap(d);
+    tell_of_others(d);
     int64_t began = read_ms(CLOCK_MONOTONIC);
     d->env.busy_ms = began - d->busy_at < OPEN_WAIT_MS ? BUSY_AGAIN_MS : OPEN_WAIT_MS;
     enum err e = node_open_as(&d->node, &d->env, d->home, &key, what_for, why);
@@ -282,6 +311,9 @@ static void look_at_home(struct serve_desk *d, int64_t now)
     d->looked_ms = now;
     enum err e = node_check(&d->env, d->home, NODE_FOR_PEOPLE, &said);
     if (e == ERR_REFUSED) serve_desk_end(d, 0, e, &said);
+    if (pthread_mutex_trylock(&d->home_lock) != 0) return; /* who holds it opens or closes the replica, and looks */
+    if (d->node == NULL) tell_of_others(d);
+    (void)pthread_mutex_unlock(&d->home_lock);
 }
 
 int64_t serve_desk_tick(struct serve_desk *d)

@@ -12,6 +12,7 @@
 
 #define SERVE_SESSIONS    8
 #define SERVE_TOKEN_CHARS 65 /* 256 random bits in hex, and the NUL */
+#define SERVE_NAME_CHARS  17 /* 64 of them */
 
 struct serve_desk; /* opaque */
 
@@ -41,6 +42,8 @@ MUST_CHECK enum err serve_desk_find(struct serve_desk *d, const char *token, boo
 void serve_desk_end(struct serve_desk *d, uint64_t session, enum err e, const struct why *said);
 bool serve_desk_ended(struct serve_desk *d, uint64_t session);
 size_t serve_desk_count(struct serve_desk *d);
+/* A random name of this session, which its windows may know and which opens nothing. "": it has ended. */
+void serve_desk_name(struct serve_desk *d, uint64_t session, char out[SERVE_NAME_CHARS]);
 int64_t serve_desk_idle_ms(const struct serve_desk *d);
 /* A screen that nobody works at: it does not end by the clock, and cli/serve_route.c lets it see the board alone. */
 void serve_desk_make_wall(struct serve_desk *d, uint64_t session);

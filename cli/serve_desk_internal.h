@@ -11,6 +11,7 @@
 
 struct session {
     uint64_t serial;     /* 0: empty. Its token is in desk.tokens */
+    char name[SERVE_NAME_CHARS]; /* serve_desk_name */
     bool live;           /* else it has ended, and is kept for what its next call is told */
     bool wall;           /* serve_desk_make_wall */
     struct keyring ring; /* empty once it has ended */
@@ -55,6 +56,7 @@ struct serve_desk {
     int64_t node_used_ms, opened_ms, free_until;
     int64_t busy_at; /* another program kept it from being opened */
     bool gap;        /* it was closed so that others may have it */
+    uint64_t stamp;  /* of the replica's files when it was closed here; 0: it was not open yet */
 
     bool home_open; /* of the clock's thread alone, as the next */
     int64_t looked_ms;

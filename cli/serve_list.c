@@ -4,6 +4,7 @@
 #include "node/act_answers.h"
 #include "node/look_audit.h"
 #include "node/look_list.h"
+#include "node/look_preview.h"
 
 #include <string.h>
 
@@ -109,6 +110,29 @@ static enum err get_explain(struct serve_call *c, struct why *why)
     return get_reply(c, QUESTION_EXPLAIN, why);
 }
 
+/* What sharing a case, or ending that, would do: of the case that follows the route. */
+static enum err get_preview(struct serve_call *c, bool unshare, struct why *why)
+{
+    uint8_t id[16];
+    const struct look_preview in = {.case_id = id,
+                                    .agency = serve_query(c, "agency"),
+                                    .site = serve_query(c, "site"),
+                                    .access = serve_query(c, "access"),
+                                    .unshare = unshare};
+    enum err e = serve_pick(c, "case_file", id, why);
+    return e == ERR_OK ? look_preview(c->node, &in, serve_query_true(c, "ask"), &c->out, why) : e;
+}
+
+static enum err get_preview_share(struct serve_call *c, struct why *why)
+{
+    return get_preview(c, false, why);
+}
+
+static enum err get_preview_unshare(struct serve_call *c, struct why *why)
+{
+    return get_preview(c, true, why);
+}
+
 /* ------------------------------------------------------------------------------------------ audit, performance */
 /* Of a day that is named as the last one, its end. */
 static enum err read_end(struct serve_call *c, const char *name, bool last, int64_t *out, struct why *why)
@@ -197,6 +221,8 @@ const struct serve_route serve_list_routes[] = {
     {"GET", "/api/duplicates", NULL, get_duplicates},
     {"GET", "/api/who-saw/*", NULL, get_who_saw},
     {"GET", "/api/explain/*", NULL, get_explain},
+    {"GET", "/api/preview/share/", NULL, get_preview_share},
+    {"GET", "/api/preview/unshare/", NULL, get_preview_unshare},
     {"GET", "/api/audit", NULL, get_audit},
     {"GET", "/api/audit.csv", NULL, get_audit_csv},
     {"GET", "/api/performance", NULL, get_performance},

@@ -1,5 +1,6 @@
 #include "cli/serve_route.h"
 
+#include "cli/serve_once.h"
 #include "sync/bundle.h"
 
 #include <stdio.h>
@@ -129,19 +130,30 @@ static void refuse(struct serve_call *c, int status, enum err e, const char *mes
     c->status = status;
 }
 
-/* What the call has to say, as the answer. */
+/* What was asked may have been done: whoever reads this looks before doing it once more. */
+static void too_much(struct serve_call *c, enum err e)
+{
+    refuse(c, e == ERR_LIMIT ? 413 : 500, e, "This is more than this device could put together at once.",
+           "Load the page again to see what stands now. If it was a list or a file, choose less of it.");
+}
+
+/* What the call has to say, as the answer: whole, or not at all. */
 static void answer(struct serve_call *c, struct http_reply *reply)
 {
     char name[160];
-    reply->status = c->status;
-    reply->type = c->type != NULL ? c->type : "application/json";
+    if (c->type != NULL && c->status == 200 && c->raw.err != ERR_OK) too_much(c, c->raw.err);
     if (c->type != NULL && c->status == 200) {
         buf_release(&reply->body);
         reply->body = c->raw;
         buf_init(&c->raw, 0);
     } else if (c->out != NULL && json_write(c->out, &reply->body, NULL) != ERR_OK) {
-        reply->status = 500;
+        too_much(c, reply->body.err == ERR_LIMIT ? ERR_LIMIT : ERR_NOMEM);
+        buf_reset(&reply->body);
+        enum err e = json_write(c->out, &reply->body, NULL);
+        (void)e; /* then the status stands alone */
     }
+    reply->status = c->status;
+    reply->type = c->type != NULL ? c->type : "application/json";
     if (c->file_name == NULL || c->status != 200) return;
     (void)snprintf(name, sizeof name, "attachment; filename=\"%s\"", c->file_name);
     http_reply_header(reply, "Content-Disposition", name);
@@ -218,13 +230,13 @@ static enum err read_body(struct serve_call *c, struct json **out, struct why *w
 
 /* All windows of a browser have one cookie: what stands in one that was left open would be done under the name of whoever
  * signed in since in another. So a page says whose it is. */
-static enum err is_whose_page(const struct serve_call *c, struct why *why)
+enum err serve_whose_page(const struct http_request *req, struct node *n, struct why *why)
 {
-    const char *said = c->req->header[HTTP_SPOKE_PERSON];
+    const char *said = req->header[HTTP_SPOKE_PERSON];
     struct node_info info;
     uint8_t id[16];
     if (said == NULL) return ERR_OK;
-    enum err e = node_about(c->node, &info, why);
+    enum err e = node_about(n, &info, why);
     if (e != ERR_OK || (uuid_parse(id, bytes_of_str(said)) && memcmp(id, info.user, sizeof id) == 0)) return e;
     (void)why_set(why, ERR_LOCKED, "Somebody else has signed in here since, in another window. Nothing was done.");
     return why_next(why, ERR_LOCKED, "Sign in with your passphrase.");
@@ -250,8 +262,8 @@ static enum err run_route(struct serve_site *s, struct serve_call *c, const stru
     if (e == ERR_OK && c->rest == NULL) e = ERR_NOMEM;
     if (e == ERR_OK) e = serve_desk_enter(s->desk, session, &c->node, why);
     if (e == ERR_OK) {
-        e = is_whose_page(c, why);
-        if (e == ERR_OK) e = r->run(c, why);
+        e = serve_whose_page(c->req, c->node, why);
+        if (e == ERR_OK) e = serve_once(c, r->run, why);
         changed = c->changed;
         serve_desk_leave(s->desk);
         c->node = NULL;
@@ -313,7 +325,8 @@ static void api(struct serve_site *s, struct serve_call *c, struct http_reply *r
         return;
     }
     const struct serve_route *route = own == NULL ? find(c, s->tables, &other) : NULL;
-    if (session != 0 && serve_desk_is_wall(s->desk, session) && !on_wall(c->req)) {
+    c->wall = session != 0 && serve_desk_is_wall(s->desk, session);
+    if (c->wall && !on_wall(c->req)) {
         refuse(c, 403, ERR_DENIED, "This screen shows the board alone.", "Sign out here, then sign in to work.");
         return;
     }

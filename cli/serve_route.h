@@ -54,6 +54,8 @@ extern const struct serve_own_route serve_own_routes[]; /* ends with method NULL
 /* ---- cli/serve_route.c, for both. */
 /* {"error": …} in c->out and c->status. `wait_s` < 0: not said. */
 void serve_fail(struct serve_call *c, enum err e, const struct why *why, int64_t wait_s);
+/* ERR_LOCKED: the page says (X-Spoke-Person) that it is another's than the one as whom `n` is open. */
+MUST_CHECK enum err serve_whose_page(const struct http_request *req, struct node *n, struct why *why);
 /* Asked by a page on its own: nobody is at work with it. */
 bool serve_is_quiet(const struct http_request *req);
 

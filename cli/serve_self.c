@@ -5,6 +5,7 @@
 #include "base/when.h"
 #include "cli/node_agent.h"
 #include "node/look.h"
+#include "node/trouble.h"
 #include "sync/bundle.h"
 
 #include <inttypes.h>
@@ -39,7 +40,7 @@ static void set_phone(struct json *o, const char *number)
 static struct json *signed_out(const struct serve_own *o)
 {
     static const char *const empty[] = {"people", "person", "site", "site_name",   "agency",       "agency_name", "hub",
-                                        "areas",  "duties", "room", "lease_until", "idle_seconds", "events"};
+                                        "areas",  "duties", "room", "lease_until", "idle_seconds", "events",      "stream"};
     struct json *out = json_object_new();
     json_set_bool(out, "signed_in", false);
     json_set_bool(out, "wall", false);
@@ -137,13 +138,15 @@ static enum err add_names(struct db *db, struct json *out, const struct node_inf
 static enum err fill_session(struct serve_own *o, struct node *n, struct json *out, struct why *why)
 {
     struct node_info i;
+    char stream[SERVE_NAME_CHARS];
     struct json *people = json_array_new(), *person = json_object_new(), *phone = NULL;
     enum err e = node_about(n, &i, why);
-    if (e == ERR_OK) e = node_people(n, add_person, people, why);
+    const bool wall = serve_desk_is_wall(o->site->desk, o->session); /* which shows nobody's name */
+    if (e == ERR_OK && !wall) e = node_people(n, add_person, people, why);
     json_set_obj(out, "people", people);
     if (e == ERR_OK) {
         set_id(person, "id", i.user);
-        json_set_str(person, "name", i.user_name);
+        json_set_str(person, "name", wall ? NULL : i.user_name);
         json_set_str(person, "site", i.site);
     }
     json_set_obj(out, "person", person);
@@ -154,11 +157,13 @@ static enum err fill_session(struct serve_own *o, struct node *n, struct json *o
     set_time(out, "lease_until", i.lease_until_ms);
     e = add_names(node_db(n), out, &i, why);
     if (e == ERR_OK) e = add_areas(node_db(n), out, i.site, why);
-    if (e == ERR_OK) e = add_duties(node_db(n), out, i.user, why);
+    if (e == ERR_OK && !wall) e = add_duties(node_db(n), out, i.user, why);
     if (e == ERR_OK) e = look_phone(n, NULL, &phone, why);
     if (e == ERR_OK && phone != NULL) json_set_obj(out, "phone", phone);
     json_set_int(out, "idle_seconds", serve_desk_idle_ms(o->site->desk) / 1000);
     json_set_int(out, "events", (int64_t)serve_desk_last_event(o->site->desk));
+    serve_desk_name(o->site->desk, o->session, stream);
+    json_set_str(out, "stream", stream);
     return e;
 }
 
@@ -273,6 +278,12 @@ static enum err delete_session(struct serve_own *o, struct why *why)
 /* A big screen on the wall: it may show the board and nothing else, and so it may stand there all day. */
 static enum err post_wall(struct serve_own *o, struct why *why)
 {
+    struct node *n = NULL;
+    enum err e = serve_desk_enter(o->site->desk, o->session, &n, why);
+    if (e != ERR_OK) return e;
+    e = serve_whose_page(o->req, n, why);
+    serve_desk_leave(o->site->desk);
+    if (e != ERR_OK) return e;
     serve_desk_make_wall(o->site->desk, o->session);
     return say_session(o, why);
 }
@@ -307,14 +318,25 @@ static uint64_t seen_until(const struct serve_own *o)
     return text == NULL || *text < '0' || *text > '9' || *end != '\0' ? 0 : (uint64_t)n;
 }
 
+/* Does the page that asks belong to this session? The cookie is one for all windows, and may be another's by now. */
+static enum err is_own_stream(const struct serve_own *o, struct why *why)
+{
+    char name[SERVE_NAME_CHARS];
+    const char *of = serve_query(o->c, "of");
+    serve_desk_name(o->site->desk, o->session, name);
+    return of == NULL || strcmp(of, name) == 0 ? ERR_OK : why_set(why, ERR_LOCKED, "Somebody has signed in here since.");
+}
+
 /* One event and its end, or none within a while: the browser comes again. The request is parked meanwhile. */
 static enum err get_events(struct serve_own *o, struct why *why)
 {
+    enum err e = is_own_stream(o, why);
+    if (e != ERR_OK) return e;
     uint64_t after = seen_until(o);
     if (after == 0 && o->req->woken && !o->req->last_chance) after = serve_desk_last_event(o->site->desk) - 1;
     buf_put_str(&o->c->raw, "retry: 250\n\n");
     size_t empty = o->c->raw.len;
-    enum err e = serve_desk_events(o->site->desk, after, is_online(o), &o->c->raw, why);
+    e = serve_desk_events(o->site->desk, after, is_online(o), &o->c->raw, why);
     if (e != ERR_OK) return e;
     if (o->c->raw.len == empty && !o->req->last_chance) {
         o->reply->status = 0;
@@ -327,30 +349,41 @@ static enum err get_events(struct serve_own *o, struct why *why)
 }
 
 /* ---------------------------------------------------------------------------------------------------------- contact */
+/* What went wrong; what only whoever looks after Spoke can use is apart. */
+static struct json *said(const struct why *w)
+{
+    struct json *o = json_object_new();
+    const char *detail = trouble_detail(w->next);
+    size_t n = trouble_advice(w->next);
+    json_set_str(o, "message", w->text);
+    json_set_null(o, "next");
+    if (n > 0) json_set_text(o, "next", bytes_of(w->next, n));
+    json_set_str(o, "detail", detail);
+    return o;
+}
+
 static enum err get_sync(struct serve_own *o, struct why *why)
 {
     struct serve_contact_state st = {0};
     struct node *n = NULL;
     enum err e = serve_desk_enter(o->site->desk, o->session, &n, why);
     if (e != ERR_OK) return e;
-    e = look_sync(n, &o->c->out, why);
+    e = serve_whose_page(o->req, n, why);
+    if (e == ERR_OK) e = look_sync(n, &o->c->out, why);
     serve_desk_leave(o->site->desk);
     if (e != ERR_OK) return e;
     if (o->site->contact != NULL) serve_contact_get(o->site->contact, &st);
-    struct json *out = o->c->out, *said = json_object_new();
+    struct json *out = o->c->out;
     json_set_bool(out, "online", st.online);
     json_set_bool(out, "busy", st.busy);
     set_time(out, "last_try", st.last_try_ms);
     json_set_int(out, "bytes_in", (int64_t)st.bytes_in);
     json_set_int(out, "bytes_out", (int64_t)st.bytes_out);
-    json_set_str(said, "message", st.said.text);
-    json_set_str(said, "next", st.said.next[0] != '\0' ? st.said.next : NULL);
-    if (st.failed) {
-        json_set_obj(out, "last_error", said);
-    } else {
-        json_free(said);
+    if (o->c->wall) json_set_obj(out, "outbox", json_array_new()); /* a wall shows how many, not what */
+    if (st.failed && !o->c->wall)
+        json_set_obj(out, "last_error", said(&st.said));
+    else
         json_set_null(out, "last_error");
-    }
     return ERR_OK;
 }
 
@@ -370,7 +403,8 @@ static enum err post_export(struct serve_own *o, struct why *why)
     enum err e = serve_desk_enter(o->site->desk, o->session, &n, why);
     if (e != ERR_OK) return e;
     buf_init(&o->c->raw, BUNDLE_MAX);
-    e = node_bundle_export(n, &o->c->raw, why);
+    e = serve_whose_page(o->req, n, why);
+    if (e == ERR_OK) e = node_bundle_export(n, &o->c->raw, why);
     serve_desk_leave(o->site->desk);
     o->c->type = e == ERR_OK ? "application/octet-stream" : NULL;
     o->c->file_name = "to-mash.spoke";
@@ -398,7 +432,8 @@ static enum err post_import(struct serve_own *o, struct why *why)
     struct round_result r = {0};
     enum err e = serve_desk_enter(o->site->desk, o->session, &n, why);
     if (e != ERR_OK) return e;
-    e = node_bundle_import(n, o->req->body, &r, why);
+    e = serve_whose_page(o->req, n, why);
+    if (e == ERR_OK) e = node_bundle_import(n, o->req->body, &r, why);
     bool wiped = serve_desk_wiped(o->site->desk, why);
     serve_desk_leave(o->site->desk);
     if (wiped) return e;

@@ -60,6 +60,7 @@ static struct session *place_for(struct serve_desk *d)
 enum err serve_desk_sign_in(struct serve_desk *d, struct keyring *ring, char out_token[SERVE_TOKEN_CHARS],
                             uint64_t *out_session, struct why *why)
 {
+    uint8_t name[(SERVE_NAME_CHARS - 1) / 2];
     if (ring->keys.p == NULL) return why_set(why, ERR_LOCKED, "There is nothing that opens this device.");
     lock(d);
     struct session *s = place_for(d);
@@ -71,6 +72,8 @@ enum err serve_desk_sign_in(struct serve_desk *d, struct keyring *ring, char out
     s->used_ms = desk_clock(d).boot_ms;
     env_random(&d->env, token_of(d, s), TOKEN_BYTES);
     hex_encode(out_token, token_of(d, s), TOKEN_BYTES);
+    env_random(&d->env, name, sizeof name);
+    hex_encode(s->name, name, sizeof name);
     *out_session = s->serial;
     unlock(d);
     if (d->alarm != NULL) d->alarm(d->alarm_ctx);
@@ -145,6 +148,14 @@ bool serve_desk_ended(struct serve_desk *d, uint64_t session)
     bool ended = s == NULL || !s->live;
     unlock(d);
     return ended;
+}
+
+void serve_desk_name(struct serve_desk *d, uint64_t session, char out[SERVE_NAME_CHARS])
+{
+    lock(d);
+    const struct session *s = desk_session(d, session);
+    memcpy(out, s != NULL && s->live ? s->name : (char[SERVE_NAME_CHARS]){0}, SERVE_NAME_CHARS);
+    unlock(d);
 }
 
 int64_t serve_desk_idle_ms(const struct serve_desk *d)

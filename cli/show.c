@@ -32,6 +32,7 @@ static void cell_json(struct json *o, const struct show_column *col, struct stmt
         json_set_str(o, col->name, text);
         break;
     case SHOW_TIME:
+    case SHOW_WRITTEN:
         show_rfc3339(db_int(s, i), text, sizeof text);
         json_set_str(o, col->name, text);
         break;
@@ -54,14 +55,18 @@ static void cell_text(char *out, size_t n, const struct show_column *col, struct
     uint8_t id[16];
     char uuid[37];
     out[0] = '\0';
-    if (db_is_null(s, i)) return;
+    if (db_is_null(s, i)) {
+        if (col->kind == SHOW_WRITTEN) snprintf(out, n, "not known");
+        return;
+    }
     switch (col->kind) {
     case SHOW_ID:
         db_id(s, i, id);
         uuid_format(id, uuid);
         snprintf(out, n, "%s", uuid);
         break;
-    case SHOW_TIME: show_time(db_int(s, i), out, n); break;
+    case SHOW_TIME:
+    case SHOW_WRITTEN: show_time(db_int(s, i), out, n); break;
     case SHOW_AGE: show_span(db_int(s, i), out, n); break;
     case SHOW_BOOL: snprintf(out, n, "%s", db_int(s, i) != 0 ? "yes" : "no"); break;
     case SHOW_INT: snprintf(out, n, "%lld", (long long)db_int(s, i)); break;

@@ -6,7 +6,8 @@
 #include "cli/command.h"
 #include "sync/db.h"
 
-enum show_kind { SHOW_TEXT, SHOW_ID, SHOW_TIME, SHOW_INT, SHOW_BOOL, SHOW_AGE };
+/* SHOW_WRITTEN: a time, or "not known" */
+enum show_kind { SHOW_TEXT, SHOW_ID, SHOW_TIME, SHOW_INT, SHOW_BOOL, SHOW_AGE, SHOW_WRITTEN };
 
 struct show_column {
     const char *name;  /* JSON key */
@@ -39,6 +40,9 @@ void show_count(char *out, size_t n, uint64_t count, const char *one, const char
 MUST_CHECK enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struct why *why);
 /* Of a day's first moment here, the first one of the day after. */
 int64_t show_day_end(int64_t first_ms);
+/* Read a day as a person types it: "2026-11-03", "3 Nov 2026", "3 November 2026", "3/11/2026"; out is ISO. ERR_USAGE. */
+#define SHOW_DAY 11
+MUST_CHECK enum err show_read_day(const char *text, char out[SHOW_DAY], struct why *why);
 /* A length of time: "90s", "30m", "12h", "7d", "2w". ERR_USAGE. */
 MUST_CHECK enum err show_read_span(const char *text, int64_t *out_ms, struct why *why);
 

@@ -116,3 +116,17 @@ int64_t show_day_end(int64_t first_ms)
     tm.tm_isdst = -1;
     return (int64_t)mktime(&tm) * 1000;
 }
+
+enum err show_read_day(const char *text, char out[SHOW_DAY], struct why *why)
+{
+    static const char *const ways[] = {"%Y-%m-%d", "%d %b %Y", "%d/%m/%Y", "%d.%m.%Y"}; /* %b takes whole names too */
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, ways[i], &tm);
+        int year = tm.tm_year + 1900;
+        if (end == NULL || *end != '\0' || !is_day(&tm) || year < 1800 || year > 2999) continue;
+        if (strftime(out, SHOW_DAY, "%Y-%m-%d", &tm) == SHOW_DAY - 1) return ERR_OK;
+    }
+    (void)why_set(why, ERR_USAGE, "'%.40s' is not a real date.", text);
+    return why_next(why, ERR_USAGE, "Write day, month and year, such as \"3 Nov 2026\", 3/11/2026 or 2026-11-03.");
+}

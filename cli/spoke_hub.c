@@ -2,7 +2,7 @@
 #include "cli/hub_commands.h"
 
 static const struct command *const groups[] = {hub_place_commands, hub_device_commands, hub_store_commands,
-                                               hub_policy_commands, hub_calendar_commands, hub_serve_commands, hub_preview_commands, hub_metrics_commands, hub_saw_commands, NULL};
+                                               hub_policy_commands, hub_calendar_commands, hub_serve_commands, hub_preview_commands, hub_metrics_commands, hub_log_commands, hub_saw_commands, NULL};
 
 int main(int argc, char **argv)
 {

@@ -28,6 +28,12 @@ static struct value author(const uint8_t user[16])
     return memcmp(user, nobody, 16) == 0 ? value_null() : value_id(user);
 }
 
+/* When an author wrote, to the millisecond. The hub's own words bear no clock. */
+static struct value written_at(uint64_t hlc)
+{
+    return hlc == 0 ? value_null() : value_int((int64_t)(hlc >> 16));
+}
+
 /* NULL stays NULL: "nothing" is a value that somebody chose. */
 static enum err as_text(struct value v, struct buf *store, struct value *out, struct why *why)
 {
@@ -127,10 +133,14 @@ static enum err insert(struct hub *h, const struct draft *d, const struct clash 
         {"lost_by", author(c->lost_by)},
         {"state", value_str(c->open ? "open" : "ruled")},
         {"found_at", value_int(h->now_ms)},
+        {"kept_at", written_at(c->kept_hlc)},
+        {"lost_at", written_at(c->lost_hlc)},
     };
     for (size_t i = 0; i < t->n_columns; i++) r.v[i] = value_null();
-    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++)
-        r.v[rules_column_index(t, bytes_of_str(set[i].column))] = set[i].v;
+    for (size_t i = 0; i < sizeof set / sizeof set[0]; i++) {
+        int at = rules_column_index(t, bytes_of_str(set[i].column));
+        if (at >= 0) r.v[at] = set[i].v; /* tables of version 1 have no times */
+    }
     e = sight_insert(h, &r, &the_hub, why);
     return e == ERR_OK ? note_chain(h, c, id, why) : e;
 }
@@ -143,10 +153,19 @@ static enum err replace(struct hub *h, const uint8_t id[16], const struct clash 
     const struct {
         const char *column;
         struct value v;
-    } set[] = {{"lost", lost}, {"kept", kept}, {"kept_by", author(c->kept_by)}, {"found_at", value_int(h->now_ms)}};
+    } set[] = {
+        {"lost", lost},
+        {"lost_at", written_at(c->lost_hlc)},
+        {"kept", kept},
+        {"kept_by", author(c->kept_by)},
+        {"kept_at", written_at(c->kept_hlc)},
+        {"found_at", value_int(h->now_ms)},
+    };
     enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < sizeof set / sizeof set[0]; i++)
-        e = sight_set(h, t, id, (size_t)rules_column_index(t, bytes_of_str(set[i].column)), set[i].v, &the_hub, why);
+    for (size_t i = 0; e == ERR_OK && i < sizeof set / sizeof set[0]; i++) {
+        int at = rules_column_index(t, bytes_of_str(set[i].column));
+        if (at >= 0) e = sight_set(h, t, id, (size_t)at, set[i].v, &the_hub, why);
+    }
     return e;
 }
 

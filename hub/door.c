@@ -22,7 +22,7 @@ struct visit {
 /* One word for all who have no order to get: a stranger learns nothing of which devices there are. */
 static enum err refused(struct why *why)
 {
-    return why_set(why, ERR_REFUSED, "The hub does not know this device.");
+    return why_set(why, ERR_REFUSED, "The MASH does not know this device.");
 }
 
 static enum err judge(enum err e, struct why *why)

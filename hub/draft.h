@@ -171,6 +171,7 @@ struct clash {
     bool open;
     struct value kept, lost;
     uint8_t kept_by[16], lost_by[16]; /* zeros: the hub */
+    uint64_t kept_hlc, lost_hlc;      /* when they wrote it: clamped clocks; 0: not known */
     const char *lost_agency;
     int64_t node_no; /* whose word met another, and which envelope of the chain it was */
     uint64_t seq;

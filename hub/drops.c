@@ -1,4 +1,5 @@
 /* Orders to forget, on their way to the node, and the receipts that come back. */
+#include "hub/log.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -48,6 +49,20 @@ static enum err load(struct hub *h, int64_t node_no, struct drop_list *out, stru
     return e;
 }
 
+static enum err log_drops(struct hub *h, int64_t node_no, uint64_t request, const uint8_t hash[HASH_BYTES], size_t rows,
+                          struct why *why)
+{
+    struct buf rest;
+    buf_init(&rest, 4096);
+    cbor_put_uint(&rest, request);
+    cbor_put_bytes(&rest, bytes_of(hash, HASH_BYTES));
+    cbor_put_uint(&rest, rows);
+    enum err e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory to answer.")
+                                    : log_append(h, node_no, LOG_DROPS, buf_bytes(&rest), 3, why);
+    buf_release(&rest);
+    return e;
+}
+
 /* One signed item of at most DROPS_MAX_ITEM rows, framed; its COSE bytes are added to what the order's hash is over. */
 static enum err put_item(struct hub *h, const struct hub_node *n, uint64_t request, const struct drop_item *v,
                          size_t count, struct buf *items, struct buf *signed_bytes, struct why *why)
@@ -91,7 +106,8 @@ static enum err note_order(struct hub *h, int64_t node_no, uint64_t request, siz
     db_bind_int(s, 2, (int64_t)request);
     db_bind_blob(s, 3, bytes_of(hash, sizeof hash));
     db_bind_int(s, 4, (int64_t)rows);
-    return db_run(s, why);
+    e = db_run(s, why);
+    return e == ERR_OK ? log_drops(h, node_no, request, hash, rows, why) : e;
 }
 
 enum err drops_take(struct hub *h, const struct hub_node *n, uint64_t request, struct buf *items, uint64_t *out_rows,
@@ -146,6 +162,7 @@ static enum err check(struct hub *h, const struct hub_node *n, const struct rece
 enum err drops_receipt(struct hub *h, const struct hub_node *n, const struct receipt *r, struct bytes cose,
                        struct why *why)
 {
+    uint8_t hash[HASH_BYTES];
     struct stmt *s;
     enum err e = check(h, n, r, why);
     if (e == ERR_OK)
@@ -168,5 +185,7 @@ enum err drops_receipt(struct hub *h, const struct hub_node *n, const struct rec
     db_bind_int(s, 1, h->now_ms);
     db_bind_int(s, 2, n->no);
     db_bind_int(s, 3, (int64_t)r->request);
-    return db_run(s, why);
+    e = db_run(s, why);
+    hash_blake2b(hash, cose);
+    return e == ERR_OK ? log_note(h, n->no, LOG_RECEIPT, r->request, bytes_of(hash, sizeof hash), why) : e;
 }

@@ -1,9 +1,11 @@
 /* Enrolment: a sealed request with a one-time token in, a sealed welcome out. A device that was put back from an old image
  * comes with new keys, and with a word of its old ones that it takes their place. */
+#include "hub/log.h"
 #include "hub/order.h"
 #include "hub/people.h"
 #include "hub/sight.h"
 
+#include "base/cbor.h"
 #include "sync/bundle.h"
 
 #include <string.h>
@@ -189,6 +191,22 @@ static enum err retire(struct enrolment *x, struct why *why)
     return e == ERR_OK ? people_act(x->h, "replace", about, NULL, why) : e;
 }
 
+/* The first leaf of a device's log. */
+static enum err log_enrolled(struct enrolment *x, const uint8_t public[PUBLIC_BYTES], struct why *why)
+{
+    struct hub_node n;
+    struct buf rest;
+    enum err e = nodes_by_kid(x->h, x->node.kid, &n, why);
+    if (e != ERR_OK) return e;
+    buf_init(&rest, 4096);
+    cbor_put_bytes(&rest, bytes_of(public, PUBLIC_BYTES));
+    cbor_put_str(&rest, x->site);
+    e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory to enrol a device.")
+                           : log_append(x->h, n.no, LOG_ENROLLED, buf_bytes(&rest), 2, why);
+    buf_release(&rest);
+    return e;
+}
+
 static enum err put_node(struct enrolment *x, struct why *why)
 {
     static const uint8_t nothing[HASH_BYTES];
@@ -213,7 +231,8 @@ static enum err put_node(struct enrolment *x, struct why *why)
     db_bind_int(s, 7, x->old.no);
     db_bind_blob(s, 8, bytes_of(x->m.door, sizeof x->m.door));
     db_bind_id(s, 9, x->door.kid);
-    return db_run(s, why);
+    e = db_run(s, why);
+    return e == ERR_OK ? log_enrolled(x, public, why) : e;
 }
 
 static enum err write_answer(struct enrolment *x, struct buf *out, struct why *why)

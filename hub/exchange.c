@@ -5,21 +5,22 @@
 #include "hub/question.h"
 
 #include "sync/bundle.h"
+#include "sync/courier.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { KIND_REQUEST = 1, KIND_ANSWER = 2 };
-#define DEFAULT_BUDGET   (4u << 20)
-#define MAX_BUDGET       (16u << 20)
-#define MAX_PARK_MS      (10 * 60 * 1000)
-#define VERDICTS_AN_ITEM 1000u
+#define DEFAULT_BUDGET (4u << 20)
+#define MAX_BUDGET     (16u << 20)
+#define MAX_PARK_MS    (10 * 60 * 1000)
 
 struct round {
     struct hub *h;
     struct hub_node node;
     struct node_hello hello;
     struct bytes request;
+    struct bytes more; /* of a courier: what was written since the request was made; none */
     uint8_t request_hash[HASH_BYTES];
     size_t n_work;          /* receipts and envelopes in the request */
     uint64_t n_envelopes;   /* envelopes among them, judged */
@@ -45,9 +46,9 @@ static void round_release(struct round *r)
 /* One message for every refusal: a stranger learns nothing from it. */
 static enum err refused(struct why *why)
 {
-    (void)why_set(why, ERR_REFUSED, "The hub does not accept this device's request.");
+    (void)why_set(why, ERR_REFUSED, "This device's request is not accepted.");
     return why_next(why, ERR_REFUSED,
-                    "Ask the hub's administrators. If this device was restored from a copy, it must be "
+                    "Ask the MASH's administrators. If this device was put back from a copy, it must be "
                     "enrolled anew.");
 }
 
@@ -77,7 +78,7 @@ static enum err check_schema(struct round *r, struct why *why)
     (void)why_set(why, ERR_REFUSED,
                   "The Spoke on this device is newer than the MASH server's. Nothing is lost: what waits here goes once "
                   "the server is updated.");
-    return why_next(why, ERR_REFUSED, "Ask the hub's administrators to update it.");
+    return why_next(why, ERR_REFUSED, "Ask the MASH's administrators to update it.");
 }
 
 static enum err check_hello(struct round *r, const uint8_t binding[32], struct why *why)
@@ -180,95 +181,53 @@ static enum err take_request(struct round *r, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------ the answer */
+/* ------------------------------------------------------------------------------------- what came beside it (§4.3) */
 
-static enum err put_framed(struct bundle_writer *w, const struct buf *items, struct why *why)
+/* It says for which request it was made: the one that was just taken, or the last, which stands answered. So it proves as
+ * much of its device as that one does, and has no number of its own that could come twice. */
+static enum err check_more(const struct round *r, const struct seal_header *head, const struct node_hello *m,
+                           const uint8_t binding[32], struct why *why)
 {
-    struct bytes in = buf_bytes(items);
-    char origin[64];
-    while (in.n > 0) {
-        struct bytes field[2];
-        for (size_t i = 0; i < 2; i++) {
-            size_t n =
-                in.n < 4 ? SIZE_MAX : (size_t)in.p[0] << 24 | (size_t)in.p[1] << 16 | (size_t)in.p[2] << 8 | in.p[3];
-            if (n > in.n - (in.n < 4 ? in.n : 4))
-                return why_set(why, ERR_FAILED, "The hub could not put its answer together.");
-            field[i] = bytes_of(in.p + 4, n);
-            in = bytes_of(in.p + 4 + n, in.n - 4 - n);
-        }
-        if (field[0].n >= sizeof origin) return why_set(why, ERR_FAILED, "The hub could not put its answer together.");
-        memcpy(origin, field[0].p, field[0].n);
-        origin[field[0].n] = '\0';
-        enum err e = bundle_put(w, origin, field[1], why);
-        if (e != ERR_OK) return e;
-    }
-    return ERR_OK;
+    if (head->kind == COURIER_KIND_MORE && memcmp(head->sender, r->node.id.kid, KID_BYTES) == 0 &&
+        memcmp(m->binding, binding, sizeof m->binding) == 0 && memcmp(m->hub, r->h->id.pub.kid, KID_BYTES) == 0 &&
+        memcmp(m->last_answer, r->request_hash, HASH_BYTES) == 0 && m->epoch <= r->h->epoch)
+        return ERR_OK;
+    return why_set(why, ERR_TAMPERED, "The two parts of this file do not belong together. Nothing was changed.");
 }
+
+static enum err take_more(struct round *r, struct why *why)
+{
+    struct bundle_reader *in = NULL;
+    struct seal_header head;
+    struct node_hello m;
+    struct bytes item;
+    uint8_t binding[32];
+    bool end = false;
+    if (r->more.n == 0) return ERR_OK;
+    enum err e = bundle_reader_new(&in, r->more, &r->h->id, &head, binding, why);
+    if (e == ERR_OK) e = bundle_next(in, &item, &end, why);
+    if (e == ERR_OK && end) e = why_set(why, ERR_FORMAT, "The second part of this file is empty.");
+    if (e == ERR_OK) e = message_get_node_hello(item, &r->node.id, &m, why);
+    if (e == ERR_OK) e = check_more(r, &head, &m, binding, why);
+    if (e == ERR_OK) {
+        r->hello.schema = m.schema;
+        e = check_schema(r, why);
+    }
+    while (e == ERR_OK) {
+        e = bundle_next(in, &item, &end, why);
+        if (e != ERR_OK || end) break;
+        bool change = message_type(item) == MSG_ENVELOPE || message_type(item) == MSG_GAP;
+        e = change ? take_item(r, item, why) : why_set(why, ERR_FORMAT, "The second part of this file holds no change.");
+    }
+    bundle_reader_free(in);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------------ the answer */
 
 static enum err put_item(struct bundle_writer *w, const struct buf *item, struct why *why)
 {
     return bundle_put(w, "", buf_bytes(item), why);
-}
-
-/* Up to VERDICTS_AN_ITEM verdicts not yet told; *out_n of them. Their reasons are kept in `text`. */
-static enum err read_verdicts(struct round *r, struct verdict_item *v, struct buf *text, size_t *out_n, struct why *why)
-{
-    struct stmt *s;
-    bool row = true;
-    size_t n = 0, at[VERDICTS_AN_ITEM];
-    enum err e = db_prepare(r->h->db,
-                            "SELECT seq, verdict, reason FROM h_envelope WHERE told = 0 AND node_no = $1 ORDER BY seq "
-                            "LIMIT $2",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, r->node.no);
-    db_bind_int(s, 2, VERDICTS_AN_ITEM);
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        struct bytes reason = db_bytes(s, 2);
-        v[n] = (struct verdict_item){
-            .seq = (uint64_t)db_int(s, 0), .verdict = (enum verdict)db_int(s, 1), .reason = {NULL, reason.n}};
-        at[n] = text->len;
-        buf_put_bytes(text, reason);
-        n++;
-    }
-    db_done(s);
-    if (e == ERR_OK && text->err != ERR_OK) e = why_set(why, text->err, "There is not enough memory to answer.");
-    for (size_t i = 0; e == ERR_OK && i < n; i++) v[i].reason.p = v[i].reason.n == 0 ? NULL : text->data + at[i];
-    *out_n = n;
-    return e;
-}
-
-static enum err mark_told(struct round *r, uint64_t up_to, struct why *why)
-{
-    struct stmt *s;
-    enum err e =
-        db_prepare(r->h->db, "UPDATE h_envelope SET told = 1 WHERE told = 0 AND node_no = $1 AND seq <= $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, r->node.no);
-    db_bind_int(s, 2, (int64_t)up_to);
-    return db_run(s, why);
-}
-
-static enum err put_verdicts(struct round *r, struct bundle_writer *w, struct why *why)
-{
-    struct verdict_item v[VERDICTS_AN_ITEM];
-    struct buf text, item;
-    size_t n = 0;
-    enum err e;
-    buf_init(&text, 8u << 20);
-    buf_init(&item, 8u << 20);
-    do {
-        buf_reset(&text);
-        buf_reset(&item);
-        e = read_verdicts(r, v, &text, &n, why);
-        if (e == ERR_OK && n > 0)
-            e = message_put_verdicts(&item, &r->h->id, r->node.id.kid, r->hello.request, v, n, why);
-        if (e == ERR_OK && n > 0) e = put_item(w, &item, why);
-        if (e == ERR_OK && n > 0) e = mark_told(r, v[n - 1].seq, why);
-    } while (e == ERR_OK && n == VERDICTS_AN_ITEM);
-    buf_release(&text);
-    buf_release(&item);
-    return e;
 }
 
 static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_t binding[32], struct why *why)
@@ -329,10 +288,10 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
     enum err e = bundle_writer_new(&w, &head, &r->node.id, answer, binding, why);
     if (e == ERR_OK) e = put_hello(r, w, binding, why);
     if (e == ERR_OK) e = put_orders(r, w, why);
-    if (e == ERR_OK) e = put_verdicts(r, w, why);
-    if (e == ERR_OK) e = put_framed(w, &r->drops, why);
-    if (e == ERR_OK) e = put_framed(w, &r->replies, why);
-    if (e == ERR_OK && r->served.any) e = put_framed(w, &r->served.items, why);
+    if (e == ERR_OK) e = answer_put_verdicts(r->h, &r->node, r->hello.request, w, why);
+    if (e == ERR_OK) e = answer_put_framed(w, &r->drops, why);
+    if (e == ERR_OK) e = answer_put_framed(w, &r->replies, why);
+    if (e == ERR_OK && r->served.any) e = answer_put_framed(w, &r->served.items, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     if (e == ERR_OK && answer->err != ERR_OK) e = why_set(why, answer->err, "There is not enough memory to answer.");
@@ -433,6 +392,7 @@ static enum err should_park(struct round *r, bool may_park, bool *out, struct wh
 static enum err run(struct round *r, bool may_park, bool *park, struct buf *answer, struct why *why)
 {
     enum err e = take_request(r, why);
+    if (e == ERR_OK) e = take_more(r, why);
     r->revoked = nodes_cut_off(&r->node);
     if (e == ERR_OK) e = order_heard(r->h, &r->node, r->hello.order, why);
     if (e == ERR_OK) e = cut_get(r->h, r->node.no, r->hello.cursor, &r->cut, why);
@@ -458,10 +418,23 @@ static enum err find_node(struct hub *h, struct bytes request, struct hub_node *
     return e == ERR_NOTFOUND ? refused(why) : e == ERR_OK ? e : why_set(why, e, "The hub could not look a device up.");
 }
 
-enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
-                      struct hub_exchange_result *result, struct why *why)
+/* Its request was answered before. A device that is shut out has its answer again, and nothing of it is taken. */
+static enum err run_more(struct round *r, struct why *why)
 {
-    struct round r = {.h = h, .request = request};
+    if (r->more.n == 0 || r->node.replaced || strcmp(r->node.state, "forked") == 0) return ERR_OK;
+    enum err e = hub_begin(r->h, why);
+    if (e != ERR_OK) return e;
+    e = take_more(r, why);
+    if (e == ERR_OK) e = nodes_save(r->h, &r->node, why);
+    if (e == ERR_OK) return hub_commit(r->h, why);
+    hub_abort(r->h);
+    return e;
+}
+
+static enum err exchange(struct hub *h, struct bytes request, struct bytes more, bool may_park, struct buf *out,
+                         struct hub_exchange_result *result, struct why *why)
+{
+    struct round r = {.h = h, .request = request, .more = more};
     struct hub_exchange_result res = {0};
     struct buf answer;
     bool again = false;
@@ -474,7 +447,7 @@ enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct
     /* Given again also to a device revoked since: it may have had these very bytes already, and nothing newer. */
     if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0)
         e = answer_of(h, r.request_hash, &answer, &again, why);
-    if (e == ERR_OK && !again) e = refuse_late(h, &r, why);
+    if (e == ERR_OK) e = again ? run_more(&r, why) : refuse_late(h, &r, why);
     if (e == ERR_OK && !again) {
         e = hub_begin(h, why);
         if (e == ERR_OK) {
@@ -485,9 +458,9 @@ enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct
             else
                 hub_abort(h);
         }
-        if (e == ERR_REFUSED && r.refusal != NULL)
-            (void)record_refusal(h, &r); /* the refusal stands whether or not it could be written down */
     }
+    if (e == ERR_REFUSED && r.refusal != NULL)
+        (void)record_refusal(h, &r); /* the refusal stands whether or not it could be written down */
     if (e == ERR_OK && res.parked) res.park_ms = r.hello.wait_ms < MAX_PARK_MS ? (int64_t)r.hello.wait_ms : MAX_PARK_MS;
     if (e == ERR_OK) buf_put_bytes(out, buf_bytes(&answer));
     if (e == ERR_OK && out->err != ERR_OK)
@@ -496,4 +469,17 @@ enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct
     buf_release(&answer);
     round_release(&r);
     return e;
+}
+
+enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
+                      struct hub_exchange_result *result, struct why *why)
+{
+    return exchange(h, request, (struct bytes){0}, may_park, out, result, why);
+}
+
+enum err hub_exchange_file(struct hub *h, struct bytes file, struct buf *out, struct why *why)
+{
+    struct bytes request, more;
+    enum err e = courier_split(file, &request, &more, why);
+    return e == ERR_OK ? exchange(h, request, more, false, out, NULL, why) : e;
 }

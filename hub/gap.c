@@ -1,6 +1,7 @@
 /* Gaps: an envelope that its device cannot read any more. Its chain goes on with the hash that the device signed for; the
  * work itself comes again, as far as the device still has it, in a later envelope of its own. */
 #include "hub/intake.h"
+#include "hub/log.h"
 
 #include "sync/messages.h"
 
@@ -60,6 +61,7 @@ enum err intake_gap(struct hub *h, struct hub_node *node, struct bytes item, str
     if (g.seq <= node->last_seq) return intake_known_again(h, node, g.seq, g.hash, why);
     e = put_journal(h, node, &g, cose, why);
     if (e == ERR_OK) e = put_fault(h, node, &g, why);
+    if (e == ERR_OK) e = log_note(h, node->no, LOG_GAP, g.seq, bytes_of(g.hash, sizeof g.hash), why);
     if (e != ERR_OK) return e;
     node->last_seq = g.seq;
     memcpy(node->last_hash, g.hash, sizeof g.hash);

@@ -4,6 +4,7 @@
 #define SPOKE_HUB_HUB_H
 
 #include "base/env.h"
+#include "hub/log_audit.h"
 #include "sync/db.h"
 #include "sync/messages.h"
 
@@ -44,6 +45,9 @@ struct hub_exchange_result {
  * ERR_IO, …: nothing changed. */
 MUST_CHECK enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
                                  struct hub_exchange_result *result, struct why *why);
+/* The same for a courier's file (sync/courier.h): the request, and what its device wrote since it was made, which is taken in
+ * also where the request was answered before; the answer is the request's. */
+MUST_CHECK enum err hub_exchange_file(struct hub *h, struct bytes file, struct buf *out, struct why *why);
 /* The stored answer to a request by its hash, for resuming a broken download. ERR_NOTFOUND. */
 MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why);
 /* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for
@@ -143,6 +147,8 @@ struct hub_saw {
     bool is_device;
     const char *site, *agency;
     int64_t from_ms, until_ms; /* a site saw it from then until then; until 0: it sees it still */
+    int64_t looks_from_ms, looks_until_ms; /* looks that devices date so are told with it; until 0: all later ones */
+    int64_t looks_floor_ms;                /* and as from then on, where it was before */
     uint8_t kid[16];           /* a device of the site */
     const char *state;         /* holds; confirmed, unconfirmed: told to forget it */
     int64_t since_ms;
@@ -163,6 +169,20 @@ MUST_CHECK enum err hub_who_looked(struct hub *h, int table_index, const uint8_t
 /* Break-glass: for how many hours a manager may open a case that is not his site's; 0: not at all, which is the default.
  * ERR_USAGE: more than 72. */
 MUST_CHECK enum err hub_set_emergency(struct hub *h, int64_t hours, struct why *why);
+
+/* ------------------------------------------------------------------------------------- the transparency logs (LOG.md) */
+/* kid: of a device, whose log is meant; NULL: the hub's own. All append to `out`, as text. ERR_NOTFOUND: no such device, or
+ * nothing is in that log. */
+/* The verifier key under which checkpoints of the log are signed (C2SP signed-note), with a newline. */
+MUST_CHECK enum err hub_log_key(struct hub *h, const uint8_t *kid, struct buf *out, struct why *why);
+MUST_CHECK enum err hub_log_checkpoint(struct hub *h, const uint8_t *kid, struct buf *out, struct why *why);
+/* That leaf `index`, from 0, is in the log as it stands. ERR_NOTFOUND: it has no such leaf. */
+MUST_CHECK enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t index, struct buf *out, struct why *why);
+/* All logs as one text, a piece at a time (borrowed), as they stood at one moment. */
+typedef enum err (*hub_log_fn)(void *ctx, struct bytes text, struct why *why);
+MUST_CHECK enum err hub_log_export(struct hub *h, hub_log_fn each, void *ctx, struct why *why);
+/* All logs against themselves, and against the changes and acts that this hub keeps. ERR_TAMPERED says what does not fit. */
+MUST_CHECK enum err hub_log_verify(struct hub *h, struct log_audit_sum *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- for tests and checks */
 /* May this site see this row now, as the masks say; and as the views say, recomputed. They must always agree. */

@@ -222,6 +222,8 @@ static enum err note_clash(const struct applying *a, const struct meeting *m, in
         .open = open,
         .kept = word_of(m, kept)->value,
         .lost = word_of(m, lost)->value,
+        .kept_hlc = word_of(m, kept)->hlc,
+        .lost_hlc = word_of(m, lost)->hlc,
         .lost_agency = agency,
         .node_no = lost >= 0 ? word_of(m, lost)->chain : a->d->node->no,
         .seq = met.seq,

@@ -183,6 +183,15 @@ static enum err judge_parents(struct hub *h, const struct draft *d, size_t part,
     return e;
 }
 
+/* A duty needs no access, but no duty opens a case that the site is shut out of, or was shut out of when this was
+ * written: what comes into a case that its author had not got rests upon nothing that he could have read there. */
+static void judge_sight(const struct draft *d, const struct draft_part *p, struct judgement *j)
+{
+    if (p->makes_case || d->contribution) return;
+    if (!p->who.sees_now) soft(d, j, "This case was taken back from your site before the change arrived.");
+    if (!p->who.sees_base) soft(d, j, "This case had not been given to your site when the change was written.");
+}
+
 /* An INSERT that meets a row: two sites made the same thing. Each column that differs is a concurrent edit of it. */
 static enum err judge_meeting(struct hub *h, struct draft *d, size_t part, const struct op *op, const struct hub_row *r,
                               struct judgement *j, struct why *why)
@@ -198,6 +207,7 @@ static enum err judge_meeting(struct hub *h, struct draft *d, size_t part, const
         hard(j, REASON_UNKNOWN);
         return ERR_OK;
     }
+    judge_sight(d, p, j);
     judge_insert_rule(d, p, op->table->insert, j);
     buf_init(&store, 64u << 20);
     e = db_row_get(h->db, op->table, op_row_id(op), &store, &stored, &found, why);
@@ -261,9 +271,7 @@ static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const 
     /* Everybody who sees the record would learn that there is a request, which only two agencies may know (rule 3). */
     if (column_of(op, "request_id").kind == VALUE_BLOB)
         hard(j, "A record cannot name the request it answers: others who see the record may not know of the request.");
-    /* A duty needs no access, but no duty opens a case that the site is shut out of. */
-    if (!p->makes_case && !p->who.sees_now && !d->contribution)
-        soft(d, j, "This case was taken back from your site before the change arrived.");
+    judge_sight(d, p, j);
     return e == ERR_OK ? judge_parents(h, d, part, op, j, why) : e;
 }
 

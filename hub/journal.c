@@ -1,5 +1,6 @@
 /* h_envelope: every envelope that came, whole, with its verdict. */
 #include "hub/draft.h"
+#include "hub/log.h"
 
 #include "base/cbor.h"
 
@@ -72,7 +73,8 @@ enum err journal_put(struct hub *h, const struct draft *d, const struct judgemen
         e = db_run(s, why);
     }
     buf_release(&parts);
-    return e;
+    if (e == ERR_OK) e = log_note(h, d->node->no, LOG_ENVELOPE, d->env.h.seq, bytes_of(d->hash, sizeof d->hash), why);
+    return e == ERR_OK ? log_verdict(h, d->node->no, d->env.h.seq, j->verdict, why) : e;
 }
 
 enum err journal_as_sent(struct hub *h, const struct draft *d, struct why *why)
@@ -97,7 +99,8 @@ enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, const struc
     bind_verdict(s, 1, h, j);
     db_bind_int(s, 4, node_no);
     db_bind_int(s, 5, (int64_t)seq);
-    return db_run(s, why);
+    e = db_run(s, why);
+    return e == ERR_OK ? log_verdict(h, node_no, seq, j->verdict, why) : e;
 }
 
 /* Copy out of the statement: what follows asks the store again. */

@@ -192,13 +192,12 @@ enum err nodes_note_refusal(struct hub *h, const struct hub_node *n, const char 
     char kid[2 * KID_BYTES + 1];
     struct stmt *s;
     hex_encode(kid, n->id.kid, KID_BYTES);
-    enum err e = db_prepare(h->db,
-                            "INSERT INTO h_act(at, act, about, reason) SELECT $1, 'refused', $2, $3 WHERE NOT EXISTS "
-                            "(SELECT 1 FROM h_act WHERE act = 'refused' AND about = $2 AND reason = $3)",
-                            &s, why);
+    bool known = false;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_act WHERE act = 'refused' AND about = $1 AND reason = $2", &s, why);
     if (e != ERR_OK) return e;
-    db_bind_int(s, 1, env_now(h->env));
-    db_bind_str(s, 2, kid);
-    db_bind_str(s, 3, reason);
-    return db_run(s, why);
+    db_bind_str(s, 1, kid);
+    db_bind_str(s, 2, reason);
+    e = db_step(s, &known, why);
+    db_done(s);
+    return e == ERR_OK && !known ? people_act(h, "refused", kid, reason, why) : e;
 }

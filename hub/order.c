@@ -1,6 +1,7 @@
 /* Orders to devices: how long one may be opened without contact, and that it wipes itself. */
 #include "hub/order.h"
 
+#include "hub/log.h"
 #include "hub/people.h"
 
 #include "base/cbor.h"
@@ -158,13 +159,26 @@ enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool
     return e == ERR_OK ? finish(h, wipe(h, kid, reason, at_once, why), why) : e;
 }
 
+/* It has the same disk, and what was not sent from it: a wipe is not undone by setting the device up anew. */
+static enum err inherit_wipe(struct hub *h, const struct hub_node *n, uint64_t value, struct why *why)
+{
+    static const char reason[] = "the device whose place it takes is to be wiped, or was";
+    char about[2 * KID_BYTES + 1];
+    enum err e = nodes_revoke(h, n, reason, why);
+    if (e == ERR_OK) e = give(h, n, ORDER_WIPE, value, why);
+    hex_encode(about, n->id.kid, KID_BYTES);
+    return e == ERR_OK ? people_act(h, value == ORDER_AT_ONCE ? "wipe now" : "wipe", about, reason, why) : e;
+}
+
 enum err order_inherit(struct hub *h, int64_t old_no, const uint8_t new_kid[KID_BYTES], struct why *why)
 {
     struct hub_node old = {.no = old_no}, n;
-    struct standing lease_of = {0};
+    struct standing lease_of = {0}, wipe_of = {0};
     enum err e = newest(h, &old, ORDER_LEASE, &lease_of, why);
-    if (e != ERR_OK || !lease_of.any) return e;
+    if (e == ERR_OK) e = newest(h, &old, ORDER_WIPE, &wipe_of, why);
+    if (e != ERR_OK || (!lease_of.any && !wipe_of.any)) return e;
     e = nodes_by_kid(h, new_kid, &n, why);
+    if (e == ERR_OK && wipe_of.any) return inherit_wipe(h, &n, wipe_of.value, why);
     return e == ERR_OK ? give(h, &n, ORDER_LEASE, lease_of.value, why) : e;
 }
 
@@ -356,6 +370,7 @@ static enum err confirm_drops(struct hub *h, const struct hub_node *n, const str
 static enum err keep_receipt(struct hub *h, const struct hub_node *n, const struct wiped *m, struct bytes cose,
                              struct why *why)
 {
+    uint8_t hash[HASH_BYTES];
     struct stmt *s;
     enum err e =
         db_prepare(h->db, "UPDATE h_order SET receipt = $1, unsent = $2 WHERE node_no = $3 AND number = $4", &s, why);
@@ -367,7 +382,9 @@ static enum err keep_receipt(struct hub *h, const struct hub_node *n, const stru
         db_bind_int(s, 2, (int64_t)m->unsent);
     db_bind_int(s, 3, n->no);
     db_bind_int(s, 4, (int64_t)m->number);
-    return db_run(s, why);
+    e = db_run(s, why);
+    hash_blake2b(hash, cose);
+    return e == ERR_OK ? log_note(h, n->no, LOG_WIPED, m->number, bytes_of(hash, sizeof hash), why) : e;
 }
 
 enum err order_wiped(struct hub *h, const struct hub_node *n, const struct wiped *m, struct bytes cose, struct why *why)

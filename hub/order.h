@@ -19,7 +19,8 @@ MUST_CHECK enum err order_pending(struct hub *h, const struct hub_node *n, uint6
  * nothing. ERR_REFUSED: no such order. */
 MUST_CHECK enum err order_wiped(struct hub *h, const struct hub_node *n, const struct wiped *m, struct bytes cose,
                                 struct why *why);
-/* A device that takes another's place has its lease. */
+/* A device that takes another's place has its lease; and if that one is to be wiped, or was, it is cut off and to be wiped
+ * too, once it has sent what that one had not. */
 MUST_CHECK enum err order_inherit(struct hub *h, int64_t old_no, const uint8_t new_kid[KID_BYTES], struct why *why);
 
 /* hub/views.c: MSG_VIEWS of a device. A row that its site cannot have seen is passed over without a word. */

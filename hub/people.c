@@ -1,5 +1,6 @@
 #include "hub/people.h"
 
+#include "hub/log.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -11,13 +12,18 @@
 enum err people_act(struct hub *h, const char *act, const char *about, const char *reason, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "INSERT INTO h_act(at, act, about, reason) VALUES($1, $2, $3, $4)", &s, why);
+    int64_t no = 0;
+    bool row = false;
+    enum err e =
+        db_prepare(h->db, "INSERT INTO h_act(at, act, about, reason) VALUES($1, $2, $3, $4) RETURNING no", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, h->now_ms);
     db_bind_str(s, 2, act);
     db_bind_str(s, 3, about);
     db_bind_str(s, 4, reason);
-    return db_run(s, why);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) no = db_int(s, 0);
+    db_done(s);
+    return e == ERR_OK ? log_act(h, no, why) : e;
 }
 
 enum err people_find(struct hub *h, const char *site, const char *name, uint8_t out_id[16], bool *out_found,

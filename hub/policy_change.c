@@ -1,6 +1,8 @@
 /* From one policy to the next: recorded whole, carried out a few cases at a time. */
 #include "hub/policy_change.h"
 
+#include "crypto/hash.h"
+#include "hub/log.h"
 #include "hub/people.h"
 #include "hub/policy_check_case.h"
 #include "hub/policy_sql.h"
@@ -122,6 +124,7 @@ enum err policy_change_load(struct hub *h, struct why *why)
 
 enum err policy_change_first(struct hub *h, struct why *why)
 {
+    uint8_t hash[HASH_BYTES];
     struct stmt *q;
     enum err e = db_prepare(h->db,
                             "INSERT INTO h_policy(gen, text, state, at, reason) VALUES (1, $1, 'in_force', $2, NULL)"
@@ -130,7 +133,9 @@ enum err policy_change_first(struct hub *h, struct why *why)
     if (e != ERR_OK) return e;
     db_bind_str(q, 1, hub_policy_sql);
     db_bind_int(q, 2, h->now_ms);
-    return db_run(q, why);
+    e = db_run(q, why);
+    hash_sha256(hash, bytes_of_str(hub_policy_sql));
+    return e == ERR_OK ? log_note(h, LOG_HUB, LOG_POLICY, 1, bytes_of(hash, sizeof hash), why) : e;
 }
 
 enum case_policy policy_change_newborn(const struct hub *h)
@@ -174,6 +179,7 @@ static enum err must_differ(struct hub *h, struct bytes text, struct why *why)
 
 static enum err record(struct hub *h, struct bytes text, const char *reason, int64_t *out_gen, struct why *why)
 {
+    uint8_t hash[HASH_BYTES];
     struct stmt *q;
     bool row = false;
     enum err e =
@@ -188,7 +194,8 @@ static enum err record(struct hub *h, struct bytes text, const char *reason, int
     db_bind_str(q, 4, phases[POLICY_NARROWS]);
     while ((e = db_step(q, &row, why)) == ERR_OK && row) *out_gen = db_int(q, 0);
     db_done(q);
-    return e;
+    hash_sha256(hash, text);
+    return e == ERR_OK ? log_note(h, LOG_HUB, LOG_POLICY, (uint64_t)*out_gen, bytes_of(hash, sizeof hash), why) : e;
 }
 
 static enum err moved_on(struct hub *h, struct why *why)

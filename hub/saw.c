@@ -136,27 +136,49 @@ struct looking {
     struct saw_row r;
 };
 
-static enum err tell_span(struct looking *l, const struct span *s, struct why *why)
+/* A look is dated by the device's clock, a span by the hub's. Where all of the site's history may be told, each look goes
+ * with the span before it, or the first; else only what falls into one, or before the first that the site ever had: that
+ * was a clock behind, and hides nothing that the asker may not know of. */
+static enum err tell_span(struct looking *l, size_t i, bool first_ever, struct why *why)
 {
+    const struct spans *all = &l->r.spans;
+    const struct span *s = &all->all[i];
     struct hub_saw line = {.site = l->r.site.code, .agency = l->r.site.agency};
     enum err e = step_time_of(l->h, s->from, &line.from_ms, why);
     if (e == ERR_OK && s->until != INT64_MAX) e = step_time_of(l->h, s->until, &line.until_ms, why);
+    line.looks_from_ms = i == 0 && (l->r.whole || first_ever) ? INT64_MIN : line.from_ms;
+    line.looks_until_ms = l->r.whole ? 0 : line.until_ms;
+    line.looks_floor_ms = l->r.whole ? INT64_MIN : line.from_ms;
+    if (e == ERR_OK && l->r.whole && i + 1 < all->n)
+        e = step_time_of(l->h, all->all[i + 1].from, &line.looks_until_ms, why);
     return e == ERR_OK ? l->each(l->ctx, &line, why) : e;
+}
+
+/* Did the site see nothing before the first span that the asker is told of? */
+static enum err is_first_ever(const struct looking *l, const struct track *const *tracks, bool *out, struct why *why)
+{
+    struct spans real = {0};
+    enum err e = l->r.whole || l->r.spans.n == 0 ? ERR_OK : meet(tracks, 2, &real, why);
+    *out = real.n > 0 && real.all[0].from == l->r.spans.all[0].from;
+    free(real.all);
+    return e;
 }
 
 static enum err look_at(struct looking *l, struct why *why)
 {
     struct track seat = {0}, known = {0};
+    bool first_ever = false;
     const struct track *const three[] = {&l->masks, &seat, &known};
     l->r.spans.n = 0;
     enum err e = load_seat(l->h, l->r.site.no, l->r.row.case_no, &seat, why);
     if (e == ERR_OK) e = quiet_track(l->h, &l->quiet, &l->r.site, three, &known, &l->r.whole, why);
     if (e == ERR_OK) e = meet(three, l->r.whole ? 2 : 3, &l->r.spans, why);
+    if (e == ERR_OK) e = is_first_ever(l, three, &first_ever, why);
     track_release(&seat);
     track_release(&known);
     const struct span *at = saw_span(&l->r);
     for (size_t i = 0; e == ERR_OK && i < l->r.spans.n; i++)
-        if (l->ask->at_ms == 0 || at == &l->r.spans.all[i]) e = tell_span(l, &l->r.spans.all[i], why);
+        if (l->ask->at_ms == 0 || at == &l->r.spans.all[i]) e = tell_span(l, i, first_ever, why);
     if (e == ERR_OK && !l->ask->sites_only && (l->r.spans.n > 0 || l->r.whole))
         e = saw_devices(l->h, &l->r, l->each, l->ctx, why);
     return e;

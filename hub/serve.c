@@ -1,6 +1,8 @@
 /* Pages: what a node needs to stand where its site may see. */
 #include "hub/serve_internal.h"
 
+#include "hub/log.h"
+
 #include "sync/envelope.h"
 
 #include <stdlib.h>
@@ -134,6 +136,7 @@ static enum err sign_page(struct hub *h, const struct hub_node *n, const struct 
 static enum err put_items(struct hub *h, const struct hub_node *n, const struct cut *from, const struct cut *to,
                           struct page *p, struct served *out, struct why *why)
 {
+    uint8_t hash[HASH_BYTES];
     struct buf content, cose, item;
     struct page_part *parts = NULL;
     size_t n_parts = 0;
@@ -142,6 +145,9 @@ static enum err put_items(struct hub *h, const struct hub_node *n, const struct 
     buf_init(&item, SERVE_MAX_ITEMS);
     enum err e = page_parts(p, &content, &parts, &n_parts, why);
     if (e == ERR_OK) e = sign_page(h, n, from, to, parts, n_parts, &cose, why);
+    if (e != ERR_OK) goto out;
+    hash_blake2b(hash, buf_bytes(&cose));
+    e = log_note(h, n->no, LOG_PAGE, n->last_request + 1, bytes_of(hash, sizeof hash), why);
     if (e != ERR_OK) goto out;
     message_put_page(&item, buf_bytes(&cose), n_parts);
     put_framed(&out->items, bytes_of("", 0), &item);

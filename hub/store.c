@@ -4,6 +4,7 @@
  *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
  *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
 #include "hub/defaults.h"
+#include "hub/log.h"
 #include "hub/policy_change.h"
 #include "hub/sight.h"
 
@@ -385,6 +386,7 @@ enum err hub_commit(struct hub *h, struct why *why)
 {
     enum err e = put_counter(h->db, "version", h->version, why);
     if (e == ERR_OK) e = step_time_note(h, why);
+    if (e == ERR_OK) e = log_heads(h, why);
     if (e == ERR_OK) e = db_commit(h->db, why);
     if (e != ERR_OK)
         hub_abort(h);

@@ -1,6 +1,9 @@
 /* Who looked at a record that is not open to all who see its case: told by devices, kept once, shown to administrators. */
+#include "hub/log.h"
 #include "hub/order.h"
 #include "hub/sight.h"
+
+#include "base/cbor.h"
 
 struct taking {
     struct hub *h;
@@ -28,6 +31,51 @@ static enum err could_see(const struct taking *t, int64_t row_no, bool *out, str
     return e;
 }
 
+static enum err log_look(const struct taking *t, const struct view_item *v, struct why *why)
+{
+    struct buf rest;
+    buf_init(&rest, 4096);
+    cbor_put_bytes(&rest, bytes_of(v->user, sizeof v->user));
+    cbor_put_str(&rest, rules_table((size_t)v->table_index)->name);
+    cbor_put_bytes(&rest, bytes_of(v->id, sizeof v->id));
+    cbor_put_uint(&rest, v->at_ms);
+    enum err e = rest.err != ERR_OK
+                     ? why_set(why, rest.err, "There is not enough memory to take in who looked at what.")
+                     : log_append(t->h, t->n->no, LOG_LOOK, buf_bytes(&rest), 4, why);
+    buf_release(&rest);
+    return e;
+}
+
+/* The row is not there, but held work would make it, whose text stands in a `held` row: could the device have that one? */
+static enum err could_see_held(const struct taking *t, const struct view_item *v, bool *out, struct why *why)
+{
+    struct stmt *s;
+    struct buf ids;
+    bool row = false;
+    uint8_t id[16];
+    const int held = rules_table_index(bytes_of_str("held"));
+    enum err e = db_prepare(t->h->db,
+                            "SELECT c.held_id FROM h_held_row w JOIN h_held_case c ON c.node_no = w.node_no"
+                            " AND c.seq = w.seq WHERE w.id = $1 AND w.tbl = $2",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    buf_init(&ids, 1u << 20);
+    db_bind_id(s, 1, v->id);
+    db_bind_int(s, 2, v->table_index);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row)
+        if (db_id(s, 0, id)) buf_put(&ids, id, sizeof id);
+    db_done(s);
+    if (e == ERR_OK && ids.err != ERR_OK) e = why_set(why, ids.err, "There is not enough memory to note a look.");
+    for (size_t i = 0; e == ERR_OK && !*out && i < ids.len; i += 16) {
+        struct hub_row r;
+        bool found = false;
+        e = sight_row(t->h, held, ids.data + i, &r, &found, why);
+        if (e == ERR_OK && found) e = could_see(t, r.no, out, why);
+    }
+    buf_release(&ids);
+    return e;
+}
+
 static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
 {
     const struct taking *t = ctx;
@@ -36,6 +84,7 @@ static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
     bool found = false, could = false;
     enum err e = sight_row(t->h, v->table_index, v->id, &row, &found, why);
     if (e == ERR_OK && found) e = could_see(t, row.no, &could, why);
+    if (e == ERR_OK && !found) e = could_see_held(t, v, &could, why);
     if (e != ERR_OK || !could) return e; /* not told apart from one that is taken */
     e = db_prepare(t->h->db,
                    "INSERT INTO h_view(node_no, user, tbl, id, at) VALUES($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
@@ -46,7 +95,8 @@ static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
     db_bind_int(s, 3, v->table_index);
     db_bind_id(s, 4, v->id);
     db_bind_int(s, 5, (int64_t)v->at_ms);
-    return db_run(s, why);
+    e = db_run(s, why);
+    return e == ERR_OK && db_changes(t->h->db) > 0 ? log_look(t, v, why) : e;
 }
 
 enum err views_take(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)

@@ -31,7 +31,8 @@ static enum err tell(void *ctx, const struct hub_saw *line, struct why *why)
     return ERR_OK;
 }
 
-/* Who opened it at a site, in a time for which the asker is told that the site saw it. */
+/* Who opened it at a site, in a time for which the asker is told that the site saw it (hub/saw.c, tell_span). What a device
+ * dates before that, whose history may not all be told, is dated at its beginning. */
 static enum err tell_looks(void *ctx, const struct hub_saw *line, struct why *why)
 {
     struct asking *a = ctx;
@@ -40,23 +41,24 @@ static enum err tell_looks(void *ctx, const struct hub_saw *line, struct why *wh
     bool row = false;
     if (line->is_device) return ERR_OK;
     buf_init(&name, 4096);
-    enum err e = db_prepare(a->h->db,
-                            "SELECT v.at, coalesce(p.name, '') FROM h_view v JOIN h_node n ON n.no = v.node_no JOIN h_site k"
-                            " ON k.no = n.site_no LEFT JOIN practitioner p ON p.id = v.user WHERE v.id = $1 AND v.tbl = $2"
-                            " AND k.code = $3 AND v.at >= $4 AND v.at < $5 ORDER BY v.at, n.no",
-                            &s, why);
+    enum err e =
+        db_prepare(a->h->db,
+                   "SELECT v.at, coalesce(p.name, '') FROM h_view v JOIN h_node n ON n.no = v.node_no JOIN h_site k"
+                   " ON k.no = n.site_no LEFT JOIN practitioner p ON p.id = v.user WHERE v.id = $1 AND v.tbl = $2"
+                   " AND k.code = $3 AND v.at >= $4 AND v.at < $5 ORDER BY v.at, n.no",
+                   &s, why);
     if (e != ERR_OK) return e;
     int64_t end = a->q->at != 0 ? (int64_t)a->q->at + 1 : INT64_MAX;
     db_bind_id(s, 1, a->q->id);
     db_bind_int(s, 2, (int64_t)a->q->table);
     db_bind_str(s, 3, line->site);
-    db_bind_int(s, 4, line->from_ms);
-    db_bind_int(s, 5, line->until_ms != 0 && line->until_ms < end ? line->until_ms : end);
+    db_bind_int(s, 4, line->looks_from_ms);
+    db_bind_int(s, 5, line->looks_until_ms != 0 && line->looks_until_ms < end ? line->looks_until_ms : end);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         char at[24];
         buf_reset(&name);
         buf_put_bytes(&name, db_bytes(s, 1));
-        time_word(db_int(s, 0), at);
+        time_word(db_int(s, 0) > line->looks_floor_ms ? db_int(s, 0) : line->looks_floor_ms, at);
         const char *const words[] = {"look", line->site, buf_cstr(&name), at};
         if (words[2] == NULL) {
             e = why_set(why, ERR_NOMEM, "There is not enough memory to answer a question.");

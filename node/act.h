@@ -126,6 +126,9 @@ MUST_CHECK enum err act_override(struct node *n, const uint8_t record[16], const
 /* Who sees an own record besides its agency. */
 enum act_sight { ACT_ALL, ACT_ROOM, ACT_NOBODY_CONSENT, ACT_NOBODY_RESTRICTED, ACT_NOBODY_VOIDED };
 MUST_CHECK enum err act_record_sight(struct node *n, const uint8_t record[16], enum act_sight *out, struct why *why);
+/* Does consent that is missing keep an own record back, if it needs any (no override)? And who sees one so marked. */
+MUST_CHECK enum err act_record_kept(struct node *n, const uint8_t record[16], bool *out, struct why *why);
+enum act_sight act_sight_of(const char *sensitivity, bool needs_consent, bool kept);
 
 /* ----------------------------------------------------------------------------------------------------- void */
 /* A row of any case table, written by mistake. `table` is its name in sync/schema.sql. */

@@ -10,9 +10,22 @@
 #include <string.h>
 #include <strings.h>
 
-enum column { REQUEST, CASE, ASKED_BY, QUESTION, DUE, RESULT, REASON, TITLE, BODY, SENSITIVITY, N_COLUMNS };
-static const char *const names[N_COLUMNS] = {"request", "case",   "asked_by", "question", "due",
-                                             "result",  "reason", "title",    "body",     "sensitivity"};
+enum column {
+    REQUEST,
+    CASE,
+    ASKED_BY,
+    QUESTION,
+    DUE,
+    RESULT,
+    REASON,
+    TITLE,
+    BODY,
+    SENSITIVITY,
+    NEEDS_CONSENT,
+    N_COLUMNS
+};
+static const char *const names[N_COLUMNS] = {"request", "case",  "asked_by", "question",    "due",          "result",
+                                             "reason",  "title", "body",     "sensitivity", "needs_consent"};
 
 struct sheet {
     struct node *n;
@@ -82,18 +95,39 @@ static bool says(const struct sheet *s, enum column c)
 }
 
 /* ---------------------------------------------------------------------------------------------------- writing */
+/* Who may see what is told must be said by a person: left empty it would be everybody who takes part. */
+static enum err read_sight(const struct sheet *s, bool recorded, char sensitivity[32], bool *needs_consent,
+                           struct why *why)
+{
+    char word[32];
+    as_word(s->cell[SENSITIVITY], sensitivity);
+    as_word(s->cell[NEEDS_CONSENT], word);
+    *needs_consent = strcmp(word, "yes") == 0;
+    if (recorded && *sensitivity == '\0')
+        return why_set(why, ERR_USAGE,
+                       "Say who may see it, in the column 'sensitivity': open (all who take part), sensitive (only the"
+                       " MASH) or restricted (only your agency).");
+    if (*word != '\0' && !*needs_consent && strcmp(word, "no") != 0)
+        return why_set(why, ERR_USAGE, "needs_consent is yes or no; empty is no.");
+    if (*needs_consent && !recorded)
+        return why_set(why, ERR_USAGE, "needs_consent goes with a title and a text alone.");
+    return ERR_OK;
+}
+
 static enum err answer_line(struct sheet *s, const uint8_t request[16], const char *result, struct why *why)
 {
     char sensitivity[32];
-    bool recorded = says(s, TITLE) || says(s, BODY);
-    as_word(s->cell[SENSITIVITY], sensitivity);
-    const struct act_record r = {.title = says(s, TITLE) ? s->cell[TITLE] : NULL,
-                                 .body = says(s, BODY) ? bytes_of_str(s->cell[BODY]) : bytes_of(NULL, 0),
-                                 .sensitivity = *sensitivity != '\0' ? sensitivity : NULL};
-    const struct act_answer a = {.request = request, .result = result, .add = recorded ? &r : NULL};
+    bool recorded = says(s, TITLE) || says(s, BODY), needs_consent = false;
     if (says(s, REASON))
         return why_set(why, ERR_USAGE, "A reason goes with 'declined' alone. Write what you know into title and body.");
-    enum err e = act_put_answer(s->n, &a, why);
+    enum err e = read_sight(s, recorded, sensitivity, &needs_consent, why);
+    if (e != ERR_OK) return e;
+    const struct act_record r = {.title = says(s, TITLE) ? s->cell[TITLE] : NULL,
+                                 .body = says(s, BODY) ? bytes_of_str(s->cell[BODY]) : bytes_of(NULL, 0),
+                                 .sensitivity = sensitivity,
+                                 .needs_consent = needs_consent};
+    const struct act_answer a = {.request = request, .result = result, .add = recorded ? &r : NULL};
+    e = act_put_answer(s->n, &a, why);
     if (e == ERR_OK) s->done.answered++;
     if (e == ERR_OK && recorded) s->done.records++;
     return e;

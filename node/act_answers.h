@@ -1,6 +1,6 @@
 /* Many answers at once, from a sheet that staff filled in beside another system: nothing is typed twice. The sheet
- * is CSV (RFC 4180, UTF-8) with the columns request,case,asked_by,question,due,result,reason,title,body,sensitivity;
- * the last five are empty in what is handed out. */
+ * is CSV (RFC 4180, UTF-8) with the columns request,case,asked_by,question,due,result,reason,title,body,sensitivity,
+ * needs_consent; the last six are empty in what is handed out. */
 #ifndef SPOKE_NODE_ACT_ANSWERS_H
 #define SPOKE_NODE_ACT_ANSWERS_H
 

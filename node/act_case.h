@@ -129,8 +129,35 @@ struct act_record {
 /* *out_sight: who sees it besides this agency. */
 MUST_CHECK enum err act_record_add(struct node *n, const struct act_record *in, uint8_t out_id[16],
                                    enum act_sight *out_sight, struct why *why);
-/* Columns of a record of this agency. */
-MUST_CHECK enum err act_record_set(struct node *n, const uint8_t record[16], const struct act_change *changes,
-                                   size_t n_changes, struct why *why);
+
+/* What a person has before them who would change a record of this agency. */
+struct act_record_now {
+    enum act_sight sight;      /* who sees it besides this agency */
+    bool kept;                 /* consent that is missing keeps it back, if it needs any */
+    bool told;                 /* by permission, to somebody who keeps what was told */
+    uint8_t shown[HASH_BYTES]; /* of all of it: for act_record_edit */
+};
+/* ERR_DENIED: another agency's. */
+MUST_CHECK enum err act_record_now(struct node *n, const uint8_t record[16], struct act_record_now *out,
+                                   struct why *why);
+/* What comes of it when `to` see what `from` saw, for its owner to read. "": nobody gains or loses it. */
+enum { ACT_SIGHT_CHARS = 320 };
+#define ACT_RECORD_TOLD                                                                                                \
+    "An agency that was told about this by permission keeps what it was told then. If it must know more, tell it anew."
+void act_sight_change(enum act_sight from, enum act_sight to, char out[ACT_SIGHT_CHARS]);
+
+struct act_record_edit {
+    const uint8_t *record;
+    const struct act_change *changes; /* those that say what stands already are left out */
+    size_t n_changes;
+    const uint8_t *shown; /* of act_record_now, as the person had it before them; NULL: nothing was shown */
+};
+struct act_record_edited {
+    enum act_sight before, after;
+    bool told; /* as in act_record_now */
+};
+/* Columns of a record of this agency. ERR_FAILED: it is no longer what was shown. ERR_USAGE also where nothing differs. */
+MUST_CHECK enum err act_record_set(struct node *n, const struct act_record_edit *in, struct act_record_edited *out,
+                                   struct why *why);
 
 #endif

@@ -23,11 +23,41 @@ static enum err known_scope(struct node *n, const char *scope, struct why *why)
     return why_next(why, ERR_NOTFOUND, "The scope is 'all', or an agency's code: its records are meant.");
 }
 
-/* Nobody else may consent for an adult who lacks the capacity (Mental Capacity Act 2005). */
-static enum err check_capacity(const struct act_consent *in, const struct act_row *person, struct why *why)
+/* What was noted of this person's capacity last, or in the row that would say "given" now: does it say "lacks"? */
+static enum err lacked_before(struct node *n, const struct act_consent *in, bool *out, struct why *why)
 {
-    if (in->capacity == NULL || strcmp(in->capacity, "lacks") != 0 || strcmp(in->state, "given") != 0) return ERR_OK;
-    if (!act_is(act_column(person, "role"), "adult")) return ERR_OK;
+    struct stmt *s = NULL;
+    enum err e =
+        db_prepare(n->db,
+                   "SELECT 1 FROM (SELECT capacity, scope, row_number() OVER (ORDER BY given_at DESC, id) AS last"
+                   " FROM consent WHERE case_id = $1 AND person_id = $2 AND voided_at IS NULL"
+                   " AND capacity IS NOT NULL) WHERE capacity = 'lacks' AND (last = 1 OR scope = $3)",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, in->case_id);
+    db_bind_id(s, 2, in->person);
+    db_bind_str(s, 3, in->scope);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+/* Nobody else may consent for an adult who lacks the capacity (Mental Capacity Act 2005). */
+static enum err check_capacity(struct node *n, const struct act_consent *in, const struct act_row *person,
+                               struct why *why)
+{
+    bool lacked = false;
+    bool lacks = in->capacity != NULL && strcmp(in->capacity, "lacks") == 0;
+    if (strcmp(in->state, "given") != 0 || !act_is(act_column(person, "role"), "adult")) return ERR_OK;
+    enum err e = in->capacity == NULL ? lacked_before(n, in, &lacked, why) : ERR_OK;
+    if (e != ERR_OK || (!lacks && !lacked)) return e;
+    if (lacked) {
+        (void)why_set(why, ERR_DENIED,
+                      "It was noted before that this adult lacks the capacity to consent. Nothing was noted.");
+        return why_next(why, ERR_DENIED,
+                        "If they have it by now, note that with the consent. If not, note that consent was not sought,"
+                        " and why.");
+    }
     (void)why_set(why, ERR_DENIED, "An adult who lacks the capacity cannot consent. Nothing was noted.");
     return why_next(why, ERR_DENIED,
                     "Note 'consent not-sought' with the reason, and tell the record by 'record override' when"
@@ -48,7 +78,7 @@ static enum err check_consent(struct node *n, const struct act_consent *in, cons
     if (e == ERR_OK && in->told_at > now)
         e = why_set(why, ERR_USAGE,
                     "The family cannot have been told at a time that is still to come. Nothing was noted.");
-    return e == ERR_OK ? check_capacity(in, person, why) : e;
+    return e == ERR_OK ? check_capacity(n, in, person, why) : e;
 }
 
 /* Which row says it: two sites that ask the same person the same thing write the same one. One that its writer took back as a
@@ -142,11 +172,13 @@ enum err act_consent(struct node *n, const struct act_consent *in, uint8_t out_i
 #define SUBJECTS                                                                                                       \
     " FROM person p WHERE p.case_id = r.case_id AND (p.id = r.person_id"                                               \
     " OR (r.person_id IS NULL AND p.voided_at IS NULL AND p.role IN ('child', 'adult')))"
-#define WAITS                                                                                                          \
-    " coalesce(r.needs_consent, 0) <> 0 AND (r.override_at IS NULL OR coalesce(r.override_reason, '') = '')"           \
+/* Consent would keep it back, if the record needed any. */
+#define KEPT                                                                                                           \
+    " (r.override_at IS NULL OR coalesce(r.override_reason, '') = '')"                                                 \
     " AND (NOT EXISTS (SELECT 1" SUBJECTS ") OR EXISTS (SELECT 1" SUBJECTS " AND (NOT EXISTS (SELECT 1" BEARS ")"      \
     " OR EXISTS (SELECT 1" BEARS " AND NOT (coalesce(k.state, '') = 'given'"                                           \
     " AND (k.expires_at IS NULL OR k.expires_at > $1))))))"
+#define WAITS " coalesce(r.needs_consent, 0) <> 0 AND" KEPT
 
 enum err act_needing(struct node *n, const uint8_t case_id[16],
                      enum err (*each)(void *ctx, const struct act_needing *r, struct why *why), void *ctx,
@@ -191,6 +223,28 @@ enum err act_record_sight(struct node *n, const uint8_t record[16], enum act_sig
     if (e == ERR_OK) *out = (enum act_sight)db_int(s, 0);
     db_done(s);
     return e;
+}
+
+enum err act_record_kept(struct node *n, const uint8_t record[16], bool *out, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(n->db, "SELECT " KEPT " FROM record r WHERE r.id = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, env_now(n->env));
+    db_bind_id(s, 2, record);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && !row) e = why_set(why, ERR_NOTFOUND, "There is no record with that id on this device.");
+    if (e == ERR_OK) *out = db_int(s, 0) != 0;
+    db_done(s);
+    return e;
+}
+
+enum act_sight act_sight_of(const char *sensitivity, bool needs_consent, bool kept)
+{
+    if (strcmp(sensitivity, "open") != 0 && strcmp(sensitivity, "sensitive") != 0) return ACT_NOBODY_RESTRICTED;
+    if (needs_consent && kept) return ACT_NOBODY_CONSENT;
+    return strcmp(sensitivity, "open") == 0 ? ACT_ALL : ACT_ROOM;
 }
 
 /* --------------------------------------------------------------------------------------------------- override */

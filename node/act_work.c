@@ -1,6 +1,6 @@
 /* What the deciding acts share: who may, by when, and the case's own columns. */
 #include "node/act_work_internal.h"
-#include "node/look_internal.h"
+#include "node/look_board.h"
 
 #include <string.h>
 
@@ -145,9 +145,15 @@ enum err act_brief_set(struct node *n, const struct act_matter *c, const char *c
 enum err act_put_rating(struct node *n, const uint8_t case_id[16], const struct act_opinion *o, uint8_t out_id[16],
                         struct why *why)
 {
-    struct row r;
     env_new_id(n->env, out_id);
-    act_new(n, &r, "rating", case_id, out_id);
+    return act_put_rating_as(n, case_id, o, out_id, why);
+}
+
+enum err act_put_rating_as(struct node *n, const uint8_t case_id[16], const struct act_opinion *o, const uint8_t id[16],
+                           struct why *why)
+{
+    struct row r;
+    act_new(n, &r, "rating", case_id, id);
     act_fill(&r, "author", value_id(n->user));
     act_fill(&r, "stage", value_str(o->stage));
     act_fill(&r, "rag", o->rag);
@@ -167,10 +173,66 @@ static enum err set_due(struct node *n, const struct act_matter *c, struct value
     return e == ERR_OK ? act_set(n, "case_file", c->file.row.v[0].s.p, "due_at", act_time(*out), why) : e;
 }
 
+/* ------------------------------------------------------------------------------------------- what was asked before */
+struct own_question {
+    uint8_t id[16];
+    int64_t due_at;
+    char rag[32];
+};
+
+static enum err own_questions(struct node *n, const uint8_t case_id[16], struct buf *out, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(n->db,
+                            "SELECT id, due_at, rag FROM request WHERE case_id = $1 AND agency = $2 AND state = 'open'"
+                            " AND voided_at IS NULL",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    db_bind_str(s, 2, n->agency);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
+        struct own_question q = {.due_at = db_int(s, 1)};
+        if (!db_id(s, 0, q.id)) continue;
+        (void)word_of(db_value(s, 2), q.rag);
+        buf_put(out, &q, sizeof q);
+    }
+    db_done(s);
+    if (e == ERR_OK && out->err != ERR_OK) e = why_set(why, out->err, "There are too many questions in this case.");
+    return e;
+}
+
+/* A graver rating leaves others less time to answer, from now on; a lower one takes no time back that was given. Only what
+ * this agency asked is its own to change. */
+static enum err hasten(struct node *n, const struct act_matter *c, struct value rag, struct why *why)
+{
+    char word[32], kind[32];
+    struct buf list;
+    int64_t due = 0;
+    const char *graver = word_of(rag, word);
+    if (graver == NULL) return ERR_OK;
+    enum err e =
+        act_due(n, graver, "reply", word_of(act_column(&c->file, "subject_kind"), kind), env_now(n->env), &due, why);
+    if (e != ERR_OK || due == 0) return e;
+    buf_init(&list, 1u << 20);
+    e = own_questions(n, c->file.row.v[0].s.p, &list, why);
+    for (size_t i = 0; e == ERR_OK && i < list.len; i += sizeof(struct own_question)) {
+        struct own_question q;
+        memcpy(&q, list.data + i, sizeof q);
+        if (look_rag(bytes_of_str(q.rag)) >= look_rag(bytes_of_str(graver))) continue;
+        e = act_set(n, "request", q.id, "rag", rag, why);
+        if (e == ERR_OK && (q.due_at == 0 || q.due_at > due))
+            e = act_set(n, "request", q.id, "due_at", value_int(due), why);
+    }
+    buf_release(&list);
+    return e;
+}
+
 enum err act_set_rag(struct node *n, const struct act_matter *c, struct value rag, const char *reason, int64_t *out_due,
                      struct why *why)
 {
     enum err e = act_set(n, "case_file", c->file.row.v[0].s.p, "rag", rag, why);
     if (e == ERR_OK) e = act_brief_set(n, c, "rag_reason", value_str(reason), why);
+    if (e == ERR_OK && out_due != NULL) e = hasten(n, c, rag, why);
     return e == ERR_OK && out_due != NULL ? set_due(n, c, rag, out_due, why) : e;
 }

@@ -142,15 +142,35 @@ static enum err check_decision(struct node *n, const struct act_decision *in, co
     return e;
 }
 
+/* Whether it was in time hangs on when it was decided first: saying the same again does not move that. */
+static enum err decided_anew(struct node *n, const struct act_decision *in, bool *out, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool same = false;
+    enum err e = db_prepare(n->db,
+                            "SELECT 1 FROM brief WHERE id = $1 AND decision = $2 AND outcome = $3"
+                            " AND decided_at IS NOT NULL",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, in->case_id);
+    db_bind_str(s, 2, in->decision);
+    db_bind_str(s, 3, in->outcome);
+    e = db_step(s, &same, why);
+    db_done(s);
+    *out = !same;
+    return e;
+}
+
 static enum err set_decision(struct node *n, const struct act_decision *in, const struct act_matter *c, int64_t now,
                              struct why *why)
 {
-    enum err e = ERR_OK;
-    if (in->decision != NULL) {
+    bool anew = false;
+    enum err e = in->decision != NULL ? decided_anew(n, in, &anew, why) : ERR_OK;
+    if (e == ERR_OK && in->decision != NULL) {
         e = act_brief_set(n, c, "decision", value_str(in->decision), why);
         if (e == ERR_OK) e = act_brief_set(n, c, "outcome", value_str(in->outcome), why);
         if (e == ERR_OK) e = act_brief_set(n, c, "nfa", value_int(in->nfa), why);
-        if (e == ERR_OK) e = act_brief_set(n, c, "decided_at", value_int(now), why);
+        if (e == ERR_OK && anew) e = act_brief_set(n, c, "decided_at", value_int(now), why);
     }
     if (e == ERR_OK && in->closure_reason != NULL)
         e = act_brief_set(n, c, "closure_reason", value_str(in->closure_reason), why);

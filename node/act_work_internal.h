@@ -34,7 +34,11 @@ struct act_opinion {
 };
 MUST_CHECK enum err act_put_rating(struct node *n, const uint8_t case_id[16], const struct act_opinion *o,
                                    uint8_t out_id[16], struct why *why);
-/* The case is rated so from now on; *out_due: when its decision is due (NULL: it stays as it was). */
+MUST_CHECK enum err act_put_rating_as(struct node *n, const uint8_t case_id[16], const struct act_opinion *o,
+                                      const uint8_t id[16], struct why *why);
+/* The case is rated so from now on, and the time of this agency's questions that wait is shortened to a graver one's;
+ * *out_due: when its decision is due (NULL: that and the
+ * questions stay as they were). */
 MUST_CHECK enum err act_set_rag(struct node *n, const struct act_matter *c, struct value rag, const char *reason,
                                 int64_t *out_due, struct why *why);
 

@@ -1,5 +1,6 @@
 /* Ratings, and disputes about a rating or a decision. */
 #include "node/act_work_internal.h"
+#include "node/look_case.h"
 
 #include <string.h>
 
@@ -95,6 +96,7 @@ enum err act_rate(struct node *n, const struct act_rate *in, struct act_rated *o
 /* ------------------------------------------------------------------------------------------------------ disputing */
 /* The newest rating of an agency in a case; NULL values where it has none. */
 struct newest {
+    uint8_t id[16];
     char rag[16], stage[16];
     bool found;
 };
@@ -111,7 +113,7 @@ static enum err newest_rating(struct node *n, const uint8_t case_id[16], struct 
     struct stmt *s = NULL;
     *out = (struct newest){.found = false};
     enum err e = db_prepare(n->db,
-                            "SELECT rag, stage FROM rating WHERE case_id = $1 AND agency = $2 AND rag IS NOT NULL"
+                            "SELECT rag, stage, id FROM rating WHERE case_id = $1 AND agency = $2 AND rag IS NOT NULL"
                             " AND voided_at IS NULL ORDER BY rated_at DESC, id DESC LIMIT 1",
                             &s, why);
     if (e != ERR_OK) return e;
@@ -121,6 +123,7 @@ static enum err newest_rating(struct node *n, const uint8_t case_id[16], struct 
     if (e == ERR_OK && out->found) {
         copy_word(out->rag, db_bytes(s, 0));
         copy_word(out->stage, db_bytes(s, 1));
+        out->found = db_id(s, 2, out->id);
     }
     db_done(s);
     return e;
@@ -202,9 +205,18 @@ enum err act_dispute(struct node *n, const struct act_dispute *in, uint8_t out_i
 }
 
 /* ------------------------------------------------------------------------------------------- deciding about it */
+void act_settled_id(uint8_t out[16], const uint8_t challenge[16], const uint8_t rating[16])
+{
+    const struct bytes parts[] = {bytes_of(challenge, 16), bytes_of(rating, 16)};
+    act_derived_id(out, "spoke/settled/1", parts, 2);
+    out[6] = (uint8_t)(0x80 | (out[6] & 0x0f));
+    out[8] = (uint8_t)(0x80 | (out[8] & 0x3f));
+}
+
+/* challenge NULL: there is none yet. */
 static enum err may_judge(const struct act_row *challenge, const struct act_matter *c, struct why *why)
 {
-    struct value about = act_column(challenge, "about");
+    struct value about = challenge != NULL ? act_column(challenge, "about") : value_null();
     bool manager = act_is(about, "rating:manager") || act_is(about, "decision:manager");
     if (c->who.manager || (c->who.social_care && !manager)) return ERR_OK;
     return why_set(why, ERR_DENIED, "%s may decide about this dispute. Nothing was changed.",
@@ -230,25 +242,77 @@ static enum err outcome(struct node *n, const struct act_row *challenge, const s
     return ERR_OK;
 }
 
-static enum err judge(struct node *n, const struct act_row *challenge, const struct act_matter *c, const char *state,
-                      const char *reason, struct why *why)
+/* `after` is what the case is rated from now on; found: it was the rating of this id that was in dispute. */
+static enum err judge(struct node *n, const uint8_t challenge[16], const struct act_matter *c,
+                      const struct newest *after, const char *state, const char *reason, struct why *why)
 {
-    struct newest after;
     uint8_t id[16];
-    const uint8_t *row = challenge->row.v[0].s.p, *case_id = challenge->row.v[1].s.p;
+    const uint8_t *case_id = c->file.row.v[0].s.p;
     bool upheld = strcmp(state, "upheld") == 0;
     int64_t now = env_now(n->env), due = 0;
-    enum err e = outcome(n, challenge, c, upheld, &after, why);
-    if (e != ERR_OK) return e;
-    struct act_opinion o = {.stage = after.found && after.stage[0] != '\0' ? after.stage : NULL,
-                            .rag = value_str(after.rag[0] != '\0' ? after.rag : NULL),
+    struct act_opinion o = {.stage = after->found && after->stage[0] != '\0' ? after->stage : NULL,
+                            .rag = value_str(after->rag[0] != '\0' ? after->rag : NULL),
                             .reason = reason,
                             .now = now};
-    e = act_put_rating(n, case_id, &o, id, why);
-    if (e == ERR_OK && upheld && after.found) e = act_set_rag(n, c, o.rag, reason, &due, why);
-    if (e == ERR_OK) e = act_set(n, "challenge", row, "state", value_str(state), why);
-    if (e == ERR_OK) e = act_set(n, "challenge", row, "decided_by", value_id(n->user), why);
-    return e == ERR_OK ? act_set(n, "challenge", row, "decided_at", value_int(now), why) : e;
+    if (after->found)
+        act_settled_id(id, challenge, after->id);
+    else
+        env_new_id(n->env, id);
+    enum err e = act_put_rating_as(n, case_id, &o, id, why);
+    if (e == ERR_OK && upheld && after->found) e = act_set_rag(n, c, o.rag, reason, &due, why);
+    if (e == ERR_OK) e = act_set(n, "challenge", challenge, "state", value_str(state), why);
+    if (e == ERR_OK) e = act_set(n, "challenge", challenge, "decided_by", value_id(n->user), why);
+    return e == ERR_OK ? act_set(n, "challenge", challenge, "decided_at", value_int(now), why) : e;
+}
+
+static enum err check_verdict(const char *state, const char *reason, struct why *why)
+{
+    if (state == NULL || (strcmp(state, "upheld") != 0 && strcmp(state, "dismissed") != 0))
+        return why_set(why, ERR_USAGE, "A dispute is upheld or dismissed. Nothing was changed.");
+    return act_said(reason, "Say why you decide so: who raised it will read it.", why);
+}
+
+/* Does the rating dispute the case's under no dispute of its agency, by what this device shows? */
+static enum err check_lone(struct node *n, const uint8_t case_id[16], const uint8_t rating[16], struct why *why)
+{
+    struct look_matter m;
+    bool lone = false;
+    enum err e = look_matter_new(n, case_id, &m, why);
+    for (size_t i = 0; e == ERR_OK && i < m.lone.len; i += 16) lone = lone || memcmp(m.lone.data + i, rating, 16) == 0;
+    look_matter_free(&m);
+    if (e != ERR_OK || lone) return e;
+    return why_set(
+        why, ERR_EXISTS,
+        "This rating waits for no decision of its own: it is decided already, is not graver than the case's, or"
+        " its agency's dispute about it is to be decided. Nothing was changed.");
+}
+
+/* Who is only asked may rate and raises no dispute. The decider's own row stands for it. */
+static enum err settle_rating(struct node *n, const uint8_t id[16], const char *state, const char *reason,
+                              struct why *why)
+{
+    struct act_row rating;
+    struct act_matter c = {0};
+    struct newest after = {.found = true};
+    uint8_t challenge[16];
+    enum err e = act_read(n, "rating", id, "no dispute", &rating, why);
+    if (e == ERR_OK) e = act_matter_read(n, rating.row.v[1].s.p, &c, why);
+    if (e == ERR_OK) e = may_judge(NULL, &c, why);
+    if (e == ERR_OK) e = check_verdict(state, reason, why);
+    if (e == ERR_OK) e = check_lone(n, rating.row.v[1].s.p, id, why);
+    if (e == ERR_OK) {
+        struct value case_rag = act_column(&c.file, "rag"), rag = act_column(&rating, "rag");
+        struct value stage = act_column(&rating, "stage");
+        if (strcmp(state, "upheld") != 0) rag = case_rag;
+        memcpy(after.id, id, 16);
+        copy_word(after.rag, rag.kind == VALUE_TEXT ? rag.s : bytes_of("", 0));
+        copy_word(after.stage, stage.kind == VALUE_TEXT ? stage.s : bytes_of("", 0));
+        e = put_challenge(n, rating.row.v[1].s.p, "rating:settled", NULL, challenge, why);
+    }
+    if (e == ERR_OK) e = judge(n, challenge, &c, &after, state, reason, why);
+    act_row_release(&rating);
+    act_matter_release(&c);
+    return e;
 }
 
 static enum err decide_dispute(struct node *n, const uint8_t id[16], const char *state, const char *reason,
@@ -256,15 +320,21 @@ static enum err decide_dispute(struct node *n, const uint8_t id[16], const char 
 {
     struct act_row challenge;
     struct act_matter c = {0};
-    enum err e = act_read(n, "challenge", id, "no dispute", &challenge, why);
+    struct newest after = {.found = false};
+    struct why none = {0};
+    enum err e = act_read(n, "challenge", id, "no dispute", &challenge, &none);
+    if (e == ERR_NOTFOUND) {
+        act_row_release(&challenge);
+        return settle_rating(n, id, state, reason, why);
+    }
+    if (e != ERR_OK) *why = none;
     if (e == ERR_OK) e = act_matter_read(n, challenge.row.v[1].s.p, &c, why);
     if (e == ERR_OK && !act_is(act_column(&challenge, "state"), "open"))
         e = why_set(why, ERR_EXISTS, "Somebody has decided about this dispute already. Nothing was changed.");
     if (e == ERR_OK) e = may_judge(&challenge, &c, why);
-    if (e == ERR_OK && (state == NULL || (strcmp(state, "upheld") != 0 && strcmp(state, "dismissed") != 0)))
-        e = why_set(why, ERR_USAGE, "A dispute is upheld or dismissed. Nothing was changed.");
-    if (e == ERR_OK) e = act_said(reason, "Say why you decide so: who raised it will read it.", why);
-    if (e == ERR_OK) e = judge(n, &challenge, &c, state, reason, why);
+    if (e == ERR_OK) e = check_verdict(state, reason, why);
+    if (e == ERR_OK) e = outcome(n, &challenge, &c, strcmp(state, "upheld") == 0, &after, why);
+    if (e == ERR_OK) e = judge(n, id, &c, &after, state, reason, why);
     act_row_release(&challenge);
     act_matter_release(&c);
     return e;

@@ -1,12 +1,17 @@
 /* The hub over HTTP, by libcurl. The bodies are sealed bundles, so the transport is trusted with nothing: no cookies,
  * no redirects, no compression of its own. */
 #include "node/door.h"
+#include "node/trouble.h"
 
 #include "base/json.h"
 #include "crypto/hash.h"
 #include "sync/bundle.h"
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +148,67 @@ static void prepare(struct carrier_http *c, struct transfer *t, const char *url,
     (void)curl_easy_setopt(h, CURLOPT_XFERINFODATA, c);
 }
 
+/* Has this computer an address beyond itself and the cable? Where that cannot be told: yes. */
+static bool has_network(void)
+{
+    struct ifaddrs *all = NULL;
+    bool found = false;
+    if (getifaddrs(&all) != 0) return true;
+    for (const struct ifaddrs *a = all; a != NULL && !found; a = a->ifa_next) {
+        if (a->ifa_addr == NULL || (a->ifa_flags & IFF_LOOPBACK) != 0 || (a->ifa_flags & IFF_UP) == 0) continue;
+        const struct sockaddr_in6 *six = (const void *)a->ifa_addr;
+        found = a->ifa_addr->sa_family == AF_INET ||
+                (a->ifa_addr->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr));
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+/* What kept curl from the hub. `os`: the number that the system gave, 0 none. */
+static enum trouble trouble_of(CURLcode rc, long os)
+{
+    switch (rc) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return has_network() ? TROUBLE_NO_NAME : TROUBLE_NO_NETWORK;
+    case CURLE_COULDNT_CONNECT:
+        if (os == ENETUNREACH || os == ENETDOWN || os == EHOSTUNREACH)
+            return has_network() ? TROUBLE_OTHER : TROUBLE_NO_NETWORK;
+        return os == ECONNREFUSED ? TROUBLE_REFUSED : TROUBLE_OTHER;
+    case CURLE_OPERATION_TIMEDOUT: return TROUBLE_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS: return TROUBLE_CERTIFICATE;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR: return TROUBLE_BROKE;
+    case CURLE_URL_MALFORMAT: return TROUBLE_ADDRESS;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* of an answer: our own address was looked at before */
+    case CURLE_WEIRD_SERVER_REPLY: return TROUBLE_STRANGER;
+    default: return TROUBLE_OTHER;
+    }
+}
+
+static enum err failed(const struct transfer *t, CURLcode rc, struct why *why)
+{
+    char detail[80];
+    long os = 0;
+    (void)curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &os);
+    (void)snprintf(detail, sizeof detail, "%.60s (%d)", curl_easy_strerror(rc), (int)rc);
+    return trouble_say(trouble_of(rc, os), detail, why);
+}
+
+static enum err answered(enum trouble t, long status, struct why *why)
+{
+    char detail[40];
+    (void)snprintf(detail, sizeof detail, "HTTP status %ld", status);
+    return trouble_say(t, detail, why);
+}
+
 /* What a finished transfer means. */
 static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct why *why)
 {
@@ -154,21 +220,12 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
     if (rc == CURLE_ABORTED_BY_CALLBACK) return why_set(why, ERR_INTERRUPTED, "The contact was broken off.");
     if (rc == CURLE_OUT_OF_MEMORY)
         return why_set(why, ERR_NOMEM, "There is not enough memory to reach the MASH server.");
-    if (rc == CURLE_OK && status >= 500) {
-        (void)why_set(why, ERR_UNREACHABLE, "The MASH server answers, but cannot take anything in just now.");
-        return why_next(why, ERR_UNREACHABLE, "Try again later; if it stays so, tell the hub's administrator.");
-    }
-    if (rc != CURLE_OK || status == 0) {
-        (void)why_set(why, ERR_UNREACHABLE, "The MASH server could not be reached (%s).", curl_easy_strerror(rc));
-        return why_next(why, ERR_UNREACHABLE, "Check the connection and try again later.");
-    }
+    if (rc == CURLE_OK && status >= 500) return answered(TROUBLE_BUSY, status, why);
+    if (rc != CURLE_OK || status == 0) return failed(t, rc, why);
     if ((status == 200 || status == 206) && !is_strange(t)) return ERR_OK;
     said(t, words);
-    if (words[0] == '\0') { /* the hub says why; a proxy or a sign-in page does not, and knows nothing of us */
-        (void)why_set(why, ERR_UNREACHABLE, "Something else answers in the MASH server's place (HTTP status %ld).",
-                      status);
-        return why_next(why, ERR_UNREACHABLE, "Sign in to this network, or use another one, and try again.");
-    }
+    if (words[0] == '\0') /* the hub says why; a proxy or a sign-in page does not, and knows nothing of us */
+        return answered(TROUBLE_STRANGER, status, why);
     if (status == 409) return why_set(why, ERR_EXISTS, "The MASH server says: %s", words);
     (void)why_set(why, ERR_REFUSED, "The MASH server refused: %s", words);
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");

@@ -64,6 +64,7 @@ static enum err carry_out(struct node *n, const struct answer *a, struct why *wh
     if (e != ERR_OK) return e;
     e = parked_note(n, a, why);
     if (e == ERR_OK) e = question_forget(n, a, why);
+    if (e == ERR_OK) e = once_forget(n, why);
     for (size_t i = 0; e == ERR_OK && i < a->n_drops; i++) {
         struct drop_item d;
         memcpy(&d, a->drops.data + i * sizeof d, sizeof d);

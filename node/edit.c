@@ -313,6 +313,7 @@ enum err node_edit_commit(struct node *n, const char *what, uint64_t *out_seq, s
     enum err e = lease_allows(n, why);
     if (e == ERR_OK) e = capture_take(n->capture, &ed.changes, why);
     if (e == ERR_OK && ed.changes.len > 0) e = make_envelope(&ed, NULL, what, why);
+    if (e == ERR_OK && ed.changes.len > 0) e = once_mark(n, why);
     capture_free(n->capture);
     n->capture = NULL;
     if (e == ERR_OK)

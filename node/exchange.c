@@ -1,7 +1,9 @@
 /* A round with the hub, and rounds until nothing is left to send, pull or confirm. */
+#include "node/trouble.h"
 #include "node/wipe.h"
 
 #include "sync/bundle.h"
+#include "sync/courier.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -26,18 +28,25 @@ static enum err spool_piece(void *ctx, struct bytes piece, struct why *why)
     return e;
 }
 
-/* After what the carrier says: nothing is lost, and how much waits, the one thing a person wants to know now. */
+/* After what the carrier says: nothing is lost, and how much waits, the one thing a person wants to know now. What it
+ * says is to be done stays, and the other way stands beside it. */
 static enum err unreachable(struct node *n, struct why *why)
 {
     struct why said = {0};
     uint64_t unsent = 0;
     int64_t oldest;
     if (why != NULL) said = *why;
+    (void)trouble_plain(ERR_UNREACHABLE, &said);
+    const char *detail = trouble_detail(said.next);
+    const size_t next = trouble_advice(said.next);
     if (outbox_count(n, &unsent, &oldest, NULL) != ERR_OK) unsent = 0;
     (void)why_set(why, ERR_UNREACHABLE, "%.200s%sNothing is lost: %" PRIu64 " %s here and %s with the next contact.",
                   said.text, said.text[0] != '\0' ? " " : "", unsent, unsent == 1 ? "change waits" : "changes wait",
                   unsent == 1 ? "goes" : "go");
-    return why_next(why, ERR_UNREACHABLE, "Try again later, or carry the changes on a USB stick (spoke bundle export).");
+    return why_next(why, ERR_UNREACHABLE,
+                    "%.*s Or carry the changes on a USB stick. " TROUBLE_DETAIL "spoke bundle export%s%s",
+                    next > 0 ? (int)next : 16, next > 0 ? said.next : "Try again later.", detail != NULL ? "; " : "",
+                    detail != NULL ? detail : "");
 }
 
 /* What the hub says over the link is nobody's word, and changes nothing here; but the person has to know what to do. */
@@ -53,8 +62,8 @@ static enum err set_up_anew(struct node *n, enum err e, struct why *why)
         (void)why_set(why, e, "%s", said.text);
     return why_next(why, e,
                     "If this device was put back from an older copy: ask your administrator for a new invitation for "
-                    "%.64s, then run: spoke enrol --again --code-file FILE. What you have not sent is kept and goes to a "
-                    "manager.",
+                    "%.40s. What you have not sent is kept and goes to a manager. " TROUBLE_DETAIL
+                    "spoke enrol --again --code-file FILE",
                     n->site);
 }
 
@@ -167,18 +176,22 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
     e = orders_end(n, e, why);
     if (e == ERR_OK && r.revoked) e = revoked(why);
     *out = r;
-    return e;
+    return trouble_plain(e, why);
 }
 
 enum err node_bundle_export(struct node *n, struct buf *out, struct why *why)
 {
     struct request req;
+    struct buf more;
+    buf_init(&more, BUNDLE_MAX);
     enum err e = request_ready(n, 0, 0, &req, why);
+    if (e == ERR_OK) e = request_more(n, &more, why);
     if (e == ERR_OK) {
-        buf_put_bytes(out, buf_bytes(&req.bytes));
+        courier_put(out, buf_bytes(&req.bytes), buf_bytes(&more));
         e = out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory for this file.");
     }
     buf_release(&req.bytes);
+    buf_release(&more);
     return e;
 }
 
@@ -231,7 +244,7 @@ static enum err round_over(struct node *n, enum err e, const struct round_result
     if (e == ERR_UNREACHABLE) e = unreachable(n, why);
     e = purge_after(n, e, why);
     e = orders_end(n, e, why);
-    return e == ERR_OK && r->revoked ? revoked(why) : e;
+    return e == ERR_OK && r->revoked ? revoked(why) : trouble_plain(e, why);
 }
 
 enum err node_round_end(struct node *n, const struct node_round *r, struct bytes answer, struct round_result *out,

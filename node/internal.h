@@ -47,7 +47,15 @@ struct node {
     bool to_be_wiped;        /* by an order that waits for the end of the contact, or for what is unsent: node/orders.c */
     bool marked;             /* HOME/unsent is there */
     bool all_sent;           /* by the last contact, and nothing was written since */
+    struct {
+        bool set, done;           /* asked under an id; and a change was committed since */
+        uint8_t id[16], hash[32]; /* of HASH_BYTES */
+    } once;                       /* node/once.c */
 };
+
+/* ---- once.c: in the transaction of a change; and when something was taken away. */
+MUST_CHECK enum err once_mark(struct node *n, struct why *why);
+MUST_CHECK enum err once_forget(struct node *n, struct why *why);
 
 /* ---- state.c: named values. Absent: zeros, empty text, 0. */
 MUST_CHECK enum err state_fixed(struct db *db, const char *name, uint8_t *out, size_t n, struct why *why);
@@ -216,6 +224,10 @@ MUST_CHECK enum err outbox_next_seq(struct node *n, uint64_t *out, struct why *w
 /* Record a verdict: settle the overlay, and leave content that was taken in to purge_run. *out_first: this envelope had none yet.
  * ERR_FORMAT: no such envelope. */
 MUST_CHECK enum err outbox_judge(struct node *n, const struct verdict_item *v, bool *out_first, struct why *why);
+/* What is kept here of the text of an envelope o: a column of a question over n_outbox o (struct outbox_item). */
+#define OUTBOX_KEPT                                                                                                    \
+    "CASE WHEN EXISTS(SELECT 1 FROM n_content k WHERE k.seq = o.seq) THEN 'text'"                                      \
+    " WHEN typeof(o.sealed) <> 'null' THEN 'sealed' ELSE 'none' END"
 /* The hub says that a verified backup has all envelopes up to this one: their sealed copies go, once they are decided. */
 MUST_CHECK enum err outbox_covered(struct node *n, uint64_t up_to, struct why *why);
 MUST_CHECK enum err outbox_count(struct node *n, uint64_t *out_unsent, int64_t *out_oldest_ms, struct why *why);
@@ -337,6 +349,10 @@ struct request {
 /* The pending one, or a new one, stored durably before this returns. */
 MUST_CHECK enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out,
                                   struct why *why);
+
+/* What was written since the pending request was made, for a courier who takes both along: appended to out; nothing where there is
+ * none. */
+MUST_CHECK enum err request_more(struct node *n, struct buf *out, struct why *why);
 
 /* ---- stash.c: items of an answer between their check and their taking. Zeroed: empty. */
 #define STASH_MAX (6u << 20) /* bytes: the pages that are asked for by default, and verdicts */

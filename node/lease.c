@@ -3,6 +3,7 @@
  * wall clock, the highest it was ever seen at, and the time that the computer ran. All begin anew with the hub's
  * own time, which also mends a mark that a fast clock left. */
 #include "node/internal.h"
+#include "node/trouble.h"
 
 #define DAY_MS     INT64_C(86400000)
 #define USUAL_DAYS 30u
@@ -92,8 +93,8 @@ static enum err judge(struct node *n, const char *kept, struct why *why)
                   days, l->days, l->days == 1 ? "is" : "are", kept);
     return why_next(
         why, ERR_REFUSED,
-        "Connect and run: spoke sync, or carry the changes on a USB stick (spoke bundle export). If the date "
-        "on this device is wrong, set it right as well.");
+        "Connect it and try the contact again, or carry the changes on a USB stick. If the date on this device is "
+        "wrong, set it right as well. " TROUBLE_DETAIL "spoke sync, spoke bundle export");
 }
 
 enum err lease_look(struct node *n, struct why *why)

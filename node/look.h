@@ -17,6 +17,7 @@ struct look_board {
     const char *subject; /* child, adult */
     const char *rag;
     const char *area;
+    bool wall; /* for a screen that everybody walks past: initials, and nothing that such a screen does not show */
 };
 MUST_CHECK enum err look_board(struct node *n, const struct look_board *ask, struct json **out, struct why *why);
 /* Ids of all the cases that it would show, were there no ceiling, appended: 16 bytes after 16 bytes. Here `mine` has
@@ -25,13 +26,24 @@ MUST_CHECK enum err look_board_ids(struct node *n, const struct look_board *ask,
 
 /* ---------------------------------------------------------------------------------------- look_case*.c */
 MUST_CHECK enum err look_case(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why);
+/* The first day and the last, both within, as London counts days: "2026-11-03". NULL: no end on that side. */
+struct look_days {
+    const char *from, *to;
+};
 struct look_chronology {
     const uint8_t *case_id;
     const char *agency, *kind, *sensitivity;
+    /* What does not say when it happened goes by when it was written down. ERR_USAGE: no day, or turned round. */
+    struct look_days days;
 };
 MUST_CHECK enum err look_chronology(struct node *n, const struct look_chronology *ask, struct json **out,
                                     struct why *why);
 MUST_CHECK enum err look_summary(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why);
+/* look_record.c: a record of this agency, for whoever would change it. ERR_DENIED: another agency's, or a mistake. */
+MUST_CHECK enum err look_record(struct node *n, const uint8_t record[16], struct json **out, struct why *why);
+/* The same, with what happened in these days alone in its chronology. */
+MUST_CHECK enum err look_summary_of_days(struct node *n, const uint8_t case_id[16], struct look_days days,
+                                         struct json **out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- look_list*.c */
 enum look_way { LOOK_BOTH, LOOK_IN, LOOK_OUT };

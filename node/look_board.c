@@ -1,5 +1,6 @@
 /* The board: all open cases in columns, the most urgent first. */
 #include "node/look_board.h"
+#include "node/look_kept.h"
 
 #include <string.h>
 
@@ -108,7 +109,7 @@ enum err look_board(struct node *n, const struct look_board *ask, struct json **
 {
     const struct look_state_ask which = {
         .closed = ask->all, .area = ask->area, .subject = ask->subject, .allocated = ask->mine};
-    struct look_card_ask cards = {0};
+    struct look_card_ask cards = {.wall = ask->wall};
     struct look_states all = {0};
     struct look_times times = {0};
     struct json *board = NULL;
@@ -122,6 +123,8 @@ enum err look_board(struct node *n, const struct look_board *ask, struct json **
         e = why_set(why, ERR_NOMEM, "There is not enough memory for the board.");
     look_set_time(board, "now", times.now);
     if (e == ERR_OK) e = put_columns(n, ask, &cards, &all, board, why);
+    json_set_null(board, "told"); /* nothing for a wall */
+    if (e == ERR_OK && !ask->wall) e = look_told(n, board, why);
     if (e == ERR_OK)
         *out = board;
     else

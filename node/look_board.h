@@ -25,7 +25,6 @@ struct look_state {
     int64_t received_at;
     int64_t set_due; /* case_file.due_at: when no time scale says anything */
     int64_t closed_at;
-    int64_t settled_at; /* when a dispute about the rating was decided last */
     int64_t to_answer;  /* questions that wait for this agency's answer */
     bool asked;         /* a question waits, whoever is asked */
     int64_t reply_due;  /* the earliest of these; 0: none has a time */
@@ -34,7 +33,7 @@ struct look_state {
     int64_t due_at;    /* 0: no time is set */
     bool working;      /* its clock */
     bool overdue;
-    uint32_t ratings; /* while they are gathered: the first of a chain */
+    uint32_t ratings, disputes; /* while they are gathered: the first of a chain */
 };
 
 struct look_states {
@@ -57,6 +56,7 @@ struct look_state_ask {
     bool closed;            /* those too */
     bool allocated;         /* find out which are allocated to who has this device open: they are `mine` */
     bool opened;    /* what this agency opened is `mine` too */
+    struct buf *lone; /* NULL, or gets the ids of the ratings that dispute, and wait under no dispute of their agency */
     const char *area, *subject;
 };
 MUST_CHECK enum err look_states_new(struct node *n, const struct look_times *t, const struct look_state_ask *ask,
@@ -78,6 +78,7 @@ void look_unsent_free(struct look_unsent *u);
 struct look_card_ask {
     const struct look_times *times;
     struct look_unsent unsent;
+    bool wall; /* look.h */
 };
 MUST_CHECK enum err look_card(struct node *n, const struct look_card_ask *ask, const struct look_state *s,
                               struct json **out, struct why *why);

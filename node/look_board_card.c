@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES (4u << 20)
+#define PEOPLE_SHOWN   6 /* of a card, one a line; the rest is counted */
 
 /* -------------------------------------------------------------------------------------------------------- names */
 void look_name(struct buf *out, struct bytes given, struct bytes family)
@@ -54,27 +55,39 @@ void look_set_names(struct json *o, struct bytes given, struct bytes family)
     buf_release(&text);
 }
 
-static enum err put_people(struct node *n, const uint8_t case_id[16], struct json *card, struct why *why)
+/* A wall shows the initials, and whether it is a child. */
+static struct json *person(struct stmt *s, bool wall)
 {
     static const struct look_column cols[] = {{"id", LOOK_ID}, {"role", LOOK_TEXT}, {"born_on", LOOK_TEXT}};
+    static const char *const hidden[] = {"id", "born_on", "name"};
+    struct json *o = look_object(s, cols, 3);
+    look_set_names(o, db_bytes(s, 3), db_bytes(s, 4));
+    for (size_t i = 0; wall && i < sizeof hidden / sizeof hidden[0]; i++) json_set_null(o, hidden[i]);
+    return o;
+}
+
+static enum err put_people(struct node *n, const uint8_t case_id[16], bool wall, struct json *card, struct why *why)
+{
     struct stmt *s = NULL;
     struct json *list = json_array_new();
     bool row = false;
+    int64_t all = 0;
     enum err e =
         db_prepare(n->db,
-                   "SELECT id, role, born_on, given_names, family_name FROM person WHERE case_id = $1"
+                   "SELECT id, role, born_on, given_names, family_name, count(*) OVER () FROM person WHERE case_id = $1"
                    " AND voided_at IS NULL ORDER BY CASE role WHEN 'child' THEN 0 WHEN 'adult' THEN 1 ELSE 2 END,"
-                   " id",
+                   " id LIMIT $2",
                    &s, why);
     if (e == ERR_OK) {
         db_bind_id(s, 1, case_id);
+        db_bind_int(s, 2, PEOPLE_SHOWN);
         while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-            struct json *o = look_object(s, cols, 3);
-            look_set_names(o, db_bytes(s, 3), db_bytes(s, 4));
-            json_append(list, o);
+            all = db_int(s, 5);
+            json_append(list, person(s, wall));
         }
     }
     db_done(s);
+    json_set_int(card, "people_more", all > PEOPLE_SHOWN ? all - PEOPLE_SHOWN : 0);
     json_set_obj(card, "people", list);
     return e;
 }
@@ -179,6 +192,13 @@ static enum err put_facts(struct node *n, const uint8_t case_id[16], struct json
     return e;
 }
 
+/* What no wall shows of a case. */
+static void hide_facts(struct json *card)
+{
+    static const char *const hidden[] = {"area", "need", "lead_agency", "lead_agency_name", "received_at"};
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) json_set_null(card, hidden[i]);
+}
+
 enum err look_card(struct node *n, const struct look_card_ask *ask, const struct look_state *c, struct json **out,
                    struct why *why)
 {
@@ -190,7 +210,8 @@ enum err look_card(struct node *n, const struct look_card_ask *ask, const struct
     look_set_time(card, "received_at", c->received_at);
     json_set_int(card, "to_answer", c->to_answer);
     json_set_bool(card, "unsent", look_unsent(&ask->unsent, c->id));
-    if (e == ERR_OK) e = put_people(n, c->id, card, why);
+    if (ask->wall) hide_facts(card);
+    if (e == ERR_OK) e = put_people(n, c->id, ask->wall, card, why);
     if (e == ERR_OK) e = put_partners(n, c->id, ask->times->now, card, why);
     if (e == ERR_OK) e = look_repeat(n, c, &repeat, why);
     json_set_bool(card, "repeat", repeat);

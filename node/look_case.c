@@ -3,6 +3,7 @@
 #include "node/look_case.h"
 
 #include "base/when.h"
+#include "node/look_kept.h"
 #include "node/look_list.h"
 #include "node/look_words.h"
 
@@ -11,13 +12,15 @@
 /* -------------------------------------------------------------------------------------------------------- matter */
 enum err look_matter_new(struct node *n, const uint8_t case_id[16], struct look_matter *out, struct why *why)
 {
-    const struct look_state_ask ask = {.case_id = case_id, .closed = true, .allocated = true};
+    const struct look_state_ask ask = {.case_id = case_id, .closed = true, .allocated = true, .lone = &out->lone};
     struct look_states found = {0};
     *out = (struct look_matter){.n = n, .id = case_id};
+    buf_init(&out->lone, 1u << 20);
     enum err e = look_times_new(n, &out->times, why);
     if (e == ERR_OK) e = look_states_new(n, &out->times, &ask, &found, why);
     if (e == ERR_OK && found.n == 0)
         e = why_set(why, ERR_NOTFOUND, "There is no such case on this device, or it was opened by mistake.");
+    if (e == ERR_OK) e = out->lone.err;
     if (e == ERR_OK) out->state = found.list[0];
     look_states_free(&found);
     return e;
@@ -26,6 +29,7 @@ enum err look_matter_new(struct node *n, const uint8_t case_id[16], struct look_
 void look_matter_free(struct look_matter *m)
 {
     look_times_free(&m->times);
+    buf_release(&m->lone);
 }
 
 /* --------------------------------------------------------------------------------------------------------- parts */
@@ -108,6 +112,18 @@ static enum err each_request(void *ctx, struct json *o, struct stmt *s, struct w
     return ERR_OK;
 }
 
+static enum err each_rating(void *ctx, struct json *o, struct stmt *s, struct why *why)
+{
+    const struct look_matter *m = ctx;
+    uint8_t id[16] = {0};
+    bool waits = false;
+    (void)why;
+    (void)db_id(s, 0, id);
+    for (size_t i = 0; i < m->lone.len; i += 16) waits = waits || memcmp(m->lone.data + i, id, 16) == 0;
+    json_set_bool(o, "waits", waits);
+    return ERR_OK;
+}
+
 #define HERE(t) " " t " WHERE " t ".case_id = $1 AND " t ".voided_at IS NULL "
 #define NAMED(key, table, rest, each)                                                                                  \
     {                                                                                                                  \
@@ -130,7 +146,7 @@ static const char withheld_sql[] = "SELECT t.agency, count(*) AS count FROM poin
 
 static const struct look_part parts[] = {
     NAMED("referrals", "referral", "ORDER BY t.received_at, t.id", NULL),
-    NAMED("ratings", "rating", "AND t.stage IS NOT NULL ORDER BY t.rated_at, t.id", NULL),
+    NAMED("ratings", "rating", "AND t.stage IS NOT NULL ORDER BY t.rated_at, t.id", each_rating),
     NAMED("kinship", "kinship", "ORDER BY t.id", NULL),
     NAMED("warnings", "warning", "AND t.person_id IS NULL AND (t.until IS NULL OR t.until > $2) ORDER BY t.id", NULL),
     NAMED("plans", "episode", "ORDER BY t.started_at, t.id", NULL),
@@ -148,6 +164,16 @@ static const struct look_part parts[] = {
     NAMED("held", "held", "AND t.state = 'waiting' ORDER BY t.written_at, t.id", NULL),
     {"withheld", "pointer", withheld_sql, NULL},
 };
+
+enum err look_case_kept_parts(const struct look_matter *m, struct json *o, struct why *why)
+{
+    static const char *const kept[] = {"requests", "releases", "feedback", "held"};
+    enum err e = ERR_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && e == ERR_OK; i++)
+        for (size_t k = 0; k < sizeof kept / sizeof kept[0] && e == ERR_OK; k++)
+            if (strcmp(parts[i].key, kept[k]) == 0) e = look_parts(m, &parts[i], 1, o, why);
+    return e == ERR_OK ? look_note_held(m->n, json_get(o, "held"), why) : e;
+}
 
 /* ---------------------------------------------------------------------------------------------------------- head */
 static enum err put_file(const struct look_matter *m, struct json *o, struct why *why)
@@ -211,6 +237,7 @@ static enum err put_case(const struct look_matter *m, struct json *o, struct why
     if (e == ERR_OK) e = look_case_clocks(m, o, why);
     if (e == ERR_OK) e = look_case_people(m, o, why);
     if (e == ERR_OK) e = look_parts(m, parts, sizeof parts / sizeof parts[0], o, why);
+    if (e == ERR_OK) e = look_note_held(m->n, json_get(o, "held"), why);
     if (e == ERR_OK) e = look_repeat(m->n, &m->state, &repeat, why);
     json_set_bool(o, "repeat", repeat);
     return e == ERR_OK ? look_case_may(m, o, why) : e;
@@ -219,9 +246,13 @@ static enum err put_case(const struct look_matter *m, struct json *o, struct why
 enum err look_case(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why)
 {
     struct look_matter m;
-    struct json *o = json_object_new();
+    bool kept = false;
     *out = NULL;
-    enum err e = look_matter_new(n, case_id, &m, why);
+    enum err e = look_kept(n, case_id, &kept, why);
+    if (e != ERR_OK || kept) return e == ERR_OK ? look_bare_case(n, case_id, out, why) : e;
+    struct json *o = json_object_new();
+    e = look_matter_new(n, case_id, &m, why);
+    json_set_bool(o, "bare", false);
     if (e == ERR_OK && o == NULL) e = why_set(why, ERR_NOMEM, "There is not enough memory for this case.");
     if (e == ERR_OK) e = put_case(&m, o, why);
     if (e == ERR_OK)

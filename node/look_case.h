@@ -10,6 +10,7 @@ struct look_matter {
     const uint8_t *id;
     struct look_times times;
     struct look_state state;
+    struct buf lone; /* as look_state_ask has it */
 };
 /* ERR_NOTFOUND: no such case here, or one that was opened by mistake. Free it also after an error. */
 MUST_CHECK enum err look_matter_new(struct node *n, const uint8_t case_id[16], struct look_matter *out,

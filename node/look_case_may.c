@@ -62,7 +62,10 @@ enum err look_case_may(const struct look_matter *m, struct json *o, struct why *
                                           "decide",   "allocate",   "feedback-send"};
     struct act_standing st = {0};
     struct waiting w = {0};
-    enum err e = act_standing(m->n, m->id, &st, why);
+    struct why nowhere = {0};
+    enum err e = act_standing(m->n, m->id, &st, &nowhere);
+    if (e == ERR_NOTFOUND) e = ERR_OK; /* of a case that is not here what was left is one's own (node/look_kept.h) */
+    if (e != ERR_OK) *why = nowhere;
     if (e == ERR_OK) e = look_around(m, &w, why);
     if (e != ERR_OK) return e;
     struct json *may = json_object_new();
@@ -70,6 +73,7 @@ enum err look_case_may(const struct look_matter *m, struct json *o, struct why *
     put(may, adds, sizeof adds / sizeof adds[0], full || st.part == ACT_CHECKS);
     put(may, contributes, sizeof contributes / sizeof contributes[0], full);
     put(may, decides, sizeof decides / sizeof decides[0], decide);
+    json_set_bool(may, "record-set", true);
     json_set_bool(may, "void", true); /* what one wrote oneself, whatever part one has now */
     json_set_bool(may, "request-answer", w.question);
     json_set_bool(may, "request-decline", w.question);
@@ -80,7 +84,8 @@ enum err look_case_may(const struct look_matter *m, struct json *o, struct why *
     json_set_bool(may, "release-cancel", w.own_ask);
     json_set_bool(may, "feedback-ack", w.feedback);
     json_set_bool(may, "dispute-decide",
-                  (w.dispute && (st.social_care || st.manager)) || (w.second_dispute && st.manager));
+                  ((w.dispute || m->lone.len != 0) && (st.social_care || st.manager)) ||
+                      (w.second_dispute && st.manager));
     json_set_bool(may, "conflict-settle", w.conflict && (full || decide));
     json_set_bool(may, "held-accept", w.held && st.mash && st.manager);
     json_set_bool(may, "held-dismiss", w.held && st.mash && st.manager);

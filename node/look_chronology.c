@@ -4,6 +4,7 @@
 
 #include "node/act.h"
 #include "node/look_chronology_sql.h"
+#include "node/look_kept.h"
 #include "node/look_list.h"
 
 #include <stdlib.h>
@@ -37,6 +38,8 @@ struct entry {
 };
 struct found {
     struct node *n;
+    int64_t from, end; /* what stands in the line of time outside of these is counted and let go */
+    int64_t outside;
     struct entry *list;
     size_t n_list, cap;
 };
@@ -113,7 +116,13 @@ static enum err add_entry(struct found *f, struct stmt *s, struct why *why)
                          .release = bytes_equal(table, bytes_of_str("release")),
                          .o = json_object_new()};
     (void)db_id(s, ID, en->id);
-    return put_entry(f, en, s, why);
+    enum err e = put_entry(f, en, s, why);
+    if (e == ERR_OK && (en->at < f->from || en->at >= f->end)) {
+        json_free(en->o);
+        f->n_list--;
+        f->outside++;
+    }
+    return e;
 }
 
 static int by_time(const void *a, const void *b)
@@ -176,6 +185,7 @@ static enum err is_here(struct node *n, const uint8_t case_id[16], struct why *w
     db_bind_id(s, 1, case_id);
     e = db_step(s, &row, why);
     db_done(s);
+    if (e == ERR_OK && !row) e = look_kept(n, case_id, &row, why);
     if (e == ERR_OK && !row)
         e = why_set(why, ERR_NOTFOUND, "There is no such case on this device, or it was opened by mistake.");
     return e;
@@ -186,7 +196,8 @@ enum err look_chronology(struct node *n, const struct look_chronology *ask, stru
     struct found f = {.n = n};
     struct json *list = NULL;
     *out = NULL;
-    enum err e = is_here(n, ask->case_id, why);
+    enum err e = look_days_read(ask->days, &f.from, &f.end, why);
+    if (e == ERR_OK) e = is_here(n, ask->case_id, why);
     if (e == ERR_OK) e = gather(&f, ask, why);
     size_t shown = f.n_list < LOOK_LIST_MAX ? f.n_list : LOOK_LIST_MAX;
     if (e == ERR_OK) e = note(&f, shown, why);
@@ -198,6 +209,10 @@ enum err look_chronology(struct node *n, const struct look_chronology *ask, stru
             json_free(f.list[i].o);
     }
     if (e == ERR_OK) e = look_wrap(list, "entries", (int64_t)f.n_list, out, why);
+    if (e == ERR_OK) {
+        json_set_int(*out, "outside", f.outside);
+        look_days_set(*out, ask->days);
+    }
     free(f.list);
     return e;
 }

@@ -75,12 +75,12 @@ static enum err add(struct sought *s, struct search_set *set, size_t block, cons
                     struct why *why)
 {
     uint8_t word[2 * SEARCH_WORD_MAX + 2];
-    uint64_t has = 0;
+    struct search_bits has;
     if (key.n == 0) return ERR_OK;
     word[0] = (uint8_t)what[0];
     memcpy(word + 1, key.p, key.n);
-    enum err e = search_look_up(s->n, (int64_t)block, bytes_of(word, key.n + 1), false, &has, why);
-    set->block[block] |= has;
+    enum err e = search_words_find(s->n, (int64_t)block, bytes_of(word, key.n + 1), false, &has, why);
+    if (e == ERR_OK) search_bits_or(&set->block[block], &has);
     return e;
 }
 

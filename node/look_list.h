@@ -34,5 +34,15 @@ MUST_CHECK enum err look_performance_csv(struct node *n, const struct look_perfo
 void look_time_text(int64_t ms, char out[LOOK_TIME_TEXT]);
 /* "2026-11-03" as "3 Nov 2026"; what is no date stays as it is. */
 void look_date_text(const char *iso, char out[LOOK_TIME_TEXT]);
+/* Days as times: from *out_from until just before *out_end. ERR_USAGE: one is no day, or the last is before the first. */
+MUST_CHECK enum err look_days_read(struct look_days days, int64_t *out_from, int64_t *out_end, struct why *why);
+/* `from` and `to`, or null. */
+void look_days_set(struct json *o, struct look_days days);
+/* "1 Nov 2026 to 3 Nov 2026", "from 1 Nov 2026", "until 3 Nov 2026", "3 Nov 2026"; "" for all days. */
+#define LOOK_DAYS_TEXT (2 * (size_t)LOOK_TIME_TEXT + 8) /* "3 Nov 2026 to 9 Nov 2026" */
+void look_days_text(struct look_days days, char out[LOOK_DAYS_TEXT]);
+
+/* Notes the looks at sensitive records whose text stands in this list of held work, before it is given out. */
+MUST_CHECK enum err look_note_held(struct node *n, struct json *list, struct why *why);
 
 #endif

@@ -192,21 +192,35 @@ static enum err each_conflict(void *ctx, struct json *o, struct stmt *s, struct 
     return e;
 }
 
+#define PLACE(p, key)                                                                                                  \
+    " coalesce(" p "s.name, " p ".site) AS " key "_site_name,"                                                         \
+    " coalesce(" p "a.name, " p "s.agency) AS " key "_agency_name,"
+#define PLACES PLACE("k", "kept") PLACE("l", "lost")
+#define QUESTION(kept_at, lost_at)                                                                                     \
+    "SELECT x.tbl, x.row_id, x.col, x.kept, x.kept_by, x.lost, x.lost_by, x.id, x.case_id,"                            \
+    " x.agency, x.policy, x.state, x.resolved_by, x.resolved_at, x.reason, x.found_at, " kept_at                       \
+    " AS kept_at, " lost_at " AS lost_at," PLACES " c.reference, " LOOK_CONFLICT_RED " AS red, " LOOK_CONFLICT_RULE    \
+    " AS rule, " LOOK_CONFLICT_STAGE " AS stage,"                                                                      \
+    " EXISTS(SELECT 1 FROM n_pending u WHERE u.id = x.id AND u.tbl = $1) AS unsent" CONFLICTS LOOK_CONFLICT_AUTHORS    \
+    " LEFT JOIN column_policy p ON p.tbl = x.tbl AND p.col = x.col WHERE" WANTED("$2") URGENT("$3")
+static const char question[] = QUESTION("x.kept_at", "x.lost_at");
+static const char question_before[] = QUESTION("NULL", "NULL"); /* of a store that has no such times yet */
+
 static enum err list_conflicts(struct node *n, bool all, struct json **out, struct why *why)
 {
-    static const struct look_column more[] = {
-        {"reference", LOOK_TEXT}, {"red", LOOK_BOOL}, {"rule", LOOK_TEXT}, {"stage", LOOK_TEXT}, {"unsent", LOOK_BOOL}};
+    static const struct look_column more[] = {{"reference", LOOK_TEXT},
+                                              {"red", LOOK_BOOL},
+                                              {"rule", LOOK_TEXT},
+                                              {"stage", LOOK_TEXT},
+                                              {"kept_site_name", LOOK_TEXT},
+                                              {"lost_site_name", LOOK_TEXT},
+                                              {"kept_agency_name", LOOK_TEXT},
+                                              {"lost_agency_name", LOOK_TEXT},
+                                              {"unsent", LOOK_BOOL}};
     const struct look_table t = {
         .table = "conflict", .more = more, .n_more = sizeof more / sizeof more[0], .each = each_conflict, .ctx = n};
     struct stmt *s = NULL;
-    enum err e = db_prepare(
-        n->db,
-        "SELECT x.tbl, x.row_id, x.col, x.kept, x.kept_by, x.lost, x.lost_by, x.id, x.case_id,"
-        " x.agency, x.policy, x.state, x.resolved_by, x.resolved_at, x.reason, x.found_at,"
-        " c.reference, " LOOK_CONFLICT_RED " AS red, " LOOK_CONFLICT_RULE " AS rule, " LOOK_CONFLICT_STAGE " AS stage,"
-        " EXISTS(SELECT 1 FROM n_pending u WHERE u.id = x.id AND u.tbl = $1) AS unsent" CONFLICTS
-        " LEFT JOIN column_policy p ON p.tbl = x.tbl AND p.col = x.col WHERE" WANTED("$2") URGENT("$3"),
-        &s, why);
+    enum err e = db_prepare(n->db, db_has_column(n->db, "conflict", "lost_at") ? question : question_before, &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, rules_table_index(bytes_of_str("conflict")));
     db_bind_int(s, 2, all);
@@ -248,6 +262,37 @@ static enum err each_held(void *ctx, struct json *o, struct stmt *s, struct why 
     return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
+/* A row of `what` (hub/held_what.c) whose text is shown and not open to all. */
+static enum err note_held_row(struct node *n, struct json *row, struct why *why)
+{
+    uint8_t id[16];
+    const char *table = json_get_str(row, "table"), *text = json_get_str(row, "id");
+    const char *sensitivity = json_get_str(json_get(row, "columns"), "sensitivity");
+    if (table == NULL || strcmp(table, "record") != 0 || json_get_bool(row, "withheld", false)) return ERR_OK;
+    if (sensitivity != NULL && strcmp(sensitivity, "open") == 0) return ERR_OK;
+    if (text == NULL || !uuid_parse(id, bytes_of_str(text))) return ERR_OK;
+    return node_note_view_of_held(n, rules_table_index(bytes_of_str(table)), id, why);
+}
+
+/* Who reads what a held record would say looks at it, as in the case. */
+enum err look_note_held(struct node *n, struct json *list, struct why *why)
+{
+    enum err e = json_len(list) != 0 ? db_begin(n->db, why) : ERR_OK;
+    if (e != ERR_OK || json_len(list) == 0) return e;
+    for (size_t i = 0; e == ERR_OK && i < json_len(list); i++) {
+        const char *what = json_get_str(json_at(list, i), "what");
+        struct json *rows = NULL;
+        struct why broken = {0};
+        if (what == NULL || *what == '\0') continue;
+        if (json_parse(bytes_of_str(what), &rows, &broken) != ERR_OK) continue; /* not the hub's: nothing to look at */
+        for (size_t k = 0; e == ERR_OK && k < json_len(rows); k++) e = note_held_row(n, json_at(rows, k), why);
+        json_free(rows);
+    }
+    if (e == ERR_OK) return db_commit(n->db, why);
+    db_rollback(n->db);
+    return e;
+}
+
 #define HELD(all)                                                                                                      \
     " FROM held h LEFT JOIN case_file c ON c.id = h.case_id WHERE h.voided_at IS NULL AND (" all                       \
     " = 1 OR h.state = 'waiting')"
@@ -287,5 +332,6 @@ enum err look_held(struct node *n, bool all, struct json **out, struct why *why)
     db_bind_int(s, 4, all);
     db_bind_int(s, 5, LOOK_LIST_MAX);
     e = look_fill_rows(n, s, &t, &list, why);
+    if (e == ERR_OK && (e = look_note_held(n, list, why)) != ERR_OK) json_free(list);
     return e == ERR_OK ? look_wrap(list, "held", total, out, why) : e;
 }

@@ -1,5 +1,7 @@
-/* Searching everything on this device (node/search.h). Texts of sensitive records and of releases are found and not shown: to show
- * them is a look, and one search would be hundreds. */
+/* Searching everything on this device (node/search.h). Texts of sensitive records and of releases are found and not shown. That
+ * one has a word is still something of its text, and many searches would spell it out: so a row that an answer rests on is
+ * noted as looked at (node_note_view), before the answer is given. What an answer says besides its hits tells of no other
+ * row: that it is full, or that the search gave up, and not whether there was one hit more. */
 #include "node/look_internal.h"
 #include "node/search.h"
 #include "node/search_query.h"
@@ -10,19 +12,28 @@
 #define HITS_MAX  50
 #define OF_A_CASE 3      /* hits at most */
 #define ROWS_MAX  20000u /* that one search reads; then it says that there may be more */
-#define SOON_MS   15     /* for the index, while somebody waits at a page */
+#define SOON_MS   5      /* for the index, while somebody waits at a page */
 #define SOON_ROWS 1500u  /* and that are read of cases that are not in it yet */
 #define BEFORE    48     /* bytes of a snippet before the first word that was found, and in all */
 #define SNIPPET   200
+#define NOTED_MAX (16u << 20) /* bytes of ids: more rows than one search reads */
 
 struct hit {
     const char *table, *where;
     uint8_t id[16];
-    bool has_person, exact, whole; /* whole: it has all terms by itself */
+    bool has_person, noted, whole; /* whole: it has all terms by itself */
     uint8_t person[16];
+    uint32_t terms;
     int64_t at;
     int score;
     struct json *snippet; /* owned; NULL: none is shown */
+};
+
+/* A row whose text is a look: which terms it has. */
+struct quiet {
+    uint8_t id[16];
+    uint32_t terms;
+    bool release;
 };
 
 struct search_look {
@@ -36,7 +47,9 @@ struct search_look {
     /* the case that is read */
     struct hit best[OF_A_CASE];
     size_t n_best;
-    uint32_t terms;
+    uint32_t terms, open;         /* of all rows; of those that nobody notes a look at */
+    struct buf quiet;             /* struct quiet */
+    struct buf records, releases; /* ids to be noted, of all cases that are in the answer */
 };
 
 /* --------------------------------------------------------------------------------------------------- snippets */
@@ -98,7 +111,8 @@ static void drop_best(struct search_look *l)
 {
     for (size_t i = 0; i < l->n_best; i++) json_free(l->best[i].snippet);
     l->n_best = 0;
-    l->terms = 0;
+    l->terms = l->open = 0;
+    buf_reset(&l->quiet);
 }
 
 /* Where a hit of this score would go; OF_A_CASE: nowhere. */
@@ -125,6 +139,22 @@ static bool is_exact(const struct search_look *l, const struct search_row *r, si
     return n == l->q.exact.n && memcmp(compact, l->q.exact.p, n) == 0;
 }
 
+static bool is_release(const char *table)
+{
+    return strcmp(table, "release") == 0;
+}
+
+static void remember(struct search_look *l, const struct search_row *r, uint32_t terms)
+{
+    struct quiet q = {.terms = terms, .release = is_release(r->table)};
+    memcpy(q.id, r->id, sizeof q.id);
+    l->terms |= terms;
+    if (r->noted)
+        buf_put(&l->quiet, &q, sizeof q);
+    else
+        l->open |= terms;
+}
+
 static enum err look_at_row(void *ctx, const struct search_row *r, struct why *why)
 {
     struct search_look *l = ctx;
@@ -147,9 +177,10 @@ static enum err look_at_row(void *ctx, const struct search_row *r, struct why *w
         }
         terms |= found;
     }
-    l->terms |= terms;
     if (terms == 0) return ERR_OK;
-    struct hit h = {.table = r->table, .where = r->what, .has_person = r->has_person, .exact = exact, .at = r->at};
+    remember(l, r, terms);
+    struct hit h = {.table = r->table, .where = r->what, .has_person = r->has_person, .noted = r->noted, .at = r->at};
+    h.terms = terms;
     h.whole = terms == search_query_all(&l->q);
     h.score = (exact ? 100 : 0) + __builtin_popcount(terms);
     size_t at = place_of(l, h.score);
@@ -181,6 +212,26 @@ static enum err set_person(struct node *n, struct json *o, const struct hit *h, 
     return e;
 }
 
+/* Whose text it is that is not shown. */
+static enum err set_agency(struct node *n, struct json *o, const struct hit *h, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    json_set_null(o, "agency");
+    json_set_null(o, "agency_name");
+    if (!h->noted) return ERR_OK;
+    enum err e = db_prepare(n->db,
+                            is_release(h->table) ? "SELECT agency FROM release WHERE id = $1"
+                                                 : "SELECT agency FROM record WHERE id = $1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, h->id);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) e = look_set_agency(n, o, "agency", db_bytes(s, 0), why);
+    db_done(s);
+    return e;
+}
+
 static enum err put_hit(struct search_look *l, struct hit *h, const uint8_t case_id[16], struct why *why)
 {
     static const char *const columns[] = {"reference", "rag", "status"};
@@ -203,6 +254,7 @@ static enum err put_hit(struct search_look *l, struct hit *h, const uint8_t case
     json_set_str(o, "tbl", h->table);
     look_set_id(o, "id", h->id);
     json_set_str(o, "where", h->where);
+    if (e == ERR_OK) e = set_agency(l->n, o, h, why);
     if (h->snippet != NULL)
         json_set_obj(o, "snippet", h->snippet);
     else
@@ -215,29 +267,52 @@ static enum err put_hit(struct search_look *l, struct hit *h, const uint8_t case
     return e;
 }
 
+static void note(struct search_look *l, const uint8_t id[16], bool release)
+{
+    buf_put(release ? &l->releases : &l->records, id, 16);
+}
+
+/* What is shown, and where the case is in the answer for words that stand nowhere else in it: all that have those. */
+static enum err note_case(struct search_look *l, const struct hit *shown, size_t n, bool alone, struct why *why)
+{
+    uint32_t missing = alone ? 0 : search_query_all(&l->q) & ~l->open;
+    for (size_t i = 0; i < n; i++) {
+        if (!shown[i].noted) continue;
+        note(l, shown[i].id, is_release(shown[i].table));
+        missing &= ~shown[i].terms;
+    }
+    for (size_t at = 0; missing != 0 && at < l->quiet.len; at += sizeof(struct quiet)) {
+        struct quiet q;
+        memcpy(&q, l->quiet.data + at, sizeof q);
+        if ((q.terms & missing) != 0) note(l, q.id, q.release);
+    }
+    enum err e = l->quiet.err != ERR_OK ? l->quiet.err : l->records.err != ERR_OK ? l->records.err : l->releases.err;
+    return e == ERR_OK ? ERR_OK : why_set(why, e, "There is not enough memory for this search.");
+}
+
 /* Rows that have all of it by themselves, if there are any; else those that have most of it, if the case has all. */
 static enum err put_case(struct search_look *l, const uint8_t case_id[16], struct why *why)
 {
+    struct hit shown[OF_A_CASE];
+    size_t n = 0;
     bool alone = false;
     enum err e = ERR_OK;
     for (size_t i = 0; i < l->n_best; i++) alone = alone || l->best[i].whole;
     if (!alone && l->terms != search_query_all(&l->q)) return ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < l->n_best; i++) {
+    for (size_t i = 0; e == ERR_OK && i < l->n_best && l->n_hits < l->limit; i++) {
         if (alone && !l->best[i].whole) continue;
-        if (l->n_hits == l->limit) {
-            l->truncated = true;
-            break;
-        }
         e = put_hit(l, &l->best[i], case_id, why);
+        shown[n++] = l->best[i];
     }
-    return e;
+    return e == ERR_OK ? note_case(l, shown, n, alone, why) : e;
 }
 
 static enum err look_at_cases(struct search_look *l, const struct search_case *v, size_t n, struct why *why)
 {
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < n; i++) {
-        if (l->n_hits == l->limit || l->rows > l->rows_max) {
+        if (l->n_hits == l->limit) break;
+        if (l->rows > l->rows_max) {
             l->truncated = true;
             break;
         }
@@ -255,21 +330,42 @@ static struct bytes bytes_of_folded(const struct search_folded *f)
     return bytes_of(f->p, f->n);
 }
 
-/* Cases of a block that have all words of a term, or its number as one. */
-static enum err look_up_term(struct search_look *l, int64_t block, const struct search_term *t, uint64_t *out,
-                             struct why *why)
+static enum err find(struct search_look *l, int64_t block, size_t word, bool prefix, struct search_bits *out,
+                     struct why *why)
 {
-    uint64_t joined = 0, all = UINT64_MAX;
+    return search_words_find(l->n, block, bytes_of_folded(&l->q.word[word]), prefix, out, why);
+}
+
+/* Of cases of a block, those that have all words of a term, or its number as one. *any: there are some. */
+static enum err narrow(struct search_look *l, int64_t block, const struct search_term *t, struct search_bits *cases,
+                       bool *any, struct why *why)
+{
+    struct search_bits has, all = *cases, joined = {0};
     enum err e = ERR_OK;
     if (t->kind == SEARCH_TERM_NUMBER)
-        e = search_look_up(l->n, block, bytes_of_folded(&t->joined), t->prefix, &joined, why);
-    for (size_t i = 0; e == ERR_OK && all != 0 && i < t->n; i++) {
-        uint64_t has = 0;
-        e = search_look_up(l->n, block, bytes_of_folded(&l->q.word[t->first + i]), t->prefix && i + 1 == t->n, &has,
-                           why);
-        all &= has;
+        e = search_words_find(l->n, block, bytes_of_folded(&t->joined), t->prefix, &joined, why);
+    bool left = true;
+    for (size_t i = 0; e == ERR_OK && left && i < t->n; i++) {
+        e = find(l, block, t->first + i, t->prefix && i + 1 == t->n, &has, why);
+        left = search_bits_and(&all, &has);
     }
-    *out = joined | all;
+    search_bits_or(&all, &joined);
+    *any = search_bits_and(cases, &all);
+    return e;
+}
+
+/* The same of a phrase's words side by side: few cases have them so, and this is asked first. */
+static enum err narrow_phrase(struct search_look *l, int64_t block, const struct search_term *t,
+                              struct search_bits *cases, bool *any, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = t->first; e == ERR_OK && *any && i + 1 < t->first + t->n; i++) {
+        struct search_bits has;
+        uint64_t first = search_pair_word(bytes_of_folded(&l->q.word[i])),
+                 second = search_pair_word(bytes_of_folded(&l->q.word[i + 1]));
+        e = search_pairs_find(l->n, block, search_pair(first, second), &has, why);
+        *any = search_bits_and(cases, &has);
+    }
     return e;
 }
 
@@ -278,13 +374,14 @@ static enum err candidates(struct search_look *l, const struct search_set *exact
 {
     enum err e = ERR_OK;
     for (size_t b = 0; e == ERR_OK && b < out->n; b++) {
-        uint64_t has = UINT64_MAX;
-        for (size_t i = 0; e == ERR_OK && has != 0 && i < l->q.n_terms; i++) {
-            uint64_t of_term = 0;
-            e = look_up_term(l, (int64_t)b, &l->q.term[i], &of_term, why);
-            has &= of_term;
-        }
-        out->block[b] = has & ~exact->block[b];
+        struct search_bits *cases = &out->block[b];
+        bool any = true;
+        for (size_t i = 0; i < SEARCH_BITS; i++) cases->w[i] = ~exact->block[b].w[i];
+        for (size_t i = 0; e == ERR_OK && any && i < l->q.n_terms; i++)
+            if (l->q.term[i].kind == SEARCH_TERM_PHRASE)
+                e = narrow_phrase(l, (int64_t)b, &l->q.term[i], cases, &any, why);
+        for (size_t i = 0; e == ERR_OK && any && i < l->q.n_terms; i++)
+            e = narrow(l, (int64_t)b, &l->q.term[i], cases, &any, why);
     }
     return e;
 }
@@ -297,7 +394,7 @@ static enum err exact_candidates(struct search_look *l, struct search_set *out, 
     word[0] = (uint8_t)SEARCH_EXACT[0];
     memcpy(word + 1, l->q.exact.p, l->q.exact.n);
     for (size_t b = 0; e == ERR_OK && b < out->n; b++)
-        e = search_look_up(l->n, (int64_t)b, bytes_of(word, l->q.exact.n + 1), false, &out->block[b], why);
+        e = search_words_find(l->n, (int64_t)b, bytes_of(word, l->q.exact.n + 1), false, &out->block[b], why);
     return e;
 }
 
@@ -316,7 +413,7 @@ static enum err look_in_all(struct search_look *l, const struct search_set *all,
 {
     if (!l->soon) return look_in(l, all, SEARCH_BOTH, why);
     enum err e = look_in(l, all, SEARCH_IN_SET, why);
-    if (e != ERR_OK || l->truncated) return e;
+    if (e != ERR_OK || l->truncated || l->n_hits == l->limit) return e;
     l->rows = 0;
     l->rows_max = SOON_ROWS;
     e = look_in(l, all, SEARCH_MARKED, why);
@@ -334,12 +431,30 @@ static enum err look(struct search_look *l, struct why *why)
     if (e == ERR_OK && l->n_hits < l->limit) {
         e = candidates(l, &exact, &all, why);
         if (e == ERR_OK) e = look_in_all(l, &all, why);
-    } else if (e == ERR_OK) {
-        l->truncated = true;
     }
+    l->truncated = l->truncated || l->n_hits == l->limit; /* whether or not there is one more */
     search_set_release(&exact);
     search_set_release(&all);
     return e;
+}
+
+/* All of it or nothing: without the note there is no answer. */
+static enum err note_all(struct search_look *l, struct why *why)
+{
+    if (l->n->capture != NULL && l->records.len + l->releases.len > 0)
+        return why_set(why, ERR_BUSY, "A change is being made just now; search again after it.");
+    enum err e = look_note_ids(l->n, "record", &l->records, why);
+    return e == ERR_OK ? look_note_ids(l->n, "release", &l->releases, why) : e;
+}
+
+static void search_end(struct search_look *l)
+{
+    drop_best(l);
+    json_free(l->hits);
+    buf_release(&l->quiet);
+    buf_release(&l->records);
+    buf_release(&l->releases);
+    free(l);
 }
 
 static enum err search(struct node *n, const char *text, size_t limit, bool soon, struct json **out, struct why *why)
@@ -352,21 +467,24 @@ static enum err search(struct node *n, const char *text, size_t limit, bool soon
     l->rows_max = ROWS_MAX;
     l->limit = limit == 0 || limit > HITS_MAX ? HITS_MAX : limit;
     l->hits = json_array_new();
+    buf_init(&l->quiet, NOTED_MAX);
+    buf_init(&l->records, NOTED_MAX);
+    buf_init(&l->releases, NOTED_MAX);
     enum err e = search_query_read(&l->q, bytes_of_str(text), why);
-    if (e == ERR_OK) e = soon ? search_some(n, SOON_MS, why) : search_ready(n, why);
+    bool all = true;
+    if (e == ERR_OK) e = soon ? search_some(n, SOON_MS, &all, why) : search_ready(n, why);
     if (e == ERR_OK) e = look(l, why);
-    drop_best(l);
+    if (e == ERR_OK) e = note_all(l, why);
     if (e == ERR_OK) {
         *out = json_object_new();
         json_set_int(*out, "total", (int64_t)l->n_hits);
-        json_set_bool(*out, "truncated", l->truncated);
-        json_set_bool(*out, "filling", l->filling);
+        json_set_bool(*out, "truncated", l->truncated || !all);
+        json_set_bool(*out, "filling", l->filling || !all);
         json_set_obj(*out, "hits", l->hits);
         l->hits = NULL;
         if (*out == NULL) e = why_set(why, ERR_NOMEM, "There is not enough memory for this search.");
     }
-    json_free(l->hits);
-    free(l);
+    search_end(l);
     return e;
 }
 

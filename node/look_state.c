@@ -1,11 +1,10 @@
 /* How all cases stand, from a few questions to the whole replica: one a card and fact would be thousands. */
-#include "node/look_board.h"
+#include "node/look_state_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CASES_MAX    1000000u
-#define RATINGS_MAX  4000000u
 #define AGENCIES_MAX 100000u
 
 /* ------------------------------------------------------------------------------------------------------ words */
@@ -61,7 +60,7 @@ void look_times_free(struct look_times *t)
 }
 
 /* -------------------------------------------------------------------------------------------------- growing lists */
-static enum err grow(void **list, size_t *cap, size_t n, size_t max, size_t each, struct why *why)
+enum err look_state_grow(void **list, size_t *cap, size_t n, size_t max, size_t each, struct why *why)
 {
     if (n < *cap) return ERR_OK;
     size_t cap_new = *cap != 0 ? *cap * 2 : 256;
@@ -73,12 +72,7 @@ static enum err grow(void **list, size_t *cap, size_t n, size_t max, size_t each
     return ERR_OK;
 }
 
-/* Numbers for agencies, as they are met: few. */
-struct agencies {
-    char (*code)[64];
-    size_t n, cap;
-};
-static enum err number_of(struct agencies *a, struct bytes code, uint32_t *out, struct why *why)
+enum err look_state_agency(struct agencies *a, struct bytes code, uint32_t *out, struct why *why)
 {
     char text[64] = {0};
     if (code.n != 0) memcpy(text, code.p, code.n < sizeof text ? code.n : sizeof text);
@@ -87,7 +81,7 @@ static enum err number_of(struct agencies *a, struct bytes code, uint32_t *out, 
             *out = (uint32_t)i;
             return ERR_OK;
         }
-    enum err e = grow((void **)&a->code, &a->cap, a->n, AGENCIES_MAX, sizeof *a->code, why);
+    enum err e = look_state_grow((void **)&a->code, &a->cap, a->n, AGENCIES_MAX, sizeof *a->code, why);
     if (e != ERR_OK) return e;
     *out = (uint32_t)a->n;
     memcpy(a->code[a->n++], text, sizeof text);
@@ -95,24 +89,6 @@ static enum err number_of(struct agencies *a, struct bytes code, uint32_t *out, 
 }
 
 /* ------------------------------------------------------------------------------------------------ all the cases */
-/* Which case has this id, by a table of places + 1 with open addressing. The multipliers are drawn anew for each
- * board, so that nobody can choose ids that meet. */
-struct lookup {
-    uint32_t *place;
-    size_t mask;
-    uint64_t odd[2];
-};
-
-/* What the questions share: about one case by its index, or about all, in two texts, so that neither is slow. */
-struct gather {
-    struct node *n;
-    const struct look_state_ask *ask;
-    int64_t now;
-    struct look_states *all;
-    struct agencies agencies;
-    struct lookup lookup;
-};
-
 static size_t slot_of(const struct lookup *l, const uint8_t id[16])
 {
     uint64_t half[2];
@@ -139,7 +115,7 @@ static enum err lookup_new(struct lookup *l, const struct env *env, const struct
     return ERR_OK;
 }
 
-static struct look_state *find(const struct gather *g, struct stmt *s, int column)
+struct look_state *look_state_find(const struct gather *g, struct stmt *s, int column)
 {
     uint8_t id[16];
     if (!db_id(s, column, id)) return NULL;
@@ -192,13 +168,13 @@ static enum err load_cases(struct gather *g, struct why *why)
     enum err e = ask_cases(g->n, g->ask, &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        e = grow((void **)&all->list, &cap, all->n, CASES_MAX, sizeof *all->list, why);
+        e = look_state_grow((void **)&all->list, &cap, all->n, CASES_MAX, sizeof *all->list, why);
         if (e != ERR_OK) break;
         struct look_state *c = &all->list[all->n++];
         read_case(c, s);
         c->leads = bytes_equal(db_bytes(s, 7), bytes_of_str(g->n->agency));
         c->mine = c->leads || (g->ask->opened && bytes_equal(db_bytes(s, 8), bytes_of_str(g->n->agency)));
-        e = number_of(&g->agencies, db_bytes(s, 7), &c->lead, why);
+        e = look_state_agency(&g->agencies, db_bytes(s, 7), &c->lead, why);
         if (e != ERR_OK) break;
     }
     db_done(s);
@@ -223,7 +199,7 @@ static enum err gather(const struct gather *g, const char *all_sql, const char *
     if (strstr(sql, "$3") != NULL) db_bind_id(s, 3, g->n->user);
     if (strstr(sql, "$4") != NULL) db_bind_int(s, 4, g->now);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        struct look_state *c = find(g, s, 0);
+        struct look_state *c = look_state_find(g, s, 0);
         if (c != NULL) each(g, c, s);
     }
     db_done(s);
@@ -249,107 +225,11 @@ static void each_meeting(const struct gather *g, struct look_state *c, struct st
     c->met = c->met || db_int(s, 1) <= g->now;
 }
 
-static void each_dispute(const struct gather *g, struct look_state *c, struct stmt *s)
-{
-    int64_t decided = db_int(s, 2);
-    (void)g;
-    if (db_int(s, 1) != 0)
-        c->disputed = true;
-    else if (decided > c->settled_at)
-        c->settled_at = decided;
-}
-
 static void each_allocation(const struct gather *g, struct look_state *c, struct stmt *s)
 {
     (void)g;
     (void)s;
     c->mine = true;
-}
-
-/* ---------------------------------------------------------------------------------------------------- ratings */
-/* Only what an agency says now counts: its newest rating. Those of a case are a chain. */
-struct said {
-    uint32_t agency; /* a number */
-    uint32_t next;   /* place + 1 of another one of the case; 0: none */
-    enum look_rag rag;
-    int64_t at;
-};
-struct ratings {
-    struct said *list;
-    size_t n, cap;
-};
-
-static enum err read_ratings(struct gather *g, struct stmt *s, struct ratings *r, struct why *why)
-{
-    bool row = false;
-    enum err e;
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        struct look_state *c = find(g, s, 0);
-        if (c == NULL) continue;
-        struct said said = {.next = c->ratings, .rag = look_rag(db_bytes(s, 2)), .at = db_int(s, 3)};
-        e = number_of(&g->agencies, db_bytes(s, 1), &said.agency, why);
-        if (e == ERR_OK) e = grow((void **)&r->list, &r->cap, r->n, RATINGS_MAX, sizeof *r->list, why);
-        if (e != ERR_OK) break;
-        r->list[r->n++] = said;
-        c->ratings = (uint32_t)r->n;
-    }
-    return e;
-}
-
-/* The newest of each agency in the case that is weighed; `of`: which case that was, + 1. */
-struct newest {
-    size_t of;
-    int64_t at;
-};
-
-static void find_newest(const struct ratings *r, const struct look_state *c, size_t of, struct newest *newest)
-{
-    for (uint32_t i = c->ratings; i != 0; i = r->list[i - 1].next) {
-        const struct said *said = &r->list[i - 1];
-        struct newest *n = &newest[said->agency];
-        if (n->of != of || said->at > n->at) *n = (struct newest){of, said->at};
-    }
-}
-
-/* After the disputes: one that was decided settles what was rated before. The lead agency's rating is the case's. */
-static void weigh(const struct ratings *r, const struct newest *newest, struct look_state *c)
-{
-    for (uint32_t i = c->ratings; i != 0; i = r->list[i - 1].next) {
-        const struct said *said = &r->list[i - 1];
-        if (said->rag <= c->rag || said->at <= c->settled_at || said->agency == c->lead) continue;
-        if (said->at < newest[said->agency].at) continue;
-        c->disputed = true;
-        if (said->rag > c->shown) c->shown = said->rag;
-    }
-}
-
-static enum err weigh_all(const struct gather *g, const struct ratings *r, struct why *why)
-{
-    struct newest *newest = calloc(g->agencies.n + 1, sizeof *newest);
-    if (newest == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory for the board.");
-    for (size_t i = 0; i < g->all->n; i++) {
-        if (g->all->list[i].ratings == 0) continue;
-        find_newest(r, &g->all->list[i], i + 1, newest);
-        weigh(r, newest, &g->all->list[i]);
-    }
-    free(newest);
-    return ERR_OK;
-}
-
-static enum err load_ratings(struct gather *g, struct why *why)
-{
-#define RATINGS "SELECT case_id, agency, rag, rated_at FROM rating WHERE voided_at IS NULL AND stage IS NOT NULL"
-    const uint8_t *one = g->ask->case_id;
-    struct ratings r = {0};
-    struct stmt *s = NULL;
-    enum err e = db_prepare(g->n->db, one != NULL ? RATINGS " AND case_id = $1" : RATINGS, &s, why);
-    if (e != ERR_OK) return e;
-    if (one != NULL) db_bind_id(s, 1, one);
-    e = read_ratings(g, s, &r, why);
-    db_done(s);
-    if (e == ERR_OK) e = weigh_all(g, &r, why);
-    free(r.list);
-    return e;
 }
 
 /* --------------------------------------------------------------------------------------------------- what is due */
@@ -361,14 +241,9 @@ static void set_due(struct look_state *c, enum look_due what, int64_t at, bool w
     c->overdue = at != 0 && at < t->now;
 }
 
-static void find_due(struct look_state *c, const struct look_times *t)
+/* The meeting, once it was held the decision. */
+static void find_step_due(struct look_state *c, const struct look_times *t)
 {
-    if (c->status == STATUS_DECIDED || c->status == STATUS_CLOSED) return;
-    if (c->asked) {
-        enum look_rag rag = c->reply_rag != RAG_NONE ? c->reply_rag : c->rag;
-        set_due(c, DUE_REPLY, c->reply_due, t->scale[rag][DUE_REPLY][c->adult].working, t);
-        return;
-    }
     for (enum look_due what = c->met ? DUE_DECISION : DUE_MEETING; what < DUES; what++) {
         const struct look_scale *scale = &t->scale[c->rag][what][c->adult];
         if (scale->minutes == 0 || c->received_at == 0) continue;
@@ -377,6 +252,16 @@ static void find_due(struct look_state *c, const struct look_times *t)
         return;
     }
     if (c->set_due != 0) set_due(c, DUE_DECISION, c->set_due, false, t);
+}
+
+/* What comes first: a question that has no time, or a later one than the meeting, must not hide when that is due. */
+static void find_due(struct look_state *c, const struct look_times *t)
+{
+    if (c->status == STATUS_DECIDED || c->status == STATUS_CLOSED) return;
+    find_step_due(c, t);
+    if (!c->asked || (c->due_at != 0 && (c->reply_due == 0 || c->reply_due > c->due_at))) return;
+    enum look_rag rag = c->reply_rag != RAG_NONE ? c->reply_rag : c->rag;
+    set_due(c, DUE_REPLY, c->reply_due, t->scale[rag][DUE_REPLY][c->adult].working, t);
 }
 
 enum err look_states_new(struct node *n, const struct look_times *t, const struct look_state_ask *ask,
@@ -393,19 +278,16 @@ enum err look_states_new(struct node *n, const struct look_times *t, const struc
     if (e == ERR_OK)
         e = gather(&g, BOTH("SELECT case_id, held_at FROM meeting WHERE voided_at IS NULL AND held_at IS NOT NULL"),
                    each_meeting, why);
-    if (e == ERR_OK)
-        e = gather(&g,
-                   BOTH("SELECT case_id, coalesce(state, 'open') = 'open', decided_at FROM challenge"
-                        " WHERE voided_at IS NULL AND about IN ('rating', 'rating:manager')"),
-                   each_dispute, why);
+    if (e == ERR_OK) e = look_state_disputes(&g, why);
     if (e == ERR_OK && ask->allocated)
         e = gather(&g,
                    BOTH("SELECT case_id FROM allocation WHERE practitioner = $3 AND voided_at IS NULL"
                         " AND (until IS NULL OR until > $4)"),
                    each_allocation, why);
-    if (e == ERR_OK) e = load_ratings(&g, why);
+    if (e == ERR_OK) e = look_state_ratings(&g, why);
     for (size_t i = 0; e == ERR_OK && i < out->n; i++) find_due(&out->list[i], t);
     free(g.agencies.code);
+    free(g.disputes);
     free(g.lookup.place);
     if (e != ERR_OK) look_states_free(out);
     return e;

@@ -129,11 +129,12 @@ static void put_title(struct json *o, const struct look_written *w)
 
 static enum err write_all(struct look_written *w, const uint8_t case_id[16], struct json *o, struct why *why)
 {
-    const struct look_chronology ask = {.case_id = case_id};
+    const struct look_chronology ask = {.case_id = case_id, .days = w->days};
     enum err e = look_case(w->n, case_id, &w->c, why);
     if (e == ERR_OK) e = look_chronology(w->n, &ask, &w->chronology, why); /* which notes the looks */
     if (e != ERR_OK) return e;
     put_title(o, w);
+    look_days_set(o, w->days);
     look_set_time(o, "made_at", env_now(w->n->env));
     e = look_set_person(w->n, o, "made_by", w->n->user, why);
     w->sections = json_array_new();
@@ -144,7 +145,13 @@ static enum err write_all(struct look_written *w, const uint8_t case_id[16], str
 
 enum err look_summary(struct node *n, const uint8_t case_id[16], struct json **out, struct why *why)
 {
-    struct look_written w = {.n = n};
+    return look_summary_of_days(n, case_id, (struct look_days){0}, out, why);
+}
+
+enum err look_summary_of_days(struct node *n, const uint8_t case_id[16], struct look_days days, struct json **out,
+                              struct why *why)
+{
+    struct look_written w = {.n = n, .days = days};
     struct json *o = json_object_new();
     *out = NULL;
     enum err e = write_all(&w, case_id, o, why);

@@ -21,6 +21,7 @@ void look_section_end(struct look_section *s, struct json *sections, const char 
 /* What the sections are written from. */
 struct look_written {
     struct node *n;
+    struct look_days days;   /* which its chronology shows */
     struct json *c;          /* look_case */
     struct json *chronology; /* look_chronology */
     struct json *sections;

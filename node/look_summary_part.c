@@ -257,6 +257,18 @@ static const char *seen_by(const char *sensitivity)
     return strcmp(sensitivity, "sensitive") == 0 ? "The MASH and its own agency" : "Its own agency alone";
 }
 
+/* A page that shows some days must not be taken for the whole. */
+static void note_days(struct look_section *s, int64_t outside)
+{
+    char note[240];
+    (void)snprintf(
+        note, sizeof note,
+        "Only these days are shown. %lld %s before or after them. What does not say when it happened goes by the "
+        "day on which it was written.",
+        (long long)outside, outside == 1 ? "entry lies" : "entries lie");
+    look_section_note(s, note);
+}
+
 static void put_chronology(struct look_written *w)
 {
     static const char *const columns[] = {"When", "Written", "Agency", "What", "Text", "Who may see it"};
@@ -264,8 +276,11 @@ static void put_chronology(struct look_written *w)
     struct json *list = json_get(w->chronology, "entries");
     const int64_t total = json_get_int(w->chronology, "total", 0);
     struct buf text;
+    char days[LOOK_DAYS_TEXT], heading[sizeof days + 16];
     buf_init(&text, 8u << 20);
-    look_section_begin(&s, "Chronology", "table");
+    look_days_text(w->days, days);
+    (void)snprintf(heading, sizeof heading, "Chronology%s%s", days[0] != '\0' ? ", " : "", days);
+    look_section_begin(&s, heading, "table");
     look_section_columns(&s, columns, 6);
     for (size_t i = 0; i < json_len(list); i++) {
         struct json *e = json_at(list, i);
@@ -283,6 +298,7 @@ static void put_chronology(struct look_written *w)
         (void)snprintf(more, sizeof more, "These are the first %zu of %lld entries.", json_len(list), (long long)total);
         look_section_note(&s, more);
     }
+    if (days[0] != '\0') note_days(&s, json_get_int(w->chronology, "outside", 0));
     look_section_end(&s, w->sections, "Nothing has been written yet that your agency may see.");
     buf_release(&text);
 }

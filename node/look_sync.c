@@ -27,13 +27,14 @@ static enum err put_outbox(struct node *n, struct json *o, struct why *why)
     static const struct look_column cols[] = {
         {"seq", LOOK_INT},    {"written_at", LOOK_TIME}, {"what", LOOK_TEXT},
         {"state", LOOK_TEXT}, {"reason", LOOK_TEXT},     {"parked", LOOK_BOOL},
-        {"bytes", LOOK_INT},  {"case_id", LOOK_ID},      {"reference", LOOK_TEXT}};
+        {"bytes", LOOK_INT},  {"case_id", LOOK_ID},      {"reference", LOOK_TEXT},
+        {"kept", LOOK_TEXT}};
     struct stmt *s = NULL;
     struct json *list = NULL;
     enum err e =
         db_prepare(n->db,
                    "SELECT o.seq, o.written_ms, o.what, o.state, o.reason, EXISTS(SELECT 1 FROM n_parked p"
-                   " WHERE p.seq = o.seq) AND o.state = 'unsent', o.bytes, t.case_id, c.reference FROM n_outbox o"
+                   " WHERE p.seq = o.seq) AND o.state = 'unsent', o.bytes, t.case_id, c.reference, " OUTBOX_KEPT " FROM n_outbox o"
                    " LEFT JOIN n_touched t ON t.seq = o.seq AND NOT EXISTS(SELECT 1 FROM n_touched u"
                    " WHERE u.seq = o.seq AND u.case_id <> t.case_id) LEFT JOIN case_file c ON c.id = t.case_id"
                    " ORDER BY o.state IN ('applied', 'merged', 'dismissed'), o.seq DESC LIMIT $1",

@@ -14,5 +14,11 @@
 #define LOOK_CONFLICT_STAGE                                                                                            \
     "CASE x.state WHEN 'open' THEN 'to be decided' WHEN 'ruled' THEN 'decided by the rule' ELSE 'settled' END"
 #define LOOK_CONFLICT_RED "coalesce(c.rag = 'red', 0)"
+/* Where the author of a version is, joined as k (of the one that was kept) and l: the person, the site, the agency. */
+#define LOOK_CONFLICT_PLACE(p)                                                                                         \
+    " LEFT JOIN site " p "s ON " p "s.code = " p ".site LEFT JOIN agency " p "a ON " p "a.code = " p "s.agency"
+#define LOOK_CONFLICT_AUTHORS                                                                                          \
+    " LEFT JOIN practitioner k ON k.id = x.kept_by" LOOK_CONFLICT_PLACE(                                               \
+        "k") " LEFT JOIN practitioner l ON l.id = x.lost_by" LOOK_CONFLICT_PLACE("l")
 
 #endif

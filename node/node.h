@@ -114,9 +114,19 @@ MUST_CHECK enum err node_recover(const struct env *env, const char *home, struct
 /* Everything here under a new data key; every slot goes on working. *n is closed in any case (the store is another file
  * afterwards). `out` (may be NULL): the new ring. ERR_FULL, ERR_IO, …: all is as it was. */
 MUST_CHECK enum err node_rekey(struct node *n, struct keyring *out, struct why *why);
+/* What somebody asks for under an id of their own is done once: asking again because no answer came writes nothing. `hash`:
+ * of what is asked. *out says what is known of the id; when NEW, the next change keeps it, and node_once_end adds what was
+ * answered (empty: nothing). ANSWERED: appended to `answer`. DONE: it was done, and nobody knows what was answered. OTHER:
+ * something else was asked under it. The latest 1,000 of a week are known; taking rows away forgets them. */
+enum node_once { NODE_ONCE_NEW, NODE_ONCE_ANSWERED, NODE_ONCE_DONE, NODE_ONCE_OTHER };
+MUST_CHECK enum err node_once_begin(struct node *n, const uint8_t id[16], const uint8_t hash[HASH_BYTES],
+                                    struct buf *answer, enum node_once *out, struct why *why);
+MUST_CHECK enum err node_once_end(struct node *n, struct bytes answer, struct why *why);
 /* A person looked at a record that is not open to all (or at a release): it is noted with who and when, and goes to the hub
  * with the next request. Looking again within the hour is one look. */
 MUST_CHECK enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], struct why *why);
+/* The same for a sensitive row that only work which is not accepted yet would make, and whose text stands there. */
+MUST_CHECK enum err node_note_view_of_held(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 /* The same for a person's SQL, before it is run (db_user_sql): where it reads texts of records or releases, or what may hold
  * such (conflicts, what is not sent yet), that is a look at every one that is here. Refuses what db_user_sql refuses. */
 MUST_CHECK enum err node_note_sql(struct node *n, const char *sql, bool write, struct why *why);
@@ -170,8 +180,8 @@ struct round_result {
  * as it was before the answer. */
 MUST_CHECK enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt,
                               struct round_result *out, struct why *why);
-/* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out; import
- * takes an answer. An answer taken before: ERR_EXISTS, nothing changed; for another node: ERR_REFUSED; not the next
+/* The same round by file. Export appends the pending request (made now, or the one not yet answered) to out, and beside it
+ * what was written since (sync/courier.h); import takes an answer. An answer taken before: ERR_EXISTS, nothing changed; for another node: ERR_REFUSED; not the next
  * one: ERR_FORMAT. */
 MUST_CHECK enum err node_bundle_export(struct node *n, struct buf *out, struct why *why);
 MUST_CHECK enum err node_bundle_import(struct node *n, struct bytes answer, struct round_result *out, struct why *why);
@@ -233,6 +243,7 @@ struct outbox_item {
     const char *state;  /* unsent, applied, merged, held, waits, fault, dismissed */
     const char *reason; /* NULL or the hub's words */
     bool parked;        /* its case was taken away before it was sent */
+    const char *kept;   /* of its text here: text (readable), sealed (for the hub alone, until its backup has it), none */
     size_t bytes;
 };
 MUST_CHECK enum err node_outbox(struct node *n,

@@ -1,6 +1,7 @@
 /* Orders of the hub, as they come with an answer or came to the door; and whether anything here is not sent yet, for who cannot
  * look into the store. */
 #include "node/wipe.h"
+#include "node/trouble.h"
 
 #include <string.h>
 
@@ -143,14 +144,20 @@ enum err orders_start(struct node *n, struct why *why)
     return e == ERR_OK ? n->env->remove_file(n->env->ctx, path, why) : e;
 }
 
-static enum err still_unsent(uint64_t unsent, struct why *why)
+/* `contact`: how it ended. One that was refused says in its own words what is to be done. */
+static enum err still_unsent(uint64_t unsent, enum err contact, struct why *why)
 {
+    struct why said = {0};
+    if (contact != ERR_OK && why != NULL) said = *why;
     (void)why_set(
         why, ERR_REFUSED,
         "This device is to be wiped by order of the MASH, as soon as what was written on it is there. %llu %s not "
         "taken in yet; until then it is closed.",
         (unsigned long long)unsent, unsent == 1 ? "change was" : "changes were");
-    return why_next(why, ERR_REFUSED, "Run spoke sync again, or bring them to the MASH (spoke bundle export).");
+    return why_next(why, ERR_REFUSED, "%s",
+                    said.next[0] != '\0' ? said.next
+                                         : "Try again, or bring them to the MASH on a USB stick. " TROUBLE_DETAIL
+                                           "spoke sync, spoke bundle export");
 }
 
 /* From when it is noted it is wiped, whatever happens: what cannot be removed now is at the next start. */
@@ -182,7 +189,7 @@ enum err orders_end(struct node *n, enum err e, struct why *why)
     } else if (w.said.value == ORDER_AT_ONCE || (counted == ERR_OK && unsent == 0)) {
         e = wipe(n, &w, counted == ERR_OK ? unsent : WIPED_UNKNOWN, why);
     } else if (e == ERR_OK || e == ERR_REFUSED) {
-        e = still_unsent(unsent, why);
+        e = still_unsent(unsent, e, why);
     }
     wipe_note_release(&w);
     return e;

@@ -195,14 +195,15 @@ enum err node_outbox(struct node *n, enum err (*each)(void *ctx, const struct ou
                      void *ctx, struct why *why)
 {
     struct stmt *s = NULL;
-    struct buf what, state, reason;
+    struct buf what, state, reason, kept;
     bool row = true;
     buf_init(&what, 1u << 20);
     buf_init(&state, 64);
     buf_init(&reason, 1u << 20);
+    buf_init(&kept, 64);
     enum err e = db_prepare(n->db,
                             "SELECT seq, written_ms, what, state, reason, bytes, EXISTS(SELECT 1 FROM n_parked p "
-                            "WHERE p.seq = o.seq) AND state = 'unsent' FROM n_outbox o ORDER BY seq",
+                            "WHERE p.seq = o.seq) AND state = 'unsent', " OUTBOX_KEPT " FROM n_outbox o ORDER BY seq",
                             &s, why);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
@@ -213,8 +214,9 @@ enum err node_outbox(struct node *n, enum err (*each)(void *ctx, const struct ou
                                 .state = text_of(s, 3, &state),
                                 .reason = text_of(s, 4, &reason),
                                 .bytes = (size_t)db_int(s, 5),
-                                .parked = db_int(s, 6) != 0};
-        if (i.what == NULL || i.state == NULL)
+                                .parked = db_int(s, 6) != 0,
+                                .kept = text_of(s, 7, &kept)};
+        if (i.what == NULL || i.state == NULL || i.kept == NULL)
             e = why_set(why, ERR_NOMEM, "There is not enough memory to list your changes.");
         else
             e = each(ctx, &i, why);
@@ -223,5 +225,6 @@ enum err node_outbox(struct node *n, enum err (*each)(void *ctx, const struct ou
     buf_release(&what);
     buf_release(&state);
     buf_release(&reason);
+    buf_release(&kept);
     return e;
 }

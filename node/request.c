@@ -4,12 +4,14 @@
 #include "node/internal.h"
 
 #include "sync/bundle.h"
+#include "sync/courier.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define REQUEST_ENVELOPES (4u << 20) /* bytes of envelopes a request carries, and always one at least */
 #define REQUEST_BUDGET    (4u << 20) /* bytes of page content asked for by default */
+#define MORE_ENVELOPES    (32u << 20) /* bytes of envelopes that a courier takes along besides: a stick is large */
 
 static enum err fill_hello(struct node *n, struct node_hello *h, struct why *why)
 {
@@ -60,7 +62,10 @@ static enum err put_one(struct node *n, struct bundle_writer *w, struct stmt *s,
     return e;
 }
 
-static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t *out_last, struct why *why)
+/* Those with a number above `from`, as many as fit into `most`, and one at least. *out_last: the last one's number, or as it
+ * was when there is none. */
+static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t from, size_t most, uint64_t *out_last,
+                              struct why *why)
 {
     struct stmt *s = NULL;
     bool row = true;
@@ -68,21 +73,22 @@ static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t 
     enum err e = db_prepare(n->db,
                             "SELECT c.item, o.seq, o.bytes, o.gap FROM (SELECT seq, bytes, 0 AS gap FROM n_outbox WHERE "
                             "state = 'unsent' UNION ALL SELECT seq, 0, 1 FROM n_gap) o LEFT JOIN n_content c "
-                            "ON c.seq = o.seq ORDER BY o.seq",
+                            "ON c.seq = o.seq WHERE o.seq > $1 ORDER BY o.seq",
                             &s, why);
+    if (e == ERR_OK) db_bind_int(s, 1, (int64_t)from);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;
-        if (total > 0 && total + (size_t)db_int(s, 2) > REQUEST_ENVELOPES) break; /* the next round's */
+        if (total > 0 && total + (size_t)db_int(s, 2) > most) break; /* the next round's */
         e = put_one(n, w, s, &bytes, why);
         total += bytes;
-        if ((uint64_t)db_int(s, 1) > *out_last) *out_last = (uint64_t)db_int(s, 1);
+        *out_last = (uint64_t)db_int(s, 1);
     }
     db_done(s);
     return e;
 }
 
-/* *out_last: the last envelope in it; as it was when there is none. */
+/* *out_last: the last envelope in it; 0: there is none. */
 static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, uint64_t *out_last, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 1};
@@ -96,7 +102,7 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
     if (e == ERR_OK) e = put_receipts(n, w, why);
     if (e == ERR_OK) e = views_put(n, w, why);
-    if (e == ERR_OK) e = put_envelopes(n, w, out_last, why);
+    if (e == ERR_OK) e = put_envelopes(n, w, 0, REQUEST_ENVELOPES, out_last, why);
     if (e == ERR_OK) e = question_put(n, w, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
@@ -104,7 +110,16 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     return e;
 }
 
-/* `last`: the last envelope that was ever handed to the hub; what was written after it cannot have a verdict. */
+/* The last envelope that was ever handed to the hub: what was written after it cannot have a verdict. Within the caller's
+ * transaction. */
+static enum err note_sent(struct node *n, uint64_t last, struct why *why)
+{
+    uint64_t before = 0;
+    enum err e = state_number(n->db, "sent_seq", &before, why);
+    return e == ERR_OK && last > before ? state_set_number(n->db, "sent_seq", last, why) : e;
+}
+
+/* `last`: the last envelope in it; 0: none. */
 static enum err store(struct node *n, uint64_t number, struct bytes request, uint64_t last, struct why *why)
 {
     uint8_t hash[HASH_BYTES];
@@ -116,7 +131,8 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
     e = state_put(n->db, "request", request, why);
     if (e == ERR_OK) e = state_set_number(n->db, "pending", number, why);
     if (e == ERR_OK) e = state_put(n->db, "request_hash", bytes_of(hash, sizeof hash), why);
-    if (e == ERR_OK) e = state_set_number(n->db, "sent_seq", last, why);
+    if (e == ERR_OK) e = state_set_number(n->db, "request_seq", last, why);
+    if (e == ERR_OK) e = note_sent(n, last, why);
     if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
     if (e == ERR_OK) e = question_sent(n, number, why);
     if (e == ERR_OK) e = views_sent(n, number, why);
@@ -132,7 +148,6 @@ static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct b
     enum err e = gap_look(n, REQUEST_ENVELOPES, why);
     if (e == ERR_OK) e = question_clear(n, why);
     if (e == ERR_OK) e = fill_hello(n, &hello, why);
-    if (e == ERR_OK) e = state_number(n->db, "sent_seq", &last, why);
     if (e == ERR_OK) e = seal(n, &hello, out, &last, why);
     return e == ERR_OK ? store(n, hello.request, buf_bytes(out), last, why) : e;
 }
@@ -158,5 +173,61 @@ enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct
     enum err e = state_number(n->db, "pending", &pending, why);
     out->again = pending != 0;
     if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, budget, wait_ms, &out->bytes, why);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------ beside it, for a courier */
+static enum err seal_more(struct node *n, uint64_t from, struct buf *out, uint64_t *out_last, struct why *why)
+{
+    struct seal_header h = {.version = 1, .kind = COURIER_KIND_MORE};
+    struct node_hello hello = {0};
+    struct bundle_writer *w = NULL;
+    struct buf item;
+    buf_init(&item, 1u << 16);
+    memcpy(h.recipient, n->hub.kid, KID_BYTES);
+    memcpy(h.sender, n->self.pub.kid, KID_BYTES);
+    enum err e = fill_hello(n, &hello, why);
+    if (e == ERR_OK) e = state_fixed(n->db, "request_hash", hello.last_answer, sizeof hello.last_answer, why);
+    if (e == ERR_OK) e = bundle_writer_new(&w, &h, &n->hub, out, hello.binding, why);
+    if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, &hello, why);
+    if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
+    if (e == ERR_OK) e = put_envelopes(n, w, from, MORE_ENVELOPES, out_last, why);
+    if (e == ERR_OK) e = bundle_finish(w, why);
+    bundle_writer_free(w);
+    buf_release(&item);
+    return e;
+}
+
+/* Is there anything above `from`, and can all of it be read back? What cannot waits for the next request, which puts a gap in its
+ * place: beside one that stands already it would be told in two ways. */
+static enum err is_sound(struct node *n, uint64_t from, bool *out, struct why *why)
+{
+    struct seqs unsent;
+    enum content_state state = CONTENT_SOUND;
+    *out = false;
+    enum err e = seqs_ask(n, "SELECT seq FROM n_outbox WHERE state = 'unsent' ORDER BY seq", &unsent, why);
+    for (size_t i = 0; e == ERR_OK && state == CONTENT_SOUND && i < seqs_count(&unsent); i++) {
+        if (seqs_at(&unsent, i) <= from) continue;
+        e = content_check(n, seqs_at(&unsent, i), &state, why);
+        *out = state == CONTENT_SOUND;
+    }
+    buf_release(&unsent.list);
+    return e;
+}
+
+/* The request's bytes stand once a carrier may have had them, whether or not the hub did; but a change is held in its place by
+ * its own number and chain, so that what was written since may go beside it (sync/FORMAT.md §4.3). */
+enum err request_more(struct node *n, struct buf *out, struct why *why)
+{
+    uint64_t from = 0, last = 0;
+    bool any = false;
+    enum err e = state_number(n->db, "request_seq", &from, why);
+    if (e == ERR_OK) e = is_sound(n, from, &any, why);
+    if (e == ERR_OK && any) e = seal_more(n, from, out, &last, why);
+    if (e == ERR_OK && any) e = db_begin(n->db, why);
+    if (e != ERR_OK || !any) return e;
+    e = note_sent(n, last, why);
+    if (e == ERR_OK) return db_commit(n->db, why);
+    db_rollback(n->db);
     return e;
 }

@@ -107,7 +107,9 @@ enum err node_enrol_again(const struct env *env, const char *home, struct bytes 
     struct replica r = {0};
     struct buf request;
     buf_init(&request, 1u << 20);
-    enum err e = wipe_check(env, home, NODE_FOR_PEOPLE, why);
+    /* Also one that is to be wiped when its work is there, and is not heard before it is set up anew. The hub gives the same
+     * order to who takes its place. */
+    enum err e = wipe_check(env, home, NODE_FOR_HUB, why);
     if (e == ERR_OK) e = replica_open(&r, env, home, &key, why);
     if (e == ERR_OK && user_name == NULL) e = people_who(r.db, &r.ring, user, name, why);
     if (e == ERR_OK) e = enrol_check(code, hub_public, user_name != NULL ? user_name : name, &hub, why);
@@ -271,7 +273,8 @@ static const char forget_sql[] =
     " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"
     "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
     "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head');"
-    "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'last_seq', 'contact_ms', 'revoked',"
+    "DELETE FROM n_state WHERE name >= 'once:' AND name < 'once;';"
+    "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'request_seq', 'last_seq', 'contact_ms', 'revoked',"
     " 'order');"
     "UPDATE n_outbox SET seq = -seq; UPDATE n_content SET seq = -seq;";
 static const char new_keys_sql[] = "DELETE FROM secret_state WHERE name IN ('identity', 'door');"

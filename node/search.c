@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION   1u          /* of tables, words and folding: another one is made anew */
+#define VERSION   2u          /* of tables, words and folding: another one is made anew */
 #define MARKS_MAX (16u << 20) /* bytes: a million cases in one transaction */
 #define ID        16u
+#define LISTED    2000u /* cases that are gone through in a step */
 
 /* Cases whose rows changed since the last commit: a hash table of ids with open addressing. */
 struct marks {
@@ -136,6 +137,13 @@ static enum err mark(struct node *n, const uint8_t case_id[ID], struct why *why)
     return db_run(s, why);
 }
 
+static enum err list_anew(struct node *n, struct why *why)
+{
+    static const uint8_t none[ID];
+    enum err e = state_set_number(n->db, "search_listed", 0, why);
+    return e == ERR_OK ? state_put(n->db, "search_after", bytes_of(none, ID), why) : e;
+}
+
 enum err search_note(struct node *n, const uint8_t sum[DB_SUM_BYTES], struct why *why)
 {
     static const uint8_t none[ID];
@@ -143,7 +151,7 @@ enum err search_note(struct node *n, const uint8_t sum[DB_SUM_BYTES], struct why
     enum err e = ERR_OK;
     if (q == NULL || !q->in_force) return ERR_OK;
     if (q->marks.lost) e = db_exec(n->db, "UPDATE n_search SET due = 1 WHERE due = 0", why);
-    if (q->marks.lost && e == ERR_OK) e = search_all_cases(n, why);
+    if (q->marks.lost && e == ERR_OK) e = list_anew(n, why);
     for (size_t i = 0; e == ERR_OK && i < q->marks.cap; i++)
         if (memcmp(q->marks.id[i], none, ID) != 0) e = mark(n, q->marks.id[i], why);
     if (e == ERR_OK) e = put_sum(n, sum, why);
@@ -156,15 +164,32 @@ enum err search_note(struct node *n, const uint8_t sum[DB_SUM_BYTES], struct why
 enum err search_begin(struct node *n, struct why *why)
 {
     uint8_t sum[DB_SUM_BYTES] = {0};
-    enum err e = db_exec(n->db, node_search_sql, why);
-    if (e == ERR_OK) e = db_exec(n->db, "DELETE FROM n_word; DELETE FROM n_search", why);
-    if (e == ERR_OK) e = search_all_cases(n, why);
+    enum err e = db_exec(n->db, "DROP TABLE IF EXISTS n_word; DROP TABLE IF EXISTS n_search", why);
+    if (e == ERR_OK) e = db_exec(n->db, node_search_sql, why); /* of another version they look otherwise */
+    if (e == ERR_OK) e = list_anew(n, why);
     if (e == ERR_OK) e = state_set_number(n->db, "search", VERSION, why);
     if (e == ERR_OK && !db_sum_now(n->db, sum))
         e = why_set(why, ERR_FAILED, "The rows of this device are not followed.");
     if (e == ERR_OK) e = put_sum(n, sum, why);
     if (e == ERR_OK) put_in_force(n, true);
     return e;
+}
+
+enum err search_listed(struct node *n, uint64_t *out, struct why *why)
+{
+    *out = 0;
+    return search_in_force(n) ? state_number(n->db, "search_listed", out, why) : ERR_OK;
+}
+
+enum err search_list_next(struct node *n, uint64_t listed, struct why *why)
+{
+    static const uint8_t none[ID];
+    uint8_t after[ID] = {0};
+    bool more = false;
+    enum err e = state_fixed(n->db, "search_after", after, sizeof after, why);
+    if (e == ERR_OK) e = search_list_cases(n, (size_t)listed, after, LISTED, &more, why);
+    if (e == ERR_OK) e = state_put(n->db, "search_after", bytes_of(more ? after : none, ID), why);
+    return e == ERR_OK && !more ? state_set_number(n->db, "search_listed", listed + 1, why) : e;
 }
 
 void search_not_begun(struct node *n)
@@ -174,23 +199,11 @@ void search_not_begun(struct node *n)
 
 /* --------------------------------------------------------------------------------------------------- taken out */
 
-#define BITS "(CASE WHEN cases < 0 THEN 1 << (-1 - cases) ELSE cases END)"
-
-static enum err clear_run(struct node *n, const char *sql, int64_t block, uint64_t bits, struct why *why)
+enum err search_clear(struct node *n, int64_t block, const struct search_bits *cases, struct why *why)
 {
-    const int64_t args[] = {block, (int64_t)bits};
-    return state_run(n->db, sql, args, 2, why);
-}
-
-enum err search_clear(struct node *n, int64_t block, uint64_t bits, struct why *why)
-{
-    if (bits == 0) return ERR_OK;
-    enum err e = clear_run(n, "DELETE FROM n_word WHERE block = $1 AND " BITS " & ~$2 = 0", block, bits, why);
-    return e == ERR_OK ? clear_run(n,
-                                   "UPDATE n_word SET cases = cases & ~$2 WHERE block = $1 AND cases > 0"
-                                   " AND cases & $2 <> 0",
-                                   block, bits, why)
-                       : e;
+    if (search_bits_count(cases) == 0) return ERR_OK;
+    enum err e = search_words_merge(n, block, cases, NULL, 0, NULL, why);
+    return e == ERR_OK ? search_pairs_merge(n, block, cases, NULL, why) : e;
 }
 
 struct marked {
@@ -230,21 +243,21 @@ static enum err forget_marked(struct node *n, struct why *why)
 {
     struct buf list;
     int64_t block = -1;
-    uint64_t bits = 0;
+    struct search_bits bits = {0};
     buf_init(&list, MARKS_MAX * 4);
     enum err e = list_marked(n, &list, why);
     for (size_t at = 0; e == ERR_OK && at < list.len; at += sizeof(struct marked)) {
         struct marked m;
         memcpy(&m, list.data + at, sizeof m);
         if (m.no / SEARCH_BLOCK != block) {
-            if (block >= 0) e = search_clear(n, block, bits, why);
+            if (block >= 0) e = search_clear(n, block, &bits, why);
             block = m.no / SEARCH_BLOCK;
-            bits = 0;
+            bits = (struct search_bits){0};
         }
-        bits |= UINT64_C(1) << (m.no % SEARCH_BLOCK);
+        search_bits_add(&bits, (size_t)(m.no % SEARCH_BLOCK));
         if (e == ERR_OK) e = forget_case(n, &m, why);
     }
-    if (e == ERR_OK && block >= 0) e = search_clear(n, block, bits, why);
+    if (e == ERR_OK && block >= 0) e = search_clear(n, block, &bits, why);
     buf_release(&list);
     return e;
 }

@@ -1,4 +1,4 @@
-/* Which cases have a word: questions to the search index (node/search.h). */
+/* Sets of cases, and what the search index knows of each (node/search.h). */
 #include "node/search.h"
 
 #include <stdlib.h>
@@ -29,50 +29,16 @@ void search_set_release(struct search_set *s)
     *s = (struct search_set){0};
 }
 
-static enum err collect(struct stmt *s, uint64_t *out, struct why *why)
-{
-    bool row = true;
-    enum err e = ERR_OK;
-    while (e == ERR_OK) {
-        e = db_step(s, &row, why);
-        if (e != ERR_OK || !row) break;
-        int64_t cases = db_int(s, 0);
-        *out |= cases >= 0 ? (uint64_t)cases : UINT64_C(1) << ((uint64_t)(-1 - cases) % 64);
-    }
-    db_done(s);
-    return e;
-}
-
-enum err search_look_up(struct node *n, int64_t block, struct bytes word, bool prefix, uint64_t *out, struct why *why)
-{
-    uint8_t after[SEARCH_WORD_MAX + 2];
-    struct stmt *s = NULL;
-    *out = 0;
-    enum err e = db_prepare(n->db,
-                            prefix ? "SELECT cases FROM n_word WHERE block = $1 AND word >= $2 AND word < $3"
-                                   : "SELECT cases FROM n_word WHERE block = $1 AND word = $2",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, block);
-    db_bind_blob(s, 2, word);
-    if (prefix && word.n > 0 && word.n <= sizeof after) {
-        memcpy(after, word.p, word.n);
-        after[word.n - 1]++; /* no byte of a word is 0xff */
-        db_bind_blob(s, 3, bytes_of(after, word.n));
-    }
-    return collect(s, out, why);
-}
-
 static bool has(const struct search_set *s, int64_t no)
 {
     return no >= 0 && (uint64_t)no / SEARCH_BLOCK < s->n &&
-           (s->block[no / SEARCH_BLOCK] >> (no % SEARCH_BLOCK) & 1) != 0;
+           search_bits_has(&s->block[no / SEARCH_BLOCK], (size_t)(no % SEARCH_BLOCK));
 }
 
 static size_t count(const struct search_set *s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) n += (size_t)__builtin_popcountll(s->block[i]);
+    for (size_t i = 0; i < s->n; i++) n += search_bits_count(&s->block[i]);
     return n;
 }
 
@@ -96,11 +62,12 @@ static enum err take_few(struct node *n, const struct search_set *in, struct buf
 {
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < in->n; i++) {
-        for (uint64_t left = in->block[i]; e == ERR_OK && left != 0; left &= left - 1) {
+        for (size_t k = 0; e == ERR_OK && k < SEARCH_BLOCK; k++) {
             struct stmt *s = NULL;
+            if (!search_bits_has(&in->block[i], k)) continue;
             e = db_prepare(n->db, "SELECT no, case_id, rank FROM n_search WHERE no = $1", &s, why);
             if (e != ERR_OK) break;
-            db_bind_int(s, 1, (int64_t)i * SEARCH_BLOCK + __builtin_ctzll(left));
+            db_bind_int(s, 1, (int64_t)(i * SEARCH_BLOCK + k));
             e = take(s, in, true, out, why);
         }
     }

@@ -65,6 +65,7 @@ static void fill(const struct source *from, struct stmt *s, struct search_row *o
     *out = (struct search_row){.table = from->table, .exact = from->exact};
     (void)db_id(s, 0, out->id);
     out->secret = db_int(s, 1) != 0;
+    out->noted = out->secret && (strcmp(from->table, "record") == 0 || strcmp(from->table, "release") == 0);
     out->what = out->secret ? secret_what(from->table) : from->what;
     out->has_person = !db_is_null(s, 2) && db_id(s, 2, out->person);
     out->at = db_int(s, 3);
@@ -129,23 +130,38 @@ enum err search_case_here(struct node *n, const uint8_t case_id[16], bool *out, 
     return e;
 }
 
-/* From index entry to index entry, so that a case with many rows costs no more than one with one. */
-enum err search_all_cases(struct node *n, struct why *why)
+static enum err list_case(struct node *n, const uint8_t case_id[16], struct why *why)
 {
-    char sql[512];
+    struct stmt *s = NULL;
+    enum err e =
+        db_prepare(n->db, "INSERT INTO n_search(case_id, due) VALUES($1, 2) ON CONFLICT(case_id) DO NOTHING", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, case_id);
+    return db_run(s, why);
+}
+
+/* From index entry to index entry, so that a case with many rows costs no more than one with one. */
+enum err search_list_cases(struct node *n, size_t source, uint8_t after[16], size_t cases, bool *out_more,
+                           struct why *why)
+{
+    char sql[128];
     enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < N_SOURCES; i++) {
-        const char *t = sources[i].table;
-        (void)snprintf(
-            sql, sizeof sql,
-            "INSERT INTO n_search(case_id, due) WITH RECURSIVE c(id) AS (SELECT min(case_id) FROM %s UNION ALL"
-            " SELECT (SELECT min(case_id) FROM %s WHERE case_id > c.id) FROM c WHERE c.id IS NOT NULL)"
-            " SELECT id, 2 FROM c WHERE id IS NOT NULL ON CONFLICT(case_id) DO NOTHING",
-            t, t);
-        e = db_exec(n->db, sql, why);
+    (void)snprintf(sql, sizeof sql, "SELECT min(case_id) FROM %s WHERE case_id > $1", sources[source].table);
+    *out_more = true;
+    for (size_t i = 0; e == ERR_OK && *out_more && i < cases; i++) {
+        struct stmt *s = NULL;
+        bool row = false;
+        e = db_prepare(n->db, sql, &s, why);
+        if (e != ERR_OK) break;
+        db_bind_id(s, 1, after);
+        e = db_step(s, &row, why);
+        *out_more = e == ERR_OK && row && db_id(s, 0, after);
+        db_done(s);
+        if (*out_more) e = list_case(n, after, why);
     }
     return e;
 }
+_Static_assert(N_SOURCES == SEARCH_SOURCES, "as search.h has it");
 
 size_t search_name(struct bytes family, struct bytes given, uint8_t out[2 * SEARCH_WORD_MAX + 1])
 {

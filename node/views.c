@@ -60,13 +60,12 @@ static enum err noted_already(struct node *n, int table_index, const uint8_t id[
     return e;
 }
 
-enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], struct why *why)
+static enum err note_once(struct node *n, int table_index, const uint8_t id[16], struct why *why)
 {
     struct stmt *s = NULL;
-    bool sensitive = false, before = false;
-    enum err e = is_sensitive(n, table_index, id, &sensitive, why);
-    if (e == ERR_OK && sensitive) e = noted_already(n, table_index, id, &before, why);
-    if (e != ERR_OK || !sensitive || before) return e;
+    bool before = false;
+    enum err e = noted_already(n, table_index, id, &before, why);
+    if (e != ERR_OK || before) return e;
     e = db_prepare(n->db, "INSERT INTO n_view(user, tbl, id, at) VALUES($1, $2, $3, $4)", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, n->user);
@@ -74,6 +73,19 @@ enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], s
     db_bind_id(s, 3, id);
     db_bind_int(s, 4, env_now(n->env));
     return db_run(s, why);
+}
+
+enum err node_note_view(struct node *n, int table_index, const uint8_t id[16], struct why *why)
+{
+    bool sensitive = false;
+    enum err e = is_sensitive(n, table_index, id, &sensitive, why);
+    return e == ERR_OK && sensitive ? note_once(n, table_index, id, why) : e;
+}
+
+enum err node_note_view_of_held(struct node *n, int table_index, const uint8_t id[16], struct why *why)
+{
+    if (table_index < 0) return refuse_row(why);
+    return note_once(n, table_index, id, why);
 }
 
 /* Where texts of records and releases stand: `conflict` and the changes that are not sent yet hold them too. */
@@ -84,7 +96,7 @@ static void is_text(void *ctx, const char *table, const char *column)
         {"record", "void_reason"},  {"release", "title"},     {"release", "body"},       {"release", "conditions"},
         {"release", "reason"},      {"conflict", "kept"},     {"conflict", "lost"},      {"conflict", "reason"},
         {"release", "void_reason"}, {"n_content", "item"},    {"n_pending", "vals"},     {"n_outbox", "cose"},
-        {"n_outbox", "sealed"},   {"n_word", "word"},
+        {"n_outbox", "sealed"},   {"n_word", "data"},
     };
     bool *seen = ctx;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)

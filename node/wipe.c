@@ -1,6 +1,7 @@
 /* Destroying everything here by order of the hub. The intent is made durable before anything is touched, keys go before what
  * they open, and whatever is cut off is finished at the next start: sync/FORMAT.md §4.2. */
 #include "node/wipe.h"
+#include "node/trouble.h"
 
 #include "base/cbor.h"
 #include "crypto/hash.h"
@@ -30,7 +31,7 @@ void wipe_note_release(struct wipe_note *w)
 static enum err damaged(struct why *why)
 {
     (void)why_set(why, ERR_FORMAT, "The note that this device is to be wiped, or was, is damaged.");
-    return why_next(why, ERR_FORMAT, "Run: spoke sync. If it stays so, ask your MASH's administrator.");
+    return why_next(why, ERR_FORMAT, "Try the contact again. If it stays so, ask your MASH's administrator. " TROUBLE_DETAIL "spoke sync");
 }
 
 static enum err parse(struct bytes in, struct wipe_note *w, struct why *why)
@@ -154,13 +155,13 @@ enum err wipe_words(const struct wipe_note *w, const char *home, struct why *why
             "This device is being wiped by order of the MASH, since %s. Its keys are gone; something keeps the "
             "rest from being removed.",
             when);
-        return why_next(why, ERR_REFUSED, "Run: spoke sync, which tries again.");
+        return why_next(why, ERR_REFUSED, "Try the contact again, which tries this as well. " TROUBLE_DETAIL "spoke sync");
     }
     (void)why_set(why, ERR_REFUSED, "This device was wiped by order of the MASH on %s. Nothing is left on it.", when);
     if (w->state == WIPE_DONE)
         return why_next(why, ERR_REFUSED,
-                        "Connect it once and run spoke sync, so that the MASH learns that it is done. Ask your MASH's "
-                        "administrator what comes next.");
+                        "Connect it once more, so that the MASH learns that it is done. Ask your MASH's administrator what "
+                        "comes next. " TROUBLE_DETAIL "run spoke sync");
     return why_next(
         why, ERR_REFUSED,
         "The MASH knows. To use this computer again: remove the folder %.120s and enrol with a new invitation.", home);
@@ -200,8 +201,8 @@ static enum err to_be_wiped(struct why *why)
         "This device is to be wiped by order of the MASH, and is closed. What was written on it and not sent yet "
         "goes to the MASH first.");
     return why_next(why, ERR_REFUSED,
-                    "Connect and run: spoke sync, or bring it to the MASH (spoke bundle export). If it stays so, ask your MASH's "
-                    "administrator: he can have it wiped at once.");
+                    "Connect it and try again, or bring it to the MASH on a USB stick. If it stays so, ask your MASH's "
+                    "administrator: he can have it wiped at once. " TROUBLE_DETAIL "spoke sync, spoke bundle export");
 }
 
 enum err wipe_check(const struct env *env, const char *home, enum node_for what_for, struct why *why)

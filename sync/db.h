@@ -79,6 +79,8 @@ MUST_CHECK enum err db_user_sql_reads(struct db *db, const char *sql, bool write
 
 /* The schema version of the synced tables in this store; 1 until told otherwise. Who keeps the store remembers it. */
 uint64_t db_schema(const struct db *db);
+/* Does this store have the column, or is it of a version before the one that added it? For questions in plain SQL. */
+bool db_has_column(const struct db *db, const char *table, const char *column);
 /* What the store was remembered to be. ERR_VERSION: later than this program knows. */
 MUST_CHECK enum err db_set_schema(struct db *db, uint64_t schema, struct why *why);
 /* Add the columns of later versions, up to `to`, within the running transaction: rolled back, the version is what it

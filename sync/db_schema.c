@@ -7,6 +7,14 @@ uint64_t db_schema(const struct db *db)
     return db->schema;
 }
 
+bool db_has_column(const struct db *db, const char *table, const char *column)
+{
+    int t = rules_table_index(bytes_of_str(table));
+    const struct table_rule *rule = t < 0 ? NULL : rules_table((size_t)t);
+    int c = rule == NULL ? -1 : rules_column_index(rule, bytes_of_str(column));
+    return c >= 0 && rule->columns[c].since <= db->schema;
+}
+
 static void set(struct db *db, uint64_t schema)
 {
     if (db->schema != schema) db_stmt_free_rows(db);

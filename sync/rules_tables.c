@@ -418,6 +418,8 @@ static const struct column_rule conflict_columns[] = {
     {"found_at", COL_TIME, false, WRITE_HUB, MERGE_ESCALATE, NULL, NULL, NULL, 1},
     {"voided_at", COL_TIME, false, WRITE_HUB, MERGE_LWW, NULL, NULL, NULL, 1},
     {"void_reason", COL_TEXT, false, WRITE_HUB, MERGE_LWW, NULL, NULL, NULL, 1},
+    {"kept_at", COL_TIME, false, WRITE_HUB, MERGE_ESCALATE, NULL, NULL, NULL, 2},
+    {"lost_at", COL_TIME, false, WRITE_HUB, MERGE_ESCALATE, NULL, NULL, NULL, 2},
 };
 static const struct column_rule held_columns[] = {
     {"id", COL_ID, true, WRITE_NEVER, MERGE_LWW, NULL, NULL, NULL, 1},
@@ -477,4 +479,4 @@ const struct table_rule rules_all[] = {
     TABLE(held, TABLE_CASE, INSERT_HUB),
 };
 const size_t rules_count = sizeof rules_all / sizeof rules_all[0];
-const uint64_t rules_newest = 1;
+const uint64_t rules_newest = 2;

@@ -118,7 +118,9 @@ function unstyledClasses() {
     return [...used].filter((name) => !styled.has(name));
 }
 
-// The licence of every package of which something went into the pages, as its authors wrote it.
+/* The licence of every package of which something went into the pages, as its authors wrote it: from the package itself. Two
+ * bring none; web/licences has for them, word for word, what lies in their repositories. It is used only for as long as it is
+ * the licence that the package names, so that a package that changes its licence stops the build. */
 function licences(meta) {
     const used = new Set();
     // The styles that Sass read are not in esbuild's account of inputs.
@@ -134,7 +136,9 @@ function licences(meta) {
         const own = path.join(here, "licences", `${name.replace(/[@/]+/g, "_").replace(/^_/, "")}.txt`);
         if (!file && !fs.existsSync(own)) throw new Error(`${name} brings no licence text, and web/licences has none`);
         const text = fs.readFileSync(file ? path.join(folder, file) : own, "utf8").trim();
-        return `${name} ${about.version} (${about.license})\n\n${text}\n`;
+        if (!file && !text.split("\n")[0].includes(`${about.license} License`))
+            throw new Error(`${name} is under ${about.license}, and web/licences has another licence for it`);
+        return `${name} ${about.version} (${about.license}${file ? "" : "; the text is that of its repository, the package brings none"})\n\n${text}\n`;
     });
     return `The pages of Spoke contain parts of these packages.\n\n${parts.join(`\n${"-".repeat(72)}\n\n`)}`;
 }

@@ -133,7 +133,7 @@ static void fill_index(struct bench *b, const char *name)
     }
     all = bench_since(start);
     bench_print_time(name, &all, 1, 0);
-    (void)printf("  %u steps, the longest %.0f ms; %lld words; store %.1f MB before, %.1f MB after\n", steps,
+    (void)printf("  %u steps, the longest %.0f ms; %lld pieces; store %.1f MB before, %.1f MB after\n", steps,
                  longest.wall, (long long)number(b, "SELECT count(*) FROM n_word"), before, megabytes(b));
 }
 

@@ -140,6 +140,14 @@ async function givenToWall(t, page, url, red) {
         const status = await page.evaluate((id) => fetch(`/api/cases/${id}`).then((r) => r.status), red.id);
         if (status !== 403 && status !== 401) throw new Error(`it answers ${status}`);
     });
+    await t.claim("and nobody's name, neither on the screen nor in what it is sent", async () => {
+        const sent = await page.evaluate(async () => {
+            const of = (path) => fetch(path).then((r) => r.text());
+            return (await Promise.all(["/api/board", "/api/board?all=1", "/api/session", "/api/sync"].map(of))).join(" ");
+        });
+        const found = sent.match(/Moss|Ella|Pike|Noor|Hart|2015-02-03|"born_on":"|Shah|Ann/);
+        if (found || !sent.includes(red.reference) || !sent.includes('"initials":"EM"')) throw new Error(`${found}: ${sent.slice(0, 600)}`);
+    });
     await t.look(page, "wall-kept", { bare: true });
     await t.button(page, "Sign out of the big screen");
     await t.heading(page, "Sign in");

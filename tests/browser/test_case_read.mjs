@@ -116,6 +116,7 @@ async function chronology(t, page, url, c) {
         await t.fill(page, "Kind", "All");
         await entries.filter({ hasText: "Weight and height" }).waitFor();
     });
+    await days(t, page, entries);
     await t.claim("a kind that is the name of something in the page's own language is a word like any other", async () => {
         await entries.filter({ hasText: "A kind that is none" }).getByText("Constructor", { exact: true }).waitFor();
     });
@@ -124,6 +125,37 @@ async function chronology(t, page, url, c) {
         if (await page.locator("main img, main script").count()) throw new Error("it became markup");
     });
     await t.look(page, "chronology");
+}
+
+async function typeDay(page, name, d, m, y) {
+    const field = page.getByRole("group", { name });
+    for (const [label, text] of [["Day", d], ["Month", m], ["Year", y]]) await field.getByLabel(label, { exact: true }).fill(text);
+}
+async function days(t, page, entries) {
+    await t.claim("it can be narrowed down to some days by the keyboard, and says which", async () => {
+        await typeDay(page, /^From/, "1", "3", "2026");
+        await typeDay(page, /^To/, "1", "3", "2026");
+        await page.keyboard.press("Enter");
+        await t.sees(page, /Showing 1 of \d+ entries, from 1 March 2026 until the end of 1 March 2026\./);
+        await entries.filter({ hasText: "Seen at home" }).waitFor();
+        await entries.filter({ hasText: "Weight and height" }).waitFor({ state: "detached" });
+    });
+    await t.look(page, "chronology-days");
+    await t.claim("days turned round, or that are none, are refused beside the field, and nothing else is shown", async () => {
+        await typeDay(page, /^To/, "28", "2", "2026");
+        await t.button(page, "Show", { exact: true });
+        await page.getByRole("alert").getByText("The last day is before the first: give the earlier day first").waitFor();
+        await typeDay(page, /^To/, "30", "2", "2026");
+        await t.button(page, "Show", { exact: true });
+        await page.getByRole("alert").getByText("The last day must be a real date, such as 6 5 2014").waitFor();
+        await t.sees(page, /Showing 1 of/);
+    });
+    await t.claim("without days all is shown again", async () => {
+        await typeDay(page, /^From/, "", "", "");
+        await typeDay(page, /^To/, "", "", "");
+        await t.button(page, "Show", { exact: true });
+        await entries.filter({ hasText: "Weight and height" }).waitFor();
+    });
 }
 
 async function family(t, page, c) {
@@ -187,6 +219,14 @@ async function summary(t, page, c) {
         await page.getByText("Seen at home").first().waitFor();
     });
     await t.look(page, "summary");
+    await t.claim("it can be made of some days, and says so", async () => {
+        await page.getByText("Show only some days").click();
+        await typeDay(page, /^From/, "1", "3", "2026");
+        await typeDay(page, /^To/, "1", "3", "2026");
+        await t.button(page, "Show", { exact: true });
+        await page.getByRole("heading", { name: "Chronology, 1 Mar 2026", exact: true }).waitFor();
+        await t.sees(page, /Only these days are shown\. \d+ entries lie before or after them/);
+    });
     await t.claim("on paper its tools and the menu are gone", async () => {
         await page.emulateMedia({ media: "print" });
         for (const name of ["Print this summary", "Sign out"]) if (await page.getByRole("button", { name }).isVisible()) throw new Error(name);

@@ -300,6 +300,7 @@ async function whoSaw(t, page) {
         await t.button(page, "Ask the MASH who could see it");
         await page.getByText(/The MASH server answered/).waitFor({ timeout: 60000 });
         await page.getByRole("listitem").filter({ hasText: /sees it still/ }).nth(1).waitFor(); // the owner, and the MASH
+        await page.getByRole("listitem").filter({ hasText: /^a device at .* \([0-9a-f]{8}…\) could hold it since/ }).first().waitFor();
     });
     await t.look(page, "who-saw");
 }
@@ -311,6 +312,15 @@ async function takesPart(t, w, c) {
     await t.claim("who stops sharing is told what stays with the other agency, before it is done", async () => {
         await t.link(room, "Stop sharing with Community health");
         await t.sees(room, /It keeps what it wrote itself/);
+    });
+    await t.claim("what would leave is counted by the MASH server first, and nothing leaves by that", async () => {
+        await t.button(room, "See what would leave first");
+        await room.getByText(/The MASH server answered/).waitFor({ timeout: 60000 });
+        await room.getByRole("listitem").filter({ hasText: /^7 people would leave$/ }).waitFor();
+        await room.getByText(/1 of its devices holds the case now/).waitFor();
+    });
+    await t.look(room, "sharing-stop");
+    await t.claim("and it is done", async () => {
         await t.button(room, "Stop sharing with Community health");
         await done(room, "The case is no longer shared with Community health");
     });
@@ -320,10 +330,32 @@ async function takesPart(t, w, c) {
         await t.choose(room, /^Reads the case/);
         await t.fill(room, "On what basis?", "Section 47");
         await room.getByRole("heading", { name: "What Community health will see" }).waitFor();
+        await t.sees(room, "They see each record that is not sensitive, unless it waits for consent.");
+        await t.choose(room, /^Is asked what it knows/);
+        await t.sees(room, /They see no record of another agency/);
+    });
+    await t.claim("what they would get is counted by the MASH server first, for each way of taking part", async () => {
+        await t.button(room, "See what they would get first");
+        await room.getByRole("listitem").filter({ hasText: /^7 people would appear$/ }).waitFor({ timeout: 60000 });
+        if (await room.getByRole("listitem").filter({ hasText: /(summary|records?|numbers?) .*would appear/ }).count()) throw new Error("whoever is only asked would see more");
+        await t.choose(room, /^Reads the case/);
+        await t.sees(room, "This has not been asked yet.");
+        await t.button(room, "See what they would get first");
+        await room.getByRole("listitem").filter({ hasText: /^1 summary of the case with its decision would appear$/ }).waitFor({ timeout: 60000 });
+    });
+    await t.claim("with no contact it says so, what holds by the rules stands all the same, and sharing waits for nothing", async () => {
+        await w.stopHub();
+        await t.choose(room, /^Works on the case/);
+        await t.button(room, "See what they would get first");
+        await t.sees(room, /The answer comes with a contact with the MASH/);
+        await t.sees(room, "They see each record that is not sensitive, unless it waits for consent.");
+        await t.choose(room, /^Reads the case/);
         await t.look(room, "sharing-add");
         await t.button(room, "Share this case with Community health");
         await done(room, "The case is shared with Community health");
     });
+    await w.startHub();
+    await contactNow(room);
     await sent(room);
     await w.json("health", "sync");
     await w.json("health", "sync");

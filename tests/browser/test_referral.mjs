@@ -19,7 +19,8 @@ await run("referral", async (t, w) => {
     const reference = await save(t, page);
     await bannerEverywhere(t, page, reference);
     await hostile(t, page, url);
-    await back(t, w, page, reference);
+    const adult = await adults(t, page, url);
+    await back(t, w, page, reference, adult);
 }, { sites: ["mash", "probation"] });
 
 async function missing(t, page) {
@@ -56,6 +57,15 @@ async function people(t, page, earlier) {
         await t.fill(page, "Family name", "Moss", { within: second });
         await t.choose(page, "Not asked for", { within: second });
         await t.fill(page, "Why nobody has asked", "He may hurt her.", { within: second });
+    });
+    await t.claim("an adult stands beside the child, with a consent of their own", async () => {
+        await t.button(page, "Add another person");
+        const third = page.getByRole("group", { name: "Person 3" });
+        await t.fill(page, "Who this is", "Adult", { within: third });
+        await t.fill(page, "Given names", "Ivy", { within: third });
+        await t.fill(page, "Family name", "Moss", { within: third });
+        await t.choose(page, "Given", { within: third, exact: true });
+        if (await third.getByRole("radio", { name: "Not born yet" }).count()) throw new Error("an adult is asked whether they are born");
     });
     await t.claim("what was typed is there again after a look at another page", async () => {
         await t.link(page, "Back to the board, keeping what I typed");
@@ -110,7 +120,71 @@ async function hostile(t, page, url) {
     });
 }
 
-async function back(t, w, page, reference) {
+// A referral of an adult at risk, with a child in the house.
+async function adults(t, page, url) {
+    await page.goto(`${url}/new`);
+    const first = page.getByRole("group", { name: "Person 1" });
+    const role = first.getByRole("combobox", { name: "Who this is" });
+    await t.claim("an adult at risk: whoever has no name yet is the adult, and back again", async () => {
+        await t.choose(page, "An adult at risk");
+        if ((await role.inputValue()) !== "adult") throw new Error(await role.inputValue());
+        await t.choose(page, "A child or children");
+        if ((await role.inputValue()) !== "child") throw new Error(await role.inputValue());
+    });
+    await t.claim("an adult at risk: a child to be born who becomes an adult is asked for a name and a birth date", async () => {
+        await t.choose(page, "Not born yet", { within: first });
+        await t.fill(page, "Who this is", "Adult", { within: first });
+        await first.getByRole("group", { name: /^Date of birth/ }).waitFor();
+        await t.fill(page, "Who this is", "Child", { within: first });
+        await t.choose(page, "Yes, born", { within: first });
+    });
+    await t.fill(page, "Who referred", "Police", { exact: true });
+    await t.fill(page, "Primary need", "Cases other than children in need");
+    await t.fill(page, "What has happened", "Found at the bus stop at night, not knowing the way home.");
+    await t.fill(page, "Given names", "Ada", { within: first });
+    await t.fill(page, "Family name", "Hart", { within: first });
+    for (const [part, value] of [["Day", "9"], ["Month", "7"], ["Year", "1941"]]) await t.fill(page, part, value, { within: first });
+    await t.choose(page, "Refused", { within: first });
+    await t.fill(page, "What was said", "She wants no fuss.", { within: first });
+    await t.choose(page, "Amber");
+    await t.fill(page, "Why you rate it so", "It was the third time.");
+    await t.claim("an adult at risk: where nobody is marked as the adult it is not sent, and the page says what to choose", async () => {
+        await t.choose(page, "An adult at risk");
+        await t.button(page, "Save and send the referral");
+        await page.getByRole("heading", { name: "There is a problem" }).waitFor();
+        await t.link(page, "Say whom it is about: choose “Adult” for one of the people");
+        if ((await page.evaluate(() => document.activeElement.id)) !== "person-0-role") throw new Error("the focus is elsewhere");
+    });
+    await t.look(page, "referral-adult");
+    await t.claim("an adult at risk: saved with no network, with a child of the house", async () => {
+        await t.fill(page, "Who this is", "Adult", { within: first });
+        await t.button(page, "Add another person");
+        const second = page.getByRole("group", { name: "Person 2" });
+        await t.fill(page, "Who this is", "Child", { within: second });
+        await t.fill(page, "Given names", "Tim", { within: second });
+        await t.choose(page, "Given", { within: second, exact: true });
+        await t.button(page, "Save and send the referral");
+        await page.getByRole("heading", { level: 1, name: /is saved/ }).waitFor();
+    });
+    const reference = (await page.getByRole("heading", { level: 1 }).innerText()).match(/C-\w+/)[0];
+    await t.claim("an adult at risk: the board shows it among the adults, and not among the children", async () => {
+        await t.link(page, "Go to the board");
+        await t.fill(page, "Children or adults", "Adults");
+        await page.getByRole("link", { name: reference }).first().waitFor();
+        await t.fill(page, "Children or adults", "Children");
+        await page.getByRole("link", { name: reference }).waitFor({ state: "detached" });
+        await t.fill(page, "Children or adults", "Both");
+        await page.getByRole("link", { name: reference }).first().waitFor();
+    });
+    return reference;
+}
+
+async function arrived(w, reference) {
+    const people = await w.sql("mash", `select p.role, k.state, c.subject_kind from person p join case_file c on c.id = p.case_id left join consent k on k.person_id = p.id where c.reference = '${reference}' order by p.role`);
+    return people.map((p) => `${p.role} ${p.state} (${p.subject_kind})`).join(", ");
+}
+
+async function back(t, w, page, reference, adult) {
     await w.startHub();
     await t.claim("when there is contact the referral leaves, and the page says so by itself", async () => {
         await page.getByText("The MASH does NOT have this yet").first().waitFor({ state: "detached", timeout: 60000 });
@@ -120,6 +194,6 @@ async function back(t, w, page, reference) {
     await w.json("mash", "sync");
     const there = await w.sql("mash", `select rag from case_file where reference = '${reference}'`);
     t.equal("the MASH has it, red", "red", there[0]?.rag);
-    const people = await w.sql("mash", `select p.role, k.state from person p join case_file c on c.id = p.case_id left join consent k on k.person_id = p.id where c.reference = '${reference}' order by p.role`);
-    t.equal("with its people and their consent", "child refused, parent not_sought", people.map((p) => `${p.role} ${p.state}`).join(", "));
+    t.equal("with its people and their consent", "adult given (child), child refused (child), parent not_sought (child)", await arrived(w, reference));
+    t.equal("an adult at risk: the MASH has it as an adult's, with each one's consent", "adult refused (adult), child given (adult)", await arrived(w, adult));
 }

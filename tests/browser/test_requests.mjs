@@ -96,7 +96,7 @@ async function csv(t, w, page) {
     await t.claim("the questions can be saved as a file", async () => {
         const [file] = await Promise.all([page.waitForEvent("download"), t.button(page, "Save the questions as a spreadsheet (CSV)")]);
         for await (const chunk of await file.createReadStream()) text += chunk;
-        if (!text.startsWith("request,case,asked_by,question,due,result,reason,title,body,sensitivity") || !text.includes(third)) throw new Error(text);
+        if (!text.startsWith("request,case,asked_by,question,due,result,reason,title,body,sensitivity,needs_consent") || !text.includes(third)) throw new Error(text);
     });
     const bring = async (filled) => {
         await page.getByLabel("The file with your answers").setInputFiles({ name: "answers.csv", mimeType: "text/csv", buffer: Buffer.from(filled) });
@@ -120,7 +120,7 @@ async function csv(t, w, page) {
 
 // The file with this result in its line.
 function answered(text, result) {
-    const filled = text.replace(/(\r?\n[^\n]*?),,,,(,?)(\r?\n|$)/, (all, head, last, end) => `${head},${result},,,${last}${end}`);
+    const filled = text.replace(/(\r?\n[^\n]*?),,,,,,(\r?\n|$)/, (all, head, end) => `${head},${result},,,,,${end}`);
     if (filled === text) throw new Error(`no empty columns in: ${text}`);
     return filled;
 }

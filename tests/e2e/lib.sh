@@ -147,7 +147,7 @@ must() { # a step of setting up: the script ends when it fails. Exit 3 is a succ
     fi
 }
 
-# Programs of a later schema version: hub_program=spoke-hub-v2, program[NODE]=spoke-v2 (tests/schema).
+# Programs of another schema version: hub_program=spoke-hub-v2, program[NODE]=spoke-v1 (tests/schema).
 hub_program=spoke-hub
 declare -A program=()
 hub() { "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"; }

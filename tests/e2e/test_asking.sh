@@ -129,6 +129,11 @@ everybody
 claim "the redacted words arrive" node c release show "$redacted"
 has "as they are" "Keep him away from the school today"
 lacks "and no other" "informant"
+looked() { value c "count(*)" "n_view where id = x'${spoken//-/}'"; }
+equal "what was told in person nobody there has looked at" 0 "$(looked)"
+exits 0 "a list has how it must be handled" node c release list
+has "in its words" "By telephone"
+equal "and to have read that is a look" 1 "$(looked)"
 equal "what was told in person comes without a word" "spoken||By telephone" "$(value c "how || '|' || coalesce(title, '') || coalesce(body, '') || '|' || conditions" "release where id = x'${spoken//-/}'")"
 sees "what one agency is told another is not" a 0 "release where how in ('redacted', 'spoken')"
 

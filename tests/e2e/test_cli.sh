@@ -152,6 +152,19 @@ network_and_files() {
     must hub bundle exchange "$work/to-hub" "$work/from-hub" >/dev/null
     prints "{" "bundle import prints one object" node a bundle import "$work/from-hub" --json
     error_is 1 exists "an answer is taken once" node a bundle import "$work/from-hub" --json
+    # The hub had that request, and its answer is lost: what was written since goes beside it.
+    must node a bundle export "$work/to-hub" >/dev/null
+    must hub bundle exchange "$work/to-hub" "$work/from-hub" >/dev/null
+    must node a case set "$case_ref" summary="Written after the first file" >/dev/null
+    must node a bundle export "$work/to-hub" >/dev/null
+    must hub bundle exchange "$work/to-hub" "$work/from-hub" >/dev/null
+    exits 0 "the answer to that file" node a bundle import "$work/from-hub"
+    has "what has no answer yet, and where it is" "1 of your changes has no answer yet. What was in that file is at the MASH"
+    must node a bundle export "$work/to-hub" >/dev/null
+    must hub bundle exchange "$work/to-hub" "$work/from-hub" >/dev/null
+    node a bundle import "$work/from-hub" >"$work/out" 2>"$work/err"
+    has "the next file brings its answer" "; 1 changes sent"
+    lacks "and nothing waits any more" "no answer yet"
     if [ -c /dev/full ]; then
         node a case list >/dev/full 2>"$work/err" </dev/null
         equal "results that cannot be written are an error" 1 $?

@@ -8,6 +8,8 @@ listed() { # the ids of a list's cases, in its order
 }
 conflict_of() { node a sql "select id v from conflict where col = '$1' and $2" --json | field v; }
 
+date_written='[0-9]* [A-Z][a-z][a-z] 20[0-9][0-9] at [0-9][0-9]:[0-9][0-9]'
+
 make_hub
 start_hub
 must node a enrol --code-file "$work/a-mash.code" --user Ann >/dev/null
@@ -36,7 +38,8 @@ must node a sync >/dev/null
 
 exits 3 "what waits for a decision wants a person" node a conflict list
 has "both versions are shown" "Name of a.*Name of b"
-has "with their authors and sites" "Ann.*a-mash.*Bob.*b-site"
+has "with their authors, sites and agencies, and when each wrote" \
+    "Ann  *MASH room, Social care  *$date_written .*Bob  *Office, Probation  *$date_written "
 has "the rule is said in plain words" "somebody must decide"
 lacks "and not in the engine's" "escalate"
 lacks "what a rule decided does not wait" "Number of"
@@ -53,9 +56,15 @@ number=$(conflict_of value "state = 'ruled'")
 claim "one of them is shown" node a conflict show "$name"
 has "what is kept" "^Kept  *Name of a$"
 has "and the other" "^Other  *Name of b$"
+has "each with its author" "^by  *Ann$"
+has "where that is" "^at  *MASH room, Social care$"
+has "of the other too" "^at  *Office, Probation$"
+equal "and when each was written" 2 "$(grep -c "^written  *$date_written$" "$work/out")"
 has "when it was found" "^Found  *[0-9]"
 has "what stands by now" "^Stands now  *Name of a$"
 claim "programs get it as it is kept" node a conflict show "$name" --json
+has "with where each was written, by its codes" '"kept_agency":"a","kept_site":"a-mash".*"lost_agency":"b","lost_site":"b-site"'
+has "when each was written" '"kept_at":"20[0-9T:.-]*Z".*"lost_at":"20[0-9T:.-]*Z"'
 has "with the policy's own word" '"policy":"escalate"'
 has "and what a person reads" '"rule":"somebody must decide"'
 has "not red" '"red":false'
@@ -82,6 +91,7 @@ claim "settled ones stay" node b conflict show "$name"
 has "with the reason" "^Reason  *Birth certificate seen$"
 has "and who settled it" "^by  *Ann$"
 has "both versions too" "^Other  *Name of b$"
+equal "and when they were written" 2 "$(grep -c "^written  *$date_written$" "$work/out")"
 lacks "and it waits no more" "to be decided"
 
 printf 'Third\n' >"$work/third"

@@ -28,20 +28,23 @@ exits 0 "why a row is here is told in one contact, also of one that was never se
 has "by which channels" "Why it is here"
 has "in plain words" "Your agency wrote it"
 has "how the site takes part" "It works on the case"
-has "and who else sees it" "a-mash (a)"
-lacks "not who does not" "c-site"
+has "and who else sees it" "MASH room (Social care)"
+lacks "not by their codes" "a-mash"
+lacks "not who does not" "Clinic"
 exits 0 "a case is told by its reference" node b explain "$case_ref"
 has "the face of the case" "takes part in the case"
 exits 0 "and for programs" node b explain "$record" --json
 has "with its lines" '"what":"channel"'
+has "with codes, and names beside" '"site":"a-mash","site_name":"MASH room","agency":"a","agency_name":"Social care"'
 exits 1 "what is not here cannot be asked about" node c explain "$case_ref"
 says "and it says so" "holds nothing called"
 
 # ------------------------------------------------------------------------------------------------------------- who saw
 must node a sync >/dev/null
 exits 0 "the agency that wrote a row is told who saw it" node b who-saw "$record"
-has "the room" "a-mash (a) from .*, and sees it still"
-has "its device holds it" "device .* could hold it since"
+has "the room" "MASH room (Social care) from .*, and sees it still"
+has "its device holds it, by its place and the beginning of its id" "a device at MASH room ([0-9a-f]\{8\}…) could hold it since"
+lacks "and no more of it" "[0-9a-f]\{8\}-"
 exits 0 "another agency's row: nothing is told" node a who-saw "$record"
 has "and says whose it would be" "of what your own agency wrote"
 
@@ -58,8 +61,8 @@ must node c sync >/dev/null
 equal "what appeared is what was said: persons" "$person" "$(count c person)"
 equal "records" "$note" "$(count c record)"
 exits 0 "what unsharing would do" node a preview unshare "$case_ref" c
-has "in plain words" "record: 2 would leave"
-has "and at which devices" "c-site: 1 of its devices holds the case now"
+has "in plain words" "2 records would leave"
+has "and at which devices" "Clinic: 1 of its devices holds the case now"
 must node a case unshare "$case_ref" c >/dev/null
 must node a sync >/dev/null
 exits 0 "a device that was told to forget" node b who-saw "$record"
@@ -76,6 +79,12 @@ exits 14 "the hub out of reach: the question is kept" node b who-saw "$record" -
 exits 64 "a time to come is no time to ask about" node b who-saw "$record" --at 7d
 exits 14 "the hub out of reach" node b explain "$case_ref"
 says "nothing is lost" "kept here and goes with the next contact"
+exits 14 "a preview, the hub out of reach" node a preview share "$case_ref" c --access check
+has "what holds by the rules is said all the same" "They see no record of another agency"
+says "and what becomes of the question" "kept here and goes with the next contact"
+exits 0 "kept until there is contact" node a preview share "$case_ref" c --access contribute --offline
+has "with the rules of that access" "each record that is not sensitive"
+exits 64 "an access that is none" node a preview share "$case_ref" c --access all
 exits 0 "what was replied before stands here" node b explain "$record" --offline
 has "as it was told then" "Who else sees it"
 person_id=$(must node b sql "select id v from person limit 1" --json | field v)
@@ -129,4 +138,11 @@ exits 0 "administrators read of every attempt" hub act list
 has "who, which case and why" "Cid at c-site, $case_ref: opened until .*Child at the clinic"
 has "and why not" "C-00000000: not opened, there is no such case"
 has "and of what they did themselves" "emergency off"
+
+# ------------------------------------------------------------------------------------------- who loses it, beforehand
+exits 0 "an own record made narrower" node b record set "$record" sensitivity=restricted
+says "who it was for, and for whom it is now" "for everybody who takes part. With this change it is for your agency alone"
+says "and what becomes of it elsewhere" "told to forget it"
+exits 64 "to say the same again is no change" node b record set "$record" sensitivity=restricted title=Ours
+says "and said to be none" "says that already"
 done_with_claims

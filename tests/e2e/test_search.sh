@@ -21,6 +21,9 @@ has "with the words around it" 'A bruise, seen at Ysgol Dyffryn'
 exits 0 "a sensitive text is found" node a search termination
 has "as what it is" 'a sensitive record'
 has "and not shown" 'shown when you open the case'
+has "with whose it is, and that this was noted" 'that you found it is noted'
+exits 0 "the looks wait for the MASH" node a sql "SELECT count(*) AS looks FROM n_view" --json
+has "one of them" '"looks": *1[^0-9]'
 lacks "nothing of it is" 'discussed'
 exits 0 "what is not there is not found" node a search zzyzx
 has "and that is said" 'Nothing of this is on this device'

@@ -25,9 +25,9 @@ claim "the same on standard output" cmp "$work/printed" "$work/sheet.csv"
 exits 64 "where to needs a name" node b request export --out
 exits 1 "a folder that is not there is said so" node b request export --out "$work/absent/sheet.csv"
 
-# As a spreadsheet would save it: the last five columns filled in.
+# As a spreadsheet would save it: the last columns filled in; the one for consent stays empty.
 fill() { # fill ID RESULT,REASON,TITLE,BODY,SENSITIVITY
-    tr -d '\r' <"$work/sheet.csv" | sed "/^$1/ s/,,,,,\$/,$2/"
+    tr -d '\r' <"$work/sheet.csv" | sed "/^$1/ s/,,,,,,\$/,$2,/"
 }
 before=$(unsent)
 {

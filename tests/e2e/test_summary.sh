@@ -33,6 +33,18 @@ has "as a page of its own" "^<!DOCTYPE html>"
 has "whatever was written is text in it" "Seen with &lt;b&gt;a knife&lt;/b&gt;\."
 lacks "and nothing else" "<b>"
 equal "which is for its maker's eyes alone" 600 "$(stat -c %a "$work/page.html")"
+day=$(TZ=Europe/London date +%e/%m/%Y)
+exits 0 "of some days, as people write them" node a summary "$case_ref" --from "1 Jan 2020" --to "${day# }"
+has "which it says" "^Chronology, 1 Jan 2020 to "
+has "with what happened in them" "His aunt says so"
+exits 0 "of other days" node a summary "$case_ref" --to 2020-01-01
+has "it says which" "^Chronology, until 1 Jan 2020"
+has "and that something lies outside" "Only these days are shown. [1-9]"
+lacks "and what lies outside is not there" "His aunt says so"
+exits 64 "a day that is none is refused" node a summary "$case_ref" --from 30/2/2026
+says "in words" "is not a real date"
+exits 64 "and days turned round" node a summary "$case_ref" --from 2026-03-02 --to 2026-03-01
+says "in words" "The last day (1 Mar 2026) is before the first (2 Mar 2026)"
 exits 64 "in no other format" node a summary "$case_ref" --format pdf
 exits 1 "of no case that is not here" node a summary C-ZZZZZZZZ
 exits 1 "and not into a folder that is not there" node a summary "$case_ref" --out "$work/nowhere/page"

@@ -98,4 +98,36 @@ exits 13 "it goes out with the first link" locked d orders
 says "once it has" "The MASH knows"
 stop_hub
 equal "and the hub has it" "wiped" "$(state_of "$d_id")"
+
+# Put back from an old copy, with work that was never sent: the hub does not hear it before it is set up anew.
+must hub invite b-site --address "http://127.0.0.1:$port" --code-file "$work/e.code" >/dev/null
+start_hub
+must node e enrol --code-file "$work/e.code" --user "Bob" >/dev/null
+must node e sync >/dev/null
+stop_hub
+cp -a "$work/e" "$work/e.image"
+must node e person add "$case_id" --family "SentSince" --given "Two" >/dev/null
+in_step e
+rm -rf "$work/e"
+cp -a "$work/e.image" "$work/e"
+must node e person add "$case_id" --family "LastWords" --given "Three" >/dev/null
+e_id=$(id_of b-site)
+waiting=$(hub held list --json | tr '}' '\n' | grep -c waiting)
+must hub invite b-site --address "http://127.0.0.1:$port" --code-file "$work/early.code" >/dev/null
+must hub node wipe "$e_id" --reason "closed down" >/dev/null
+must hub invite b-site --address "http://127.0.0.1:$port" --code-file "$work/late.code" >/dev/null
+start_hub
+exits 3 "locked, it learns of it and waits for its work to be sent" locked e orders
+exits 13 "which the hub does not take from it as it is" node e sync
+says "it is told what to do" "spoke enrol --again"
+exits 13 "an invitation from before the order is not meant for it" node e enrol --again --code-file "$work/early.code"
+claim "set up anew with one from after it" node e enrol --again --code-file "$work/late.code"
+has "it says that it is to be wiped all the same" "still to be wiped"
+exits 13 "people stay out" node e case list
+exits 13 "its first contact brings its work, and it is wiped" node e sync
+says "and says so" "was wiped by order of the MASH on"
+equal "nothing is left of it" "./wipe " "$(left e)"
+stop_hub
+equal "the hub has the word of the device that it became" "wiped" "$(state_of "$(id_of b-site)")"
+equal "what was written on it waits for a manager" "$((waiting + 1))" "$(hub held list --json | tr '}' '\n' | grep -c waiting)"
 done_with_claims

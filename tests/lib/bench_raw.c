@@ -88,6 +88,9 @@ void bench_raw_open(struct bench_raw *raw, struct bench_world *w)
     env_random(&w->hub.env, key.p, key.n);
     BENCH_MUST(db_create(&w->hub.env, raw->path, &key, sync_schema_sql, &why));
     BENCH_MUST(db_open(&raw->db, &w->hub.env, raw->path, &key, &why));
+    BENCH_MUST(db_begin(raw->db, &why));
+    BENCH_MUST(db_migrate(raw->db, rules_schema_newest(), &why));
+    BENCH_MUST(db_commit(raw->db, &why));
     secret_release(&key);
 }
 

@@ -90,6 +90,9 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     f->h.env = &f->env;
     f->h.epoch = 1;
     MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
+    MUST(db_begin(f->h.db, &why));
+    MUST(db_migrate(f->h.db, rules_schema_newest(), &why));
+    MUST(db_commit(f->h.db, &why));
     MUST(sight_new(&f->h.sight, &why));
     MUST(policy_change_first(&f->h, &why));
     MUST(identity_generate(&f->h.id, &why));
@@ -104,6 +107,7 @@ void hub_fixture_kill(struct hub_fixture *f)
     f->h.policy_seen = -1;
     f->h.policy_phase = POLICY_STANDS;
     MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
+    MUST(db_set_schema(f->h.db, rules_schema_newest(), &why));
     MUST(sight_new(&f->h.sight, &why));
 }
 

@@ -55,7 +55,7 @@ void mock_hub_enrol(struct mock_hub *h, struct bytes request, struct buf *out)
 {
     struct why why = {0};
     struct enrol_request m;
-    struct enrol_answer a = {.epoch = 1, .clock_ms = clock_of(h), .schema = 1};
+    struct enrol_answer a = {.epoch = 1, .clock_ms = clock_of(h), .schema = rules_schema_newest()};
     struct seal_header header = {.version = 1, .kind = 4};
     struct bundle_writer *w = NULL;
     struct bytes item;
@@ -153,7 +153,7 @@ void mock_answer_begin(struct mock_answer *a, const struct mock_hub *h, const st
     a->hello.epoch = 1;
     a->hello.request = r->hello.request;
     a->hello.clock_ms = clock_of(h);
-    a->hello.schema = 1;
+    a->hello.schema = rules_schema_newest();
     memcpy(a->page.node, h->node.kid, KID_BYTES);
     memcpy(a->page.from_cut, r->hello.cursor, CUT_BYTES);
     a->page.epoch = 1;

@@ -165,7 +165,7 @@ struct round_result ends_import(struct ends_node *n, struct bytes request)
     struct round_result r = {0};
     struct buf answer;
     buf_init(&answer, 128u << 20);
-    MUST(hub_exchange(n->f->hub, request, false, &answer, NULL, &why));
+    MUST(hub_exchange_file(n->f->hub, request, &answer, &why));
     MUST(node_bundle_import(n->n, buf_bytes(&answer), &r, &why));
     buf_release(&answer);
     return r;

@@ -83,6 +83,19 @@ static void every_version_has_the_columns_of_its_rules_in_their_order(void **sta
     }
 }
 
+static void a_store_has_the_columns_of_its_version_and_no_later_ones(void **state)
+{
+    struct db *db = db_fixture_db(state);
+    for (uint64_t v = 1; v <= VERSIONS_NEWEST; v++) {
+        migrate(db, v);
+        assert_true(db_has_column(db, "conflict", "found_at"));
+        assert_int_equal(db_has_column(db, "conflict", "kept_at"), v >= 2);
+        assert_int_equal(db_has_column(db, "person", "shoe_size"), v >= 4);
+        assert_false(db_has_column(db, "person", "kept_at"));
+        assert_false(db_has_column(db, "n_outbox", "seq")); /* no synced table */
+    }
+}
+
 static void a_store_brought_up_in_one_step_is_the_same_as_in_three(void **state)
 {
     struct db *db = db_fixture_db(state);
@@ -188,6 +201,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, db_fixture_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(every_version_has_the_columns_of_its_rules_in_their_order),
+        TEST(a_store_has_the_columns_of_its_version_and_no_later_ones),
         TEST(a_store_brought_up_in_one_step_is_the_same_as_in_three),
         TEST(a_store_is_never_taken_down_or_beyond_what_the_program_knows),
         TEST(a_step_that_is_undone_leaves_the_version_that_was),

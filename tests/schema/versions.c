@@ -36,7 +36,7 @@ static struct column_rule grown[MOST_TABLES][RULES_MAX_COLUMNS];
 void versions_speak(uint64_t newest)
 {
     for (size_t t = 0; t < product_count; t++) {
-        size_t n = product_all[t].n_columns;
+        size_t n = rules_columns_at(&product_all[t], newest);
         memcpy(grown[t], product_all[t].columns, n * sizeof grown[t][0]);
         for (size_t i = 0; i < sizeof added / sizeof added[0]; i++) {
             if (added[i].column.since <= newest && strcmp(added[i].table, product_all[t].name) == 0)

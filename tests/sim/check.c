@@ -121,7 +121,7 @@ static void check_store(struct sim *s, struct device *d, struct draw *by)
     struct verify_result v;
     enum err e = ERR_OK;
     bool waits = !d->suspect && ask_number(s, node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_pending)") != 0;
-    if (d->damaged) return; /* until a sync ends well */
+    if (d->damaged) return; /* until a sync ends well, and nothing that is kept lies on the page still */
     if (draw_chance(by, waits ? 1000 : 100) && !d->suspect) {
         device_enter(s, d);
         e = node_verify(d->n, &v, &why);
@@ -137,7 +137,7 @@ void check_device(struct sim *s, struct device *d, bool complete)
 {
     struct draw by = told_draw(s);
     if (d->n == NULL || disk_is_dead(d->m.disk)) return;
-    if (complete) d->damaged = false;
+    if (complete && d->damaged) d->damaged = outbox_rot_lurks(d);
     tell_holds(s, d, complete);
     if (complete) check_shown(s, d);
     check_store(s, d, &by);

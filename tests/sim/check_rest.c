@@ -198,10 +198,12 @@ static void count(struct sim *s, const struct rows *hub)
 
 static void check_resting_hub(struct sim *s)
 {
+    struct log_audit_sum logs;
     struct why why = {0};
     hub_enter(s);
     enum err e = hub_verify(s->hub, &why);
     if (e == ERR_OK) e = db_check(hub_db(s->hub), &why);
+    if (e == ERR_OK) e = hub_log_verify(s->hub, &logs, &why);
     (void)hub_leave(s);
     if (e != ERR_OK) sim_fail(s, 7, "the hub: %s: %s", err_word(e), why.text);
 }

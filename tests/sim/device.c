@@ -140,6 +140,35 @@ struct device *device_enrol(struct sim *s, int site)
     return d;
 }
 
+/* Is there nothing left to be set up? Often it hears at the door that it is to be wiped before anybody comes to it. */
+static bool heard_of_its_wipe(struct sim *s, struct device *was, struct device *d)
+{
+    struct draw by = draw_stream(s->seed, 15, (uint64_t)d->no);
+    if (!wipe_is_ordered(s, was) || !draw_chance(&by, 500)) return false;
+    memcpy(d->kid, was->kid, sizeof d->kid);
+    d->state = DEVICE_REVOKED;
+    wipe_knock(s, d);
+    if (d->state == DEVICE_WIPED) {
+        s->n_devices++;
+        return true;
+    }
+    if (s->hub != NULL) return false;
+    device_release(d); /* another day */
+    was->refused = true;
+    if (!s->healing) sim_queue(s, SIM_DAY, SIM_REJOIN, was->no, NULL);
+    return true;
+}
+
+/* The hub's order to who was there before it is an order to it. */
+static void takes_over_wipe(struct sim *s, const struct device *was, struct device *d)
+{
+    bool ordered = wipe_is_ordered(s, was);
+    if (wipe_is_ordered(s, d) != ordered)
+        sim_fail(s, 12, "device %d takes the place of device %d, which is %sto be wiped, and is %s", d->no, was->no,
+                 ordered ? "" : "not ", ordered ? "not" : "to be");
+    if (ordered) d->state = DEVICE_REVOKED;
+}
+
 /* From a copy of its disk, which the old slot keeps: what is still under way for that one finds it out of use. */
 void device_rejoin(struct sim *s, struct device *was)
 {
@@ -151,6 +180,7 @@ void device_rejoin(struct sim *s, struct device *was)
     struct disk_image *image = disk_image_take(was->m.disk);
     disk_put_back(d->m.disk, image);
     disk_image_free(image);
+    if (heard_of_its_wipe(s, was, d)) return;
     const struct joining j = {.hub = s->hub,
                               .at_hub = &s->hub_machine,
                               .m = &d->m,
@@ -162,6 +192,7 @@ void device_rejoin(struct sim *s, struct device *was)
     s->counts[COUNT_REJOINED]++;
     d->state = DEVICE_LIVE;
     device_on(s, d);
+    takes_over_wipe(s, was, d);
     lease_joined(s, d);
     sim_note(s, "device %d is enrolled anew as device %d", was->no, d->no);
     ledger_rescued(s, was, d);

@@ -89,6 +89,9 @@ bool ledger_is_accepted(struct sim *s, const struct posted *e);
 /* What came late, as the hub has it now, counts only when it was known or a manager accepted it. Invariant 10. */
 void ledger_must_wait(struct sim *s, const struct posted *e);
 
+/* ---- ledger_times.c */
+void times_at_rest(struct sim *s, const struct rows *hub);
+
 /* ---- ledger_rescue.c */
 /* The envelope with this index, which nobody noted: is it one that has another's content again? */
 void rescue_link(struct ledger *l, size_t at, struct bytes cose, struct bytes public);

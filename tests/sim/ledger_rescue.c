@@ -164,7 +164,9 @@ void rescue_at_rest(struct sim *s)
 {
     for (size_t i = 0; i < s->ledger->n_owed; i++) {
         const struct owed *o = &s->ledger->owed[i];
-        if (o->now < 0 || s->devices[o->now].state != DEVICE_LIVE || s->hub_lost_time) continue;
+        if (o->now < 0 || s->hub_lost_time) continue;
+        const struct device *d = &s->devices[o->now];
+        if (d->state != DEVICE_LIVE && (d->state != DEVICE_WIPED || d->at_once)) continue;
         if (!came(s->ledger, o->hash))
             sim_fail(s, 2, "envelope %llu of device %d, rescued by device %d, did not come to the hub",
                      (unsigned long long)o->seq, o->device, o->now);

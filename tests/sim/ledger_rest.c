@@ -459,6 +459,7 @@ void ledger_at_rest(struct sim *s)
     balance(&v);
     trace_columns(&v);
     clocks_between(s);
+    times_at_rest(s, &v.hub);
     rows_free(&v.hub);
     free(v.order);
     free(v.place);

@@ -363,10 +363,11 @@ static void rejoin(struct sim *s, const struct event *e)
 {
     struct device *d = &s->devices[e->device];
     if (!e->queued || !d->refused) return;
-    if (s->hub == NULL)
-        sim_queue(s, SIM_DAY, SIM_REJOIN, d->no, NULL);
-    else
+    if (s->hub != NULL) office_wipe_put_back(s, d);
+    if (s->hub != NULL)
         device_rejoin(s, d);
+    else
+        sim_queue(s, SIM_DAY, SIM_REJOIN, d->no, NULL);
 }
 
 /* ---- */

@@ -235,6 +235,18 @@ static void wipe(struct sim *s)
     if (done(s, e, "order a wipe", &why)) is_cut_off(s, d);
 }
 
+void office_wipe_put_back(struct sim *s, const struct device *d)
+{
+    struct why why = {0};
+    struct draw by = draw_stream(s->seed, 16, (uint64_t)d->no);
+    bool wanted = draw_chance(&by, 300), at_once = draw_chance(&by, 300);
+    if (!wanted || d->no == 0 || wipe_is_ordered(s, d)) return;
+    sim_note(s, "device %d, which was put back, is to be wiped%s", d->no, at_once ? " at once" : "");
+    hub_enter(s);
+    enum err e = hub_wipe(s->hub, d->kid, "stolen", at_once, &why);
+    if (done(s, e, "order a wipe", &why)) is_cut_off(s, d);
+}
+
 void office_act(struct sim *s)
 {
     static const struct {

@@ -547,6 +547,8 @@ class World:
             return "does not see the case now"
         if row is not None and not seen_by(site, key, under):
             return "does not see the row now"
+        if how == "insert" and rule != "late" and then is not None and not any(channels_held(site, t[0]) for t in then):
+            return "did not see the case when it was written"
         if how == "change" and then is not None and not any(seen_by(site, key, t) for t in then):
             return "did not see the row when it was written"
         if rule == "late" and then is None:

@@ -85,6 +85,15 @@ static bool spoil(struct sim *s, struct device *d, const char *path, const struc
     return false;
 }
 
+bool outbox_rot_lurks(const struct device *d)
+{
+    struct stmt *st = NULL;
+    bool row = true, good = db_prepare(node_db(d->n), "SELECT item FROM n_content", &st, NULL) == ERR_OK;
+    while (good && row) good = db_step(st, &row, NULL) == ERR_OK && (!row || db_bytes(st, 0).n > 0);
+    db_done(st);
+    return !good;
+}
+
 void outbox_rot(struct sim *s)
 {
     struct device *d = sim_any_device(s);

@@ -139,7 +139,7 @@ struct device {
     bool unproven; /* put back or cloned, and not told to be up to date since: its rows are of another time */
     bool lying;    /* its disk says that it synced, and did not */
     bool mixed;    /* its disk lied and the power failed: nobody can say what it should hold */
-    bool damaged;  /* bits flipped in what it had not sent, and no sync has ended well since */
+    bool damaged;  /* bits flipped in what it had not sent, and it did not empty that page since */
     bool rotten;   /* bits of its disk flipped */
     bool refused;  /* by the hub, because it was put back or cloned: it can be enrolled anew, once */
     struct disk_image *image;               /* owned; NULL: none taken */
@@ -331,6 +331,7 @@ void think_id(struct sim *s, uint8_t out[16]); /* a new row id: UUIDv7 of the wo
 /* hostile.c, office.c */
 void hostile_act(struct sim *s, struct device *d);
 void office_act(struct sim *s);
+void office_wipe_put_back(struct sim *s, const struct device *d); /* perhaps: one that the hub does not hear any more */
 void office_tell_all(struct sim *s); /* agencies, sites, people and devices for the oracle, at the start of a world */
 
 /* wire.c */
@@ -339,6 +340,8 @@ bool wire_sync_clean(struct sim *s, struct device *d); /* healing: no faults. tr
 /* One request at the hub: between hub_enter and hub_leave, with what the oracle, the ledger and the traffic want to
  * know. ERR_UNREACHABLE: the hub is off, or its power failed. */
 enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, struct buf *out, struct why *why);
+/* A courier's file with changes beside its request (sync/courier.h): they count also where that was answered before. */
+bool wire_brings_more(struct bytes file);
 void wire_hub_is_back(struct sim *s); /* after hub_on: what it committed in the moment that its power failed is told */
 void wire_last_word(struct sim *s, struct device *d); /* a mixed device talks once more, and is out of use */
 /* What a round brought, counted; a fault that nobody earned is a failure. */
@@ -368,6 +371,9 @@ void mishap_over(struct device *d); /* faults armed for the work in hand end */
 /* Its power fails in one of the next so many steps of the work in hand. */
 void mishap_in(struct sim *s, struct device *d, unsigned steps);
 void outbox_rot(struct sim *s);     /* outbox_rot.c */
+/* Does a page still hold some of what was judged since, and can nothing there be read? Its device sent that before the bits
+ * flipped, keeps it for its author while it is held, and makes the page new when it next empties that table. */
+bool outbox_rot_lurks(const struct device *d);
 /* image.c: the ones with images of disks. */
 void image_take(struct sim *s);
 void image_put_back(struct sim *s);

@@ -762,6 +762,14 @@ class Writing(unittest.TestCase):
         self.assertFalse(self.ok("hou-n", "contribute", "p", cut="0 0"), "before the first cut nothing is seen")
         self.assertTrue(self.ok("hou-n", "contribute", "p", cut="4 4"), "of a version never told nobody can say")
 
+    def test_a_case_must_have_been_seen_then_by_who_adds_to_it(self):
+        self.w.row("case_file", "case", "csc", area="south", status="open", lead_agency="pol").lines.append("version 6")
+        met = self.new("meeting")
+        self.assertFalse(self.ok("csc-south", "lead", met, how="insert"), "a duty does not stand in for sight")
+        self.assertTrue(self.ok("csc-south", "lead", met, how="insert", cut="6 6"))
+        self.assertTrue(self.ok("csc-south", "lead", met, how="insert", cut="5 6"), "served in pages: either end counts")
+        self.assertTrue(self.ok("csc-south", "lead", met, how="insert", cut="-1 -1"), "it made the case itself")
+
     def test_power_must_have_been_there_then(self):
         self.w.part("hlt", "contribute").lines.append("version 6")
         self.assertFalse(self.ok("hlt-n", "contribute", "p"))

@@ -293,14 +293,14 @@ static bool is_asked(const struct wrote *w, struct value member)
 struct place_of { /* where the row of an operation stands */
     char case_id[33];
     bool own_case; /* the device made the case */
-    bool made;     /* it made the row or the case after its base cut: what it made itself it knew */
+    bool made;     /* it made the case, or the row that it changes, after its base cut: what it made itself it knew */
 };
 
 static bool find_place(const struct wrote *w, const struct op *op, struct place_of *out)
 {
     uint8_t id[16];
     static const char sql[] = "SELECT c.id, c.born_node = $3, "
-                              "max(r.born * (r.born_node = $3), c.born * (c.born_node = $3)) "
+                              "c.born * (c.born_node = $3), r.born * (r.born_node = $3) "
                               "FROM h_row r JOIN h_case c ON c.no = r.case_no WHERE r.id = $1 AND r.tbl = $2";
     struct stmt *st = ask(w->s, hub_db(w->s->hub), sql);
     db_bind_id(st, 1, op_row_id(op));
@@ -310,7 +310,7 @@ static bool find_place(const struct wrote *w, const struct op *op, struct place_
     if (found) {
         (void)ids_hex(id, out->case_id);
         out->own_case = db_int(st, 1) != 0;
-        out->made = db_int(st, 2) > w->lo;
+        out->made = db_int(st, 2) > w->lo || (op->kind != OP_INSERT && db_int(st, 3) > w->lo);
     }
     db_done(st);
     return found;

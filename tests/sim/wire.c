@@ -140,8 +140,10 @@ static void refused(struct sim *s, struct device *d, const struct why *why)
     s->counts[COUNT_REFUSED]++;
     if (!d->suspect && !d->hostile && !s->hub_lost_time)
         sim_fail(s, 0, "device %d is refused, and did nothing wrong: %s", d->no, why->text);
-    bool back = d->state == DEVICE_LIVE && d->suspect && !d->hostile && !d->mixed && !d->lying && !d->rotten &&
-                !d->damaged && !d->ailing && !s->hub_lost_time && !wipe_is_noted(d);
+    /* Who is to be wiped is set up anew, too: what he has not sent has no other way. */
+    bool wanted = d->state == DEVICE_LIVE || (d->state == DEVICE_REVOKED && wipe_is_ordered(s, d));
+    bool back = wanted && d->suspect && !d->hostile && !d->mixed && !d->lying && !d->rotten && !d->damaged &&
+                !d->ailing && !s->hub_lost_time;
     if (back) ledger_owed(s, d);
     device_stuck(s, d, "the hub refuses it");
     if (!back || !sim_chance(s, 800)) return;

@@ -1,4 +1,5 @@
 /* One request at the hub, and what everybody who judges wants to know of it. */
+#include "sync/courier.h"
 #include "tests/sim/judge.h"
 
 #include <string.h>
@@ -85,13 +86,19 @@ static enum err unreachable(struct buf *out, size_t before, struct why *why)
     return why_set(why, ERR_UNREACHABLE, "the hub does not answer");
 }
 
+bool wire_brings_more(struct bytes file)
+{
+    struct bytes request, more;
+    return courier_split(file, &request, &more, NULL) == ERR_OK && more.n > 0;
+}
+
 static void answered(struct sim *s, struct device *d, struct bytes request, struct bytes answer, uint64_t before)
 {
     uint64_t number = last_request(s, d);
     sim_traffic(s, d, false, answer);
     same_again(s, d, request, answer, number != before);
     note_number(s, d, number);
-    if (number == before) return;
+    if (number == before && !wire_brings_more(request)) return;
     told_wrote(s);
     check_hub(s);
     tell_meeting(s, d);
@@ -118,7 +125,7 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
     uint64_t before = last_request(s, d);
     if (s->opt.shadowed) tie_randomness(s, request);
     hub_enter(s);
-    enum err e = hub_exchange(s->hub, request, false, out, NULL, why);
+    enum err e = hub_exchange_file(s->hub, request, out, why);
     if (hub_leave(s)) {
         s->hub_died_for = d;
         s->hub_died_at = s->clock;

@@ -185,13 +185,19 @@ void sim_free(struct sim *s)
 static void mend(struct sim *s)
 {
     unsigned order[SIM_DEVICES];
+    bool talks[SIM_DEVICES];
     disk_set_faults(s->hub_machine.disk, NULL);
     hub_on(s);
+    /* Links come back one by one, in any order: drawn before anybody talks, or the sizes of messages would have a say in
+     * it, and with them the clocks (twin.c). */
     for (unsigned i = 0; i < s->n_devices; i++) {
-        struct device *d = &s->devices[i];
-        unsigned at = (unsigned)sim_random(s, i + 1); /* shuffled: links come back one by one, in any order */
+        unsigned at = (unsigned)sim_random(s, i + 1);
         order[i] = order[at];
         order[at] = i;
+        talks[i] = sim_chance(s, 500);
+    }
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *d = &s->devices[i];
         if (d->state == DEVICE_NONE) continue;
         disk_set_faults(d->m.disk, NULL);
         d->ailing = false;
@@ -200,7 +206,7 @@ static void mend(struct sim *s)
     for (unsigned i = 0; i < s->n_devices; i++) {
         struct device *d = &s->devices[order[i]];
         d->link_up = true;
-        if (d->n != NULL && sim_chance(s, 500)) (void)wire_sync_clean(s, d);
+        if (d->n != NULL && talks[order[i]]) (void)wire_sync_clean(s, d);
     }
 }
 

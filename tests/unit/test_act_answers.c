@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#define HEAD "request,case,asked_by,question,due,result,reason,title,body,sensitivity\r\n"
+#define HEAD "request,case,asked_by,question,due,result,reason,title,body,sensitivity,needs_consent\r\n"
 
 static int64_t count(struct act_world *a, const char *sql)
 {
@@ -103,7 +103,7 @@ static void the_sheet_lists_what_waits_and_runs_no_formula(void **state)
     assert_int_equal(act_answers_form(a.n, &b, &a.why), ERR_OK);
     const char *text = buf_cstr(&b);
     assert_ptr_equal(strstr(text, HEAD), text);
-    (void)snprintf(want, sizeof want, "%s,C-AAAAAAAA,Social care,Known?,,,,,,\r\n", id_text(&a, TO_US, id));
+    (void)snprintf(want, sizeof want, "%s,C-AAAAAAAA,Social care,Known?,,,,,,,\r\n", id_text(&a, TO_US, id));
     assert_non_null(strstr(text, want));
     assert_null(strstr(text, id_text(&a, TO_POLICE, id)));
     assert_null(strstr(text, id_text(&a, ANSWERED, id)));
@@ -184,16 +184,16 @@ static void one_bad_line_keeps_the_whole_sheet_out_and_each_is_named(void **stat
     (void)state;
     act_world_new(&a);
     (void)snprintf(sheet, sizeof sheet,
-                   HEAD "%s,,,,,known,,,\"two\nlines\",\n" /* 2, 3: good */
-                        "%s,,,,,known,,,,\n"               /* 4: not ours */
-                        "%s,,,,,known,,,,\n"               /* 5: answered */
-                        "%s,,,,,known,,,,\n"               /* 6: taken back */
-                        "%s,,,,,known,,,,\n"               /* 7: nothing of that id */
-                        "C-AAAAAAAA,,,,,known,,,,\n"       /* 8 */
-                        "%s,,,,,,,,text,\n"                /* 9: no result */
-                        "%s,,,,,perhaps,,,,\n"             /* 10 */
-                        "%s,,,,,declined,,,,\n"            /* 11: no reason; answered above by then */
-                        "%s,,,,,known,,,,secret\n",        /* 12: twice */
+                   HEAD "%s,,,,,known,,,\"two\nlines\",open\n" /* 2, 3: good */
+                        "%s,,,,,known,,,,\n"                   /* 4: not ours */
+                        "%s,,,,,known,,,,\n"                   /* 5: answered */
+                        "%s,,,,,known,,,,\n"                   /* 6: taken back */
+                        "%s,,,,,known,,,,\n"                   /* 7: nothing of that id */
+                        "C-AAAAAAAA,,,,,known,,,,\n"           /* 8 */
+                        "%s,,,,,,,,text,\n"                    /* 9: no result */
+                        "%s,,,,,perhaps,,,,\n"                 /* 10 */
+                        "%s,,,,,declined,,,,\n"                /* 11: no reason; answered above by then */
+                        "%s,,,,,known,,,,secret\n",            /* 12: twice */
                    id_text(&a, TO_US, us), id_text(&a, TO_POLICE, police), id_text(&a, ANSWERED, old),
                    id_text(&a, CANCELLED, gone), id_text(&a, FIRST_FREE, none), us, us, us, us);
     act_refused(&a, take(&a, sheet, &t, &done), ERR_USAGE, "9 lines of the sheet cannot be taken");
@@ -231,8 +231,27 @@ static void each_line_is_judged_like_a_single_answer(void **state)
     told_of(&a, "declined,No basis,,Text,", "Who declines tells nothing");
     told_of(&a, "known,Because,,Text,", "A reason goes with 'declined' alone");
     told_of(&a, ",Because,,,", "There is no result");
-    told_of(&a, "not_known,,,Text,", "goes with no record");
+    told_of(&a, "not_known,,,Text,open", "goes with no record");
     told_of(&a, "known,,,Text,secret", "sensitivity is one of");
+    act_world_free(&a);
+}
+
+/* Who sees it is for a person to say: a column left empty must not mean everybody. */
+static void what_is_told_says_who_may_see_it_and_whether_it_needs_consent(void **state)
+{
+    struct act_world a;
+    struct told t;
+    struct act_answers_done done;
+    char sheet[512], us[37];
+    (void)state;
+    act_world_new(&a);
+    told_of(&a, "known,,,Text,", "Say who may see it");
+    told_of(&a, "known,,Title,, ", "Say who may see it");
+    told_of(&a, "known,,,Text,open,perhaps", "needs_consent is yes or no");
+    told_of(&a, "not_known,,,,,yes", "goes with a title and a text");
+    (void)snprintf(sheet, sizeof sheet, HEAD "%s,,,,,known,,Twice,Text,open,Yes\n", id_text(&a, TO_US, us));
+    act_done(&a, take(&a, sheet, &t, &done));
+    assert_int_equal(count(&a, "SELECT needs_consent FROM record WHERE title = 'Twice'"), 1);
     act_world_free(&a);
 }
 
@@ -272,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_sheet_that_nobody_filled_in_changes_nothing),
         cmocka_unit_test(one_bad_line_keeps_the_whole_sheet_out_and_each_is_named),
         cmocka_unit_test(each_line_is_judged_like_a_single_answer),
+        cmocka_unit_test(what_is_told_says_who_may_see_it_and_whether_it_needs_consent),
         cmocka_unit_test(what_is_no_such_sheet_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

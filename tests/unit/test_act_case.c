@@ -112,6 +112,57 @@ static void a_case_that_nobody_rated_has_no_rating_and_no_time(void **state)
     act_world_free(&a);
 }
 
+static void must_sight(struct act_world *a, const uint8_t record[16], enum act_sight want)
+{
+    enum act_sight sight = ACT_NOBODY_VOIDED;
+    if (act_record_sight(a->n, record, &sight, &a->why) != ERR_OK) fail_msg("%s", a->why.text);
+    assert_int_equal(sight, want);
+}
+
+/* Who is asked for consent to what concerns all of them: the adult that the case is about, and the child beside them. */
+static void an_adults_referral_keeps_each_ones_role_and_waits_for_each_ones_consent(void **state)
+{
+    static const struct act_newcomer people[] = {
+        {.who = {.role = "adult", .given_names = "Ada", .born_on = "1941-07-09"}, .consent = "given"},
+        {.who = {.role = "child", .given_names = "Tim"}, .consent = "refused", .consent_reason = "He is afraid"},
+        {.who = {.role = "carer", .given_names = "Eve"}, .consent = "given"},
+    };
+    struct act_world a;
+    struct act_case in = usual();
+    struct act_case_opened o;
+    enum act_sight sight = ACT_ALL;
+    uint8_t record[16], consent[16];
+    char got[256];
+    (void)state;
+    act_world_new(&a);
+    in.subject_kind = "adult";
+    in.people = people;
+    in.n_people = 3;
+    act_done(&a, act_case_new(a.n, &in, &o, &a.why));
+    act_is_text(&a, "case_file", o.id, "subject_kind", "adult");
+    assert_string_equal(
+        act_ask(&a,
+                "SELECT group_concat(x) FROM (SELECT p.role || ' ' || k.state AS x FROM person p JOIN consent k"
+                " ON k.person_id = p.id WHERE p.case_id = $1 ORDER BY p.role)",
+                o.id, got),
+        "adult given,carer given,child refused");
+    const struct act_record r = {.case_id = o.id, .kind = "note", .title = "Home", .needs_consent = true};
+    act_done(&a, act_record_add(a.n, &r, record, &sight, &a.why));
+    assert_int_equal(sight, ACT_NOBODY_CONSENT); /* the child beside the adult counts too */
+    uint8_t person[16];
+    (void)act_ask(&a, "SELECT hex(id) FROM person WHERE case_id = $1 AND role = 'child'", o.id, got);
+    assert_true(hex_decode(person, 16, got, 32));
+    const struct act_consent given = {.case_id = o.id, .person = person, .scope = "all", .state = "given"};
+    act_done(&a, act_consent(a.n, &given, consent, &a.why));
+    must_sight(&a, record, ACT_ALL);
+    (void)act_ask(&a, "SELECT hex(id) FROM person WHERE case_id = $1 AND role = 'adult'", o.id, got);
+    assert_true(hex_decode(person, 16, got, 32));
+    const struct act_consent back = {.case_id = o.id, .person = person, .scope = "all", .state = "withdrawn"};
+    act_done(&a, act_consent(a.n, &back, consent, &a.why));
+    must_sight(&a, record, ACT_NOBODY_CONSENT);
+    act_world_free(&a);
+}
+
 static void an_area_without_a_mash_room_is_said_and_led_by_who_opened_it(void **state)
 {
     struct act_world a;
@@ -412,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_new_referral_is_one_change_with_everything_that_was_said),
         cmocka_unit_test(a_case_that_nobody_rated_has_no_rating_and_no_time),
+        cmocka_unit_test(an_adults_referral_keeps_each_ones_role_and_waits_for_each_ones_consent),
         cmocka_unit_test(an_area_without_a_mash_room_is_said_and_led_by_who_opened_it),
         cmocka_unit_test(a_referral_that_lacks_what_others_need_is_refused_in_words),
         cmocka_unit_test(nothing_of_a_case_is_kept_when_one_of_its_people_does_not_fit),

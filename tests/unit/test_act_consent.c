@@ -112,6 +112,31 @@ static void nobody_consents_for_an_adult_who_lacks_the_capacity(void **state)
     act_world_free(&a);
 }
 
+/* What was noted of the capacity stands until somebody says otherwise. */
+static void who_lacked_the_capacity_before_consents_only_when_it_is_said_that_he_has_it(void **state)
+{
+    struct act_world a;
+    uint8_t id[16];
+    (void)state;
+    act_world_new(&a);
+    struct act_consent in = saying(&a, ADULT, "refused", "all");
+    in.capacity = "lacks";
+    act_done(&a, say(&a, &in, id));
+    in = saying(&a, ADULT, "given", "all");
+    act_refused(&a, say(&a, &in, id), ERR_DENIED, "noted before that this adult lacks the capacity");
+    in.scope = "health"; /* his capacity is the same, whoever's records it is about */
+    act_refused(&a, say(&a, &in, id), ERR_DENIED, "noted before that this adult lacks the capacity");
+    in.capacity = "has";
+    act_done(&a, say(&a, &in, id));
+    in = saying(&a, ADULT, "given", "all"); /* the row would say "lacks" and "given" in one */
+    act_refused(&a, say(&a, &in, id), ERR_DENIED, "noted before that this adult lacks the capacity");
+    in.capacity = "has";
+    act_done(&a, say(&a, &in, id));
+    in = saying(&a, ADULT, "withdrawn", "all");
+    act_done(&a, say(&a, &in, id));
+    act_world_free(&a);
+}
+
 static void consent_taken_back_as_a_mistake_can_be_noted_again(void **state)
 {
     struct act_world a;
@@ -228,6 +253,7 @@ int main(void)
         cmocka_unit_test(consent_that_would_bear_on_nothing_is_refused),
         cmocka_unit_test(consent_not_sought_needs_its_reason),
         cmocka_unit_test(nobody_consents_for_an_adult_who_lacks_the_capacity),
+        cmocka_unit_test(who_lacked_the_capacity_before_consents_only_when_it_is_said_that_he_has_it),
         cmocka_unit_test(consent_taken_back_as_a_mistake_can_be_noted_again),
         cmocka_unit_test(an_own_record_waits_until_everybody_it_is_about_consents),
         cmocka_unit_test(a_record_about_the_case_waits_for_all_its_subjects),

@@ -1,5 +1,6 @@
 /* Ratings and disputes, on real devices at a real hub: a partner's rating never takes the place of the case's; it
  * stands beside it, and social care, then the operations manager, decides. Each refusal writes nothing. */
+#include "node/look.h"
 #include "tests/lib/work_world.h"
 
 #include <setjmp.h>
@@ -163,7 +164,117 @@ static void a_rating_needs_its_word_and_its_reason(void **state)
     work_refused(sam, act_rate(sam->n, &in, &rated, &work_why), ERR_USAGE, "initial or a final");
 }
 
+/* What was asked while nothing was urgent is not answered in time for a red case. */
+static void a_graver_rating_shortens_the_time_of_the_writers_own_questions(void **state)
+{
+    static const char late[] = "SELECT coalesce(due_at - (SELECT rated_at FROM rating WHERE case_id = request.case_id"
+                               " ORDER BY rated_at DESC LIMIT 1), 0) FROM request WHERE id = $1";
+    struct ends_case k;
+    struct act_request_sent sent, theirs;
+    struct act_request ask = {.case_id = k.c, .to_agency = "police", .question = "Known?", .basis = "public task"};
+    (void)state;
+    work_case(&k);
+    work_applied(ann, act_request_send(ann->n, &ask, &sent, &work_why));
+    ask.to_agency = "police";
+    (void)ends_sync(sam, ERR_OK);
+    work_applied(sam, act_request_send(sam->n, &ask, &theirs, &work_why));
+    (void)ends_sync(ann, ERR_OK);
+    work_applied(ann, rate(ann, &k, "red", "A new injury"));
+    work_says(ann, late, sent.id, "7200000"); /* two hours, from then on */
+    work_says(ann, "SELECT rag FROM request WHERE id = $1", sent.id, "red");
+    work_sees(pol, "request", sent.id, "rag", "red");
+    work_says(pol, "SELECT rag FROM request WHERE id = $1", theirs.id, "amber"); /* the school's own to change */
+    work_applied(ann, rate(ann, &k, "green", "It was a mix-up"));
+    work_says(ann, "SELECT rag FROM request WHERE id = $1", sent.id, "red"); /* nothing gets longer */
+}
+
 /* ------------------------------------------------------------------------------------------------------ disputes */
+static void shown_at(struct ends_node *n, const struct ends_case *k, const char *rag, bool disputed)
+{
+    struct json *c = NULL;
+    assert_int_equal(look_case(n->n, k->c, &c, &work_why), ERR_OK);
+    struct json *head = json_get(c, "case");
+    assert_string_equal(json_get_str(head, "shown_rag"), rag);
+    assert_int_equal(json_get_bool(head, "disputed", !disputed), disputed);
+    json_free(c);
+}
+
+static void deciding_one_agencys_dispute_decides_no_others(void **state)
+{
+    struct ends_case k;
+    uint8_t of_school[16];
+    (void)state;
+    work_case(&k);
+    work_applied(pol, rate(pol, &k, "red", "Known to us"));
+    work_applied(sam, rate(sam, &k, "green", "He is well"));
+    memcpy(of_school, rated.challenge, 16);
+    (void)ends_sync(ada, ERR_OK);
+    shown_at(ada, &k, "red", true);
+    work_applied(ada, judge(ada, of_school, "dismissed"));
+    shown_at(ada, &k, "red", true);
+}
+
+/* Written before the decision, but not seen by it: who decides had not read it. */
+static void a_rating_that_arrives_after_the_decision_is_disputed_still(void **state)
+{
+    struct ends_case k;
+    uint8_t id[16];
+    (void)state;
+    work_case(&k);
+    work_applied(pol, rate(pol, &k, "red", "Known to us"));
+    memcpy(id, rated.challenge, 16);
+    (void)ends_sync(ada, ERR_OK);
+    assert_int_equal(rate(pol, &k, "red", "And a new call tonight"), ERR_OK); /* offline */
+    work_applied(ada, judge(ada, id, "dismissed"));
+    shown_at(ada, &k, "amber", false);
+    (void)ends_sync(pol, ERR_OK);
+    (void)ends_sync(ada, ERR_OK);
+    shown_at(ada, &k, "red", true);
+    shown_at(pol, &k, "red", true);
+}
+
+static void who_decides_can_settle_a_rating_under_no_dispute(void **state)
+{
+    struct ends_case k;
+    uint8_t first[16];
+    struct json *c = NULL;
+    (void)state;
+    work_case(&k);
+    work_access(&k, 1, "check");
+    work_applied(sam, rate(sam, &k, "red", "We know the family"));
+    memcpy(first, rated.id, 16);
+    (void)ends_sync(ada, ERR_OK);
+    shown_at(ada, &k, "red", true);
+    assert_int_equal(look_case(ada->n, k.c, &c, &work_why), ERR_OK);
+    assert_true(json_get_bool(json_get(c, "may"), "dispute-decide", false));
+    json_free(c);
+    work_refused(sam, judge(sam, first, "dismissed"), ERR_DENIED, "manager or social worker on duty");
+    work_applied(ada, judge(ada, first, "dismissed"));
+    shown_at(ada, &k, "amber", false);
+    work_refused(ada, judge(ada, first, "dismissed"), ERR_EXISTS, "already");
+    (void)ends_sync(sam, ERR_OK);
+    work_applied(sam, rate(sam, &k, "red", "And again today")); /* nobody has seen this one */
+    memcpy(first, rated.id, 16);
+    (void)ends_sync(ada, ERR_OK);
+    shown_at(ada, &k, "red", true);
+    work_applied(ada, judge(ada, first, "upheld"));
+    work_sees(pol, "case_file", k.c, "rag", "red");
+    shown_at(pol, &k, "red", false);
+}
+
+static void a_rating_that_disputes_nothing_cannot_be_settled(void **state)
+{
+    struct ends_case k;
+    (void)state;
+    work_case(&k);
+    work_applied(pol, rate(pol, &k, "amber", "As we see it"));
+    (void)ends_sync(ada, ERR_OK);
+    work_refused(ada, judge(ada, rated.id, "dismissed"), ERR_EXISTS, "waits for no decision");
+    work_applied(pol, rate(pol, &k, "red", "Not any more"));
+    (void)ends_sync(ada, ERR_OK);
+    work_refused(ada, judge(ada, rated.id, "dismissed"), ERR_EXISTS, "dispute"); /* its dispute is what is decided */
+}
+
 static void a_dispute_goes_to_social_care_and_only_then_to_the_manager(void **state)
 {
     struct ends_case k;
@@ -292,6 +403,11 @@ int main(void)
         cmocka_unit_test(a_rating_is_held_when_the_writers_part_was_taken_away_meanwhile),
         cmocka_unit_test(the_leads_rating_is_held_when_the_lead_was_taken_away_meanwhile),
         cmocka_unit_test(a_rating_needs_its_word_and_its_reason),
+        cmocka_unit_test(a_rating_that_disputes_nothing_cannot_be_settled),
+        cmocka_unit_test(who_decides_can_settle_a_rating_under_no_dispute),
+        cmocka_unit_test(a_rating_that_arrives_after_the_decision_is_disputed_still),
+        cmocka_unit_test(deciding_one_agencys_dispute_decides_no_others),
+        cmocka_unit_test(a_graver_rating_shortens_the_time_of_the_writers_own_questions),
         cmocka_unit_test(a_dispute_goes_to_social_care_and_only_then_to_the_manager),
         cmocka_unit_test(why_a_dispute_was_decided_so_is_read_by_who_raised_it),
         cmocka_unit_test(a_dispute_about_a_decision_waits_for_one_and_changes_no_rating),

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -150,6 +151,36 @@ static void a_case_is_closed_with_a_reason_at_once_or_later(void **state)
     work_says(pol, "SELECT closed_at > 0 FROM case_file WHERE id = $1", k.c, "1");
     work_says(pol, "SELECT decision || closure_reason FROM brief WHERE id = $1", k.c, "Assess the familyRC8");
     work_refused(ann, decide(ann, &close), ERR_EXISTS, "closed already");
+}
+
+/* When it was decided tells whether it was in time: what changes nothing of it does not move that. */
+static void closing_what_was_decided_before_leaves_the_time_of_the_decision(void **state)
+{
+    static const char at[] = "SELECT decided_at FROM brief WHERE id = $1";
+    struct ends_case k;
+    char first[32];
+    (void)state;
+    work_case(&k);
+    struct act_decision d = assessed(&k);
+    (void)snprintf(first, sizeof first, "%lld", (long long)ann->f->now);
+    work_applied(ann, decide(ann, &d));
+    work_says(ann, at, k.c, first);
+    d.close = true;
+    d.closure_reason = "RC8";
+    work_applied(ann, decide(ann, &d)); /* the form says all of it again */
+    work_says(ann, at, k.c, first);
+    work_says(ann, "SELECT status FROM case_file WHERE id = $1", k.c, "closed");
+    work_case(&k);
+    d = assessed(&k);
+    (void)snprintf(first, sizeof first, "%lld", (long long)ann->f->now);
+    work_applied(ann, decide(ann, &d));
+    d.decision = "Assess the whole family";
+    work_applied(ann, decide(ann, &d)); /* another decision has a time of its own */
+    work_says(ann, "SELECT decided_at > 0 FROM brief WHERE id = $1", k.c, "1");
+    work_says(ann, "SELECT decision FROM brief WHERE id = $1", k.c, "Assess the whole family");
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "SELECT decided_at > %s FROM brief WHERE id = $1", first);
+    work_says(ann, sql, k.c, "1");
 }
 
 static void a_decision_is_for_who_leads_or_has_the_duty(void **state)
@@ -333,6 +364,7 @@ int main(void)
         cmocka_unit_test(a_meeting_must_say_who_when_and_what_came_of_it),
         cmocka_unit_test(a_decision_is_told_to_all_who_work_on_the_case),
         cmocka_unit_test(a_case_is_closed_with_a_reason_at_once_or_later),
+        cmocka_unit_test(closing_what_was_decided_before_leaves_the_time_of_the_decision),
         cmocka_unit_test(a_decision_is_for_who_leads_or_has_the_duty),
         cmocka_unit_test(a_decision_is_held_when_the_lead_was_taken_away_meanwhile),
         cmocka_unit_test(a_decision_says_what_in_words_and_codes_that_are_known),

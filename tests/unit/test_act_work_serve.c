@@ -97,6 +97,21 @@ static size_t notes(void)
 }
 
 /* ------------------------------------------------------------------------------------------------ ratings, disputes */
+static void a_rating_under_no_dispute_is_decided_by_its_own_id(void **state)
+{
+    struct ends_case k;
+    uint8_t id[16];
+    (void)state;
+    work_case(&k);
+    work_access(&k, 1, "check");
+    done(sam, &k, act(sam, "rate", &k, NULL, "{\"case_id\":\"CASE\",\"rag\":\"red\",\"reason\":\"A bruise\"}"));
+    id_said(id);
+    (void)ends_sync(ada, ERR_OK);
+    done(ada, &k, act(ada, "dispute-decide", &k, id, "{\"id\":\"ID\",\"state\":\"dismissed\",\"reason\":\"A fall\"}"));
+    work_sees(pol, "case_file", k.c, "rag", "amber");
+    work_says(pol, "SELECT state FROM challenge WHERE case_id = $1", k.c, "dismissed");
+}
+
 static void rating_disputing_and_deciding_about_it(void **state)
 {
     struct ends_case k;
@@ -372,6 +387,7 @@ static void what_is_missing_or_of_another_kind_is_refused_in_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rating_under_no_dispute_is_decided_by_its_own_id),
         cmocka_unit_test(rating_disputing_and_deciding_about_it),
         cmocka_unit_test(a_rating_of_who_takes_no_part_any_more_says_that_it_is_held),
         cmocka_unit_test(a_meeting_then_the_decision_then_closing),

@@ -1,7 +1,7 @@
 #define SQLITE_ENABLE_SESSION        1
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include "sync/changeset.h"
-#include "sync/schema_sql.h"
+#include "tests/lib/tables.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,14 +34,6 @@ static uint64_t next_random(uint64_t *s) /* splitmix64 */
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
-}
-
-static sqlite3 *database(void)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sync_schema_sql, NULL, NULL, NULL), SQLITE_OK);
-    return db;
 }
 
 static sqlite3_stmt *prepare(sqlite3 *db, const char *sql)
@@ -92,7 +84,7 @@ static void random_edit(sqlite3 *db, uint64_t *seed)
     size_t n_tables;
     (void)rules_tables(&n_tables);
     const struct table_rule *t = rules_table(next_random(seed) % n_tables);
-    size_t n = rules_columns_at(t, 1);
+    size_t n = rules_columns_at(t, rules_schema_newest());
     unsigned id = (unsigned)(next_random(seed) % ROWS);
     uint64_t kind = next_random(seed) % 6;
     struct buf sql;
@@ -156,7 +148,7 @@ static void note(struct difference *d, const struct op *op)
 static void compare_row(struct difference *d, size_t table, sqlite3_stmt *old, sqlite3_stmt *new_)
 {
     struct op op = {.table = rules_table(table), .table_index = (int)table};
-    size_t n = rules_columns_at(op.table, 1), differ = 0;
+    size_t n = rules_columns_at(op.table, rules_schema_newest()), differ = 0;
     op.kind = old == NULL ? OP_INSERT : new_ == NULL ? OP_DELETE : OP_UPDATE;
     if (old != NULL) read_row(old, n, op.old, &d->store);
     if (new_ != NULL) read_row(new_, n, op.new_, &d->store);
@@ -221,13 +213,14 @@ static void assert_same_values(const struct op *want, const struct op *got, bool
 
 static void is_the_difference(struct difference *d, struct bytes in, bool patchset)
 {
-    const struct changeset_limits lim = {.schema = 1, .patchset = patchset, .allow_delete = true, .max_ops = MOST};
+    const struct changeset_limits lim = {
+        .schema = rules_schema_newest(), .patchset = patchset, .allow_delete = true, .max_ops = MOST};
     struct changeset_reader r;
     struct why why = {0};
     struct op op;
     bool end = false;
     if (changeset_check(in, &lim, &why) != ERR_OK) fail_msg("%s", why.text);
-    changeset_reader_init(&r, in, 1);
+    changeset_reader_init(&r, in, rules_schema_newest());
     for (;;) {
         size_t i = 0;
         assert_int_equal(changeset_next(&r, &op, &end, &why), ERR_OK);
@@ -256,7 +249,7 @@ static void makes_the_one_the_other(const struct difference *d, bool patchset, s
     struct difference left;
     struct buf out;
     buf_init(&out, CHANGESET_MAX_BYTES);
-    changeset_writer_init(&w, &out, patchset, 1);
+    changeset_writer_init(&w, &out, patchset, rules_schema_newest());
     for (size_t i = 0; i < d->n; i++) changeset_put(&w, &d->all[i].op);
     assert_int_equal(out.err, ERR_OK);
     assert_int_equal(sqlite3changeset_apply(before, (int)out.len, out.data, NULL, no_conflict, NULL), SQLITE_OK);
@@ -269,7 +262,7 @@ static void makes_the_one_the_other(const struct difference *d, bool patchset, s
 static void one_round(uint64_t seed, bool patchset)
 {
     uint64_t same = seed;
-    sqlite3 *after = database(), *before = database();
+    sqlite3 *after = tables_in_memory(), *before = tables_in_memory();
     sqlite3_session *session = NULL;
     struct difference d;
     void *bytes = NULL;

@@ -1,7 +1,7 @@
 #define SQLITE_ENABLE_SESSION        1
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1
 #include "sync/changeset.h"
-#include "sync/schema_sql.h"
+#include "tests/lib/tables.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,14 +23,6 @@ static uint64_t next_random(uint64_t *s) /* splitmix64 */
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     return z ^ z >> 31;
-}
-
-static sqlite3 *database(void)
-{
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sync_schema_sql, NULL, NULL, NULL), SQLITE_OK);
-    return db;
 }
 
 static sqlite3_stmt *prepare(sqlite3 *db, struct buf *sql)
@@ -226,7 +218,7 @@ static void edits_survive_session_and_codec(bool patchset)
 {
     for (uint64_t round = 1; round <= 6; round++) {
         uint64_t seed = 1000 * round, same = seed, also = seed;
-        sqlite3 *db = database(), *ours = database(), *theirs = database();
+        sqlite3 *db = tables_in_memory(), *ours = tables_in_memory(), *theirs = tables_in_memory();
         sqlite3_session *session = NULL;
         void *bytes = NULL;
         int n = 0;

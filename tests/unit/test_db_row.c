@@ -9,6 +9,17 @@
 
 #include <cmocka.h>
 
+/* A store with every column that there is. */
+static int newest_set_up(void **state)
+{
+    int e = db_fixture_set_up(state);
+    struct db *db = db_fixture_db(state);
+    assert_int_equal(db_begin(db, NULL), ERR_OK);
+    assert_int_equal(db_migrate(db, rules_schema_newest(), NULL), ERR_OK);
+    assert_int_equal(db_commit(db, NULL), ERR_OK);
+    return e;
+}
+
 static struct row person(const uint8_t id[16], const char *family_name)
 {
     struct row r = {.table = db_fixture_table("person")};
@@ -250,7 +261,7 @@ static void content_hash_tells_apart_what_looks_alike(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, db_fixture_set_up, db_fixture_tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, newest_set_up, db_fixture_tear_down)
     const struct CMUnitTest tests[] = {
         T(row_comes_back_as_it_was_put),
         T(row_that_is_not_there_leaves_the_output_alone),

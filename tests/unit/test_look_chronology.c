@@ -196,6 +196,98 @@ static void what_was_a_mistake_and_other_cases_do_not_appear(void **state)
     assert_null(got);
 }
 
+/* ----------------------------------------------------------------------------------------------------------- days */
+static enum err of_days(const char *from, const char *to, struct json **out)
+{
+    uint8_t id[16];
+    look_id(1, id);
+    const struct look_chronology in = {.case_id = id, .days = {.from = from, .to = to}};
+    l.why = (struct why){0};
+    return look_chronology(l.n, &in, out, &l.why);
+}
+
+/* Titles of what is shown, one after the other. */
+static void shows(const char *from, const char *to, const char *titles, int64_t outside)
+{
+    char got[400] = "";
+    struct json *c = NULL;
+    enum err e = of_days(from, to, &c);
+    c = look_got(&l, e, c);
+    for (size_t i = 0; i < json_len(look_at(c, "entries")); i++) {
+        size_t at = strlen(got);
+        (void)snprintf(got + at, sizeof got - at, "%s%s", i != 0 ? ", " : "",
+                       look_text(json_at(look_at(c, "entries"), i), "title"));
+    }
+    assert_string_equal(got, titles);
+    assert_int_equal(look_int(c, "outside"), outside);
+    assert_int_equal(look_int(c, "total"), json_len(look_at(c, "entries")));
+    assert_string_equal(look_text(c, "from"), from != NULL ? from : "-");
+    assert_string_equal(look_text(c, "to"), to != NULL ? to : "-");
+    json_free(c);
+}
+
+/* The clocks go forward on 29 March and back on 25 October 2026; in summer midnight in London is 23:00 UTC. */
+static const char dated[] =
+    "DELETE FROM record; DELETE FROM release; DELETE FROM rating; DELETE FROM request; DELETE FROM meeting;"
+    "DELETE FROM episode; DELETE FROM feedback; UPDATE brief SET decided_at = NULL;"
+    "INSERT INTO record(id, case_id, agency, title, sensitivity, occurred_at, written_at) VALUES"
+    "(@50, @1, 'police', 'eve of June', 'sensitive', 1780268399999, #-1),"
+    "(@51, @1, 'police', 'first of June', 'sensitive', 1780268400000, #-1),"
+    "(@52, @1, 'police', 'end of 29 March', 'open', 1774825199999, #-1),"
+    "(@53, @1, 'police', 'end of 25 October', 'open', 1792972799999, #-1),"
+    "(@54, @1, 'police', '26 October', 'open', 1792972800000, #-1),"
+    "(@55, @1, 'police', 'undated', 'open', NULL, 1780268400001);";
+
+static void days_are_whole_days_in_london_and_both_ends_are_shown(void **state)
+{
+    (void)state;
+    look_sql(&l, dated);
+    shows("2026-06-01", "2026-06-01", "first of June, undated", 4);
+    shows("2026-05-31", "2026-05-31", "eve of June", 5);
+    shows("2026-03-29", "2026-03-29", "end of 29 March", 5);
+    shows("2026-10-25", "2026-10-25", "end of 25 October", 5);
+    shows("2026-10-26", NULL, "26 October", 5);
+    shows(NULL, "2026-05-31", "end of 29 March, eve of June", 4);
+    shows("2026-12-01", "2026-12-31", "", 6);
+}
+
+static void what_does_not_say_when_it_happened_goes_by_when_it_was_written(void **state)
+{
+    (void)state;
+    look_sql(&l, dated);
+    look_sql(&l, "DELETE FROM record;"
+                 "INSERT INTO episode(id, case_id, agency, kind) VALUES(@66, @1, 'care', 'early_help')");
+    shows("2026-11-24", "2026-11-24", "Plan: early help", 0); /* its id says when it was written */
+    shows("2026-11-25", NULL, "", 1);
+}
+
+static void a_look_at_some_days_notes_what_it_shows_alone(void **state)
+{
+    (void)state;
+    look_sql(&l, dated);
+    shows("2026-06-01", "2026-06-01", "first of June, undated", 4);
+    assert_int_equal(noted("record"), 1); /* the one that is sensitive and in these days */
+}
+
+static void days_that_are_none_or_turned_round_are_refused_in_words(void **state)
+{
+    static const struct {
+        const char *from, *to, *says;
+    } wrong[] = {{"2026-02-30", NULL, "The first day is not a real date."},
+                 {NULL, "yesterday", "The last day is not a real date."},
+                 {"2026-06-01T00:00:00Z", NULL, "The first day is not a real date."},
+                 {"2026-06-02", "2026-06-01", "The last day (1 Jun 2026) is before the first (2 Jun 2026)."}};
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct json *c = NULL;
+        assert_int_equal(of_days(wrong[i].from, wrong[i].to, &c), ERR_USAGE);
+        assert_null(c);
+        assert_string_equal(l.why.text, wrong[i].says);
+        assert_true(l.why.next[0] != '\0');
+    }
+    assert_int_equal(noted("record"), 0);
+}
+
 static void a_long_case_shows_its_first_five_hundred_and_counts_them_all(void **state)
 {
     (void)state;
@@ -237,6 +329,10 @@ int main(void)
         TEST(only_what_is_asked_for_is_looked_at),
         TEST(a_look_when_one_of_them_cannot_be_noted_notes_none),
         TEST(what_was_a_mistake_and_other_cases_do_not_appear),
+        TEST(days_are_whole_days_in_london_and_both_ends_are_shown),
+        TEST(what_does_not_say_when_it_happened_goes_by_when_it_was_written),
+        TEST(a_look_at_some_days_notes_what_it_shows_alone),
+        TEST(days_that_are_none_or_turned_round_are_refused_in_words),
         TEST(a_long_case_shows_its_first_five_hundred_and_counts_them_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static const struct search_tell world[] = {
      "state=open;found_at=#5"},
     {OP_INSERT, "conflict", NAME, CASE,
      "tbl=person;row_id=@4;col=born_on;policy=escalate;kept=2019-05-01;lost=2019-01-05;kept_by=@110;lost_by=@111;"
-     "state=open;found_at=#9"},
+     "state=open;found_at=#9;kept_at=#" MOMENT ";lost_at=#1793711100001"},
     {OP_INSERT, "conflict", LEAD, CASE,
      "tbl=case_file;row_id=@1;col=lead_agency;policy=authority;kept=care;lost=health;state=ruled;found_at=#2"},
 };
@@ -106,6 +106,28 @@ static void a_conflict_says_who_wrote_which_version_and_where_and_the_rule(void 
     assert_string_equal(json_get_str(c, "rule"), "somebody must decide");
     assert_string_equal(json_get_str(c, "reference"), "C-AAAAAAAA");
     assert_true(json_get_bool(c, "red", false));
+    json_free(list);
+    scene_free(&x);
+}
+
+/* Beside each version, as the pages show it; also where the names are not known here, or the times. */
+static void a_conflict_says_by_name_where_each_version_was_written_and_when(void **state)
+{
+    struct scene x;
+    (void)state;
+    scene_new(&x);
+    struct json *list = conflicts(&x, true), *c = row_of(list, NAME);
+    assert_string_equal(json_get_str(c, "kept_site_name"), "MASH room");
+    assert_string_equal(json_get_str(c, "kept_agency_name"), "Social care");
+    assert_string_equal(json_get_str(c, "kept_at"), "2026-11-03T14:05:00.000Z");
+    assert_string_equal(json_get_str(c, "lost_site_name"), "llanidloes"); /* a site that is not known here: its code */
+    assert_null(json_get_str(c, "lost_agency_name"));
+    assert_string_equal(json_get_str(c, "lost_at"), "2026-11-03T13:05:00.001Z");
+    c = row_of(list, WHEN);
+    assert_true(json_has(c, "kept_at") && json_get_str(c, "kept_at") == NULL);
+    assert_true(json_has(c, "lost_at") && json_get_str(c, "lost_at") == NULL);
+    c = row_of(list, LEAD); /* nobody knows who wrote these */
+    assert_true(json_has(c, "kept_site_name") && json_get_str(c, "kept_site_name") == NULL);
     json_free(list);
     scene_free(&x);
 }
@@ -189,6 +211,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(conflicts_show_times_as_people_read_them),
         T(a_conflict_says_who_wrote_which_version_and_where_and_the_rule),
+        T(a_conflict_says_by_name_where_each_version_was_written_and_when),
         T(red_cases_come_first_and_what_a_rule_decided_only_when_asked_for),
         T(a_version_that_says_nothing_is_shown_as_nothing),
         T(a_conflict_on_a_sensitive_record_is_a_noted_look),

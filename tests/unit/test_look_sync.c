@@ -1,5 +1,6 @@
 /* What a device says of its contact with the MASH, on real devices at a real hub; and what it was replied. */
 #include "node/look_list.h"
+#include "node/look_reply.h"
 #include "tests/lib/two_ends_world.h"
 
 #include <setjmp.h>
@@ -83,6 +84,7 @@ static void each_change_says_in_which_case_it_is(void **state)
     struct json *s = sync_of(ann), *first = json_at(json_get(s, "outbox"), 0);
     uuid_format(k.c, want);
     assert_string_equal(json_get_str(first, "state"), "unsent"); /* what waits comes first */
+    assert_string_equal(json_get_str(first, "kept"), "text");
     assert_string_equal(json_get_str(first, "case_id"), want);
     json_free(s);
     (void)ends_sync(ann, ERR_OK);
@@ -90,6 +92,7 @@ static void each_change_says_in_which_case_it_is(void **state)
     first = json_at(json_get(s, "outbox"), 0);
     assert_string_equal(json_get_str(first, "state"), "applied");
     assert_string_equal(json_get_str(first, "case_id"), want); /* also when its text is gone */
+    assert_string_equal(json_get_str(first, "kept"), "sealed"); /* no backup of the hub has it yet */
     json_free(s);
 }
 
@@ -231,13 +234,46 @@ static void who_saw_tells_sites_and_devices(void **state)
     struct json *lines = json_get(out, "lines");
     for (size_t i = 0; i < json_len(lines); i++) {
         const char *kind = json_get_str(json_at(lines, i), "kind"), *text = json_get_str(json_at(lines, i), "text");
-        site = site || (strcmp(kind, "site") == 0 && strstr(text, "police-hq (police)") != NULL &&
+        site = site || (strcmp(kind, "site") == 0 && strstr(text, "Police (police)") != NULL &&
                         strstr(text, "and sees it still") != NULL);
-        device = device || (strcmp(kind, "device") == 0 && strstr(text, "could hold it since") != NULL);
+        assert_null(strstr(text, "police-hq")); /* its words below have it */
+        device = device || (strcmp(kind, "device") == 0 && strncmp(text, "a device at Police (", 20) == 0 &&
+                            strstr(text, "\xe2\x80\xa6) could hold it since") == text + 28);
     }
     assert_true(site);
     assert_true(device);
     json_free(out);
+}
+
+/* One line as it is said at Ann's device. */
+static void says(unsigned kind, const char *const *words, size_t n, const char *want)
+{
+    struct reply_line line = {.n = n};
+    const char *heading = NULL;
+    struct why why = {0};
+    struct buf text;
+    buf_init(&text, 4096);
+    for (size_t i = 0; i < n; i++) line.word[i] = bytes_of_str(words[i]);
+    assert_int_equal(look_reply_sentence(ann->n, kind, &line, &heading, &text, &why), ERR_OK);
+    assert_string_equal(buf_cstr(&text), want);
+    buf_release(&text);
+}
+#define SAYS(kind, want, ...)                                                                                          \
+    says(kind, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *), want)
+
+/* A hub may name places that this device was not told of, or no longer is. */
+static void what_has_no_name_here_is_said_by_its_code(void **state)
+{
+    static const char id[] = "0192f3c4-1111-7222-8333-444455556666";
+    (void)state;
+    SAYS(QUESTION_WHO_SAW, "closed-1 (police), and sees it still", "site", "closed-1", "police", "", "");
+    SAYS(QUESTION_WHO_SAW, "closed-1 (nobody), and sees it still", "site", "closed-1", "nobody", "", "");
+    SAYS(QUESTION_WHO_SAW, "a device at closed-1 (0192f3c4\xe2\x80\xa6) could hold it since", "device", id, "closed-1", "holds");
+    SAYS(QUESTION_WHO_SAW, "a device at Police (0192) could hold it since", "device", "0192", "police-hq", "holds");
+    SAYS(QUESTION_WHO_SAW, "somebody whom the MASH does not know by name at School", "look", "school-1", "");
+    SAYS(QUESTION_EXPLAIN, "MASH room (care)", "site", "care-mash", "care");
+    SAYS(QUESTION_EXPLAIN, "Your agency wrote it", "channel", "agency:care", "Your agency wrote it");
+    SAYS(QUESTION_UNSHARE, "School: 2 of its devices hold the case now", "site", "school-1", "2");
 }
 
 /* How often the reply says that somebody opened it. */
@@ -285,7 +321,15 @@ static void who_opened_our_record_is_told_to_us_alone(void **state)
     assert_int_equal(node_note_view(ann->n, record, id, NULL), ERR_OK);
     (void)ends_sync(ann, ERR_OK);
     assert_int_equal(openings(pol, id, text, sizeof text), 1);
-    (void)snprintf(want, sizeof want, "Who opened it: %s at %s, ", info.user_name, info.site);
+    /* An hour later she does not open it: she searches for what it may say. */
+    ends_hub->now += INT64_C(3700000);
+    assert_int_equal(look_search(ann->n, "ga", 0, &out, NULL), ERR_OK);
+    assert_int_equal(json_get_int(out, "total", 0), 1);
+    json_free(out);
+    out = NULL;
+    (void)ends_sync(ann, ERR_OK);
+    assert_int_equal(openings(pol, id, text, sizeof text), 2);
+    (void)snprintf(want, sizeof want, "Who opened it, or found it by searching for its words: %s at %s, ", info.user_name, "MASH room");
     assert_memory_equal(text, want, strlen(want));
     /* Not their record: they get no reply, though they see it and opened it themselves. */
     assert_int_equal(openings(ann, id, text, sizeof text), 0);
@@ -317,6 +361,7 @@ int main(void)
         T(held_work_is_its_authors_own_and_can_be_taken_back_where_it_was_written),
         T(why_something_is_here_is_told_in_sentences),
         T(who_saw_tells_sites_and_devices),
+        T(what_has_no_name_here_is_said_by_its_code),
         T(who_opened_our_record_is_told_to_us_alone),
         T(a_question_about_nothing_is_refused),
     };

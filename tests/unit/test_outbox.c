@@ -2,6 +2,7 @@
 #include "tests/lib/mock_hub.h"
 
 #include "crypto/seal.h"
+#include "node/internal.h"
 #include "sync/bundle.h"
 
 #include <setjmp.h>
@@ -147,6 +148,7 @@ struct seen {
     char reasons[8][64];
     char whats[8][64];
     bool parked[8];
+    char kept[8][8];
 };
 
 static enum err note(void *ctx, const struct outbox_item *i, struct why *why)
@@ -157,6 +159,7 @@ static enum err note(void *ctx, const struct outbox_item *i, struct why *why)
     (void)snprintf(s->states[s->n], 16, "%s", i->state);
     (void)snprintf(s->reasons[s->n], 64, "%s", i->reason != NULL ? i->reason : "-");
     (void)snprintf(s->whats[s->n], 64, "%s", i->what);
+    (void)snprintf(s->kept[s->n], 8, "%s", i->kept);
     s->parked[s->n++] = i->parked;
     return ERR_OK;
 }
@@ -183,6 +186,7 @@ static void the_outbox_tells_what_became_of_each_change(void **state)
     assert_string_equal(s.states[0], "held");
     assert_string_equal(s.reasons[0], "A manager decides.");
     assert_string_equal(s.whats[0], "put rows");
+    assert_string_equal(s.kept[0], "text"); /* its author may want it */
     struct round_result r = mock_sync(&w, ERR_OK);
     assert_int_equal(r.applied, 1);
     assert_int_equal(r.sent, 0);
@@ -190,6 +194,11 @@ static void the_outbox_tells_what_became_of_each_change(void **state)
     assert_int_equal(node_outbox(w.node, note, &s, NULL), ERR_OK);
     assert_string_equal(s.states[0], "applied");
     assert_string_equal(s.reasons[0], "-");
+    assert_string_equal(s.kept[0], "sealed");
+    assert_int_equal(outbox_covered(w.node, 1, NULL), ERR_OK); /* a backup has it */
+    memset(&s, 0, sizeof s);
+    assert_int_equal(node_outbox(w.node, note, &s, NULL), ERR_OK);
+    assert_string_equal(s.kept[0], "none");
     mock_world_free(&w);
 }
 

@@ -66,7 +66,7 @@ static void the_first_search_does_not_wait_until_everything_is_in_the_index(void
 {
     struct world *x = *state;
     struct json *found = ask(x, BENCH_RARE);
-    assert_true(due(x) > CASES - SEARCH_BLOCK);
+    assert_true(due(x) > CASES - 48);
     json_free(found);
 }
 

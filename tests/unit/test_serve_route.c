@@ -62,6 +62,16 @@ static enum err post_person(struct serve_call *c, struct why *why)
     (void)mock_put(c->node, &r, 1);
     return serve_done(c, case_id, case_id, false, why);
 }
+static enum err post_child(struct serve_call *c, struct why *why)
+{
+    uint8_t case_id[16], id[16];
+    mock_id(case_id, 0xc2);
+    mock_id(id, 0xc3);
+    const struct row both[] = {mock_case(case_id), mock_person(id, case_id, "Wren")};
+    (void)mock_put(c->node, both, 2);
+    (void)mock_set(c->node, "person", id, "given_names", "Ivy");
+    return serve_done(c, case_id, case_id, false, why);
+}
 static enum err fails(struct serve_call *c, struct why *why)
 {
     static const enum err all[] = {ERR_USAGE,  ERR_FORMAT, ERR_DENIED, ERR_NOTFOUND,    ERR_EXISTS,
@@ -74,10 +84,11 @@ static const struct serve_route routes[] = {{"GET", "/api/echo", NULL, get_echo}
                                             {"GET", "/api/wide/*", NULL, get_echo},
                                             {"POST", "/api/acts/echo", NULL, post_echo},
                                             {"POST", "/api/acts/person", NULL, post_person},
+                                            {"POST", "/api/acts/child", NULL, post_child},
                                             {"POST", "/api/acts/sheet.csv", NULL, post_person},
                                             {"GET", "/api/fails/", NULL, fails},
                                             {NULL, NULL, NULL, NULL}};
-static const struct serve_route *const tables[] = {routes, NULL};
+static const struct serve_route *const tables[] = {routes, serve_look_routes, NULL};
 static const unsigned char page[] = "<!DOCTYPE html>page", script[] = "let a;", packed[] = "\x1f\x8b";
 static const struct serve_asset assets[] = {{"/app-0A1B2C3D.js", script, script + 6, packed, packed + 2},
                                             {"/index.html", page, page + sizeof page - 1, packed, packed + 2},
@@ -342,9 +353,37 @@ static void route_lets_a_wall_see_the_board_alone(void **state)
     assert_int_equal(get(k, "/api/sync"), 401);
 }
 
+/* Nobody works at it, and everybody walks past: what it is sent holds no name, neither of a case nor of a colleague. */
+static void route_tells_a_wall_no_names(void **state)
+{
+    static const char *const paths[] = {"/api/session", "/api/board", "/api/board?wall=0", "/api/sync"};
+    static const char *const names[] = {"Mair", "Gwen", "Wren", "Ivy"};
+    struct site_world *k = *state;
+    struct http_request r = OURS(k);
+    assert_int_equal(ask(k, "POST", "/api/acts/child", "{}", r), 200);
+    assert_int_equal(get(k, "/api/session"), 200);
+    assert_non_null(strstr(k->body, "\"name\":\"Mair"));
+    assert_int_equal(get(k, "/api/board"), 200);
+    assert_non_null(strstr(k->body, "Ivy Wren"));
+    assert_int_equal(get(k, "/api/board?wall=1"), 200); /* who puts the board on a big screen without giving it to the wall */
+    assert_null(strstr(k->body, "Wren"));
+    assert_int_equal(ask(k, "POST", "/api/session/wall", "{}", r), 200);
+    for (size_t p = 0; p < sizeof paths / sizeof paths[0]; p++) {
+        if (p > 0) assert_int_equal(get(k, paths[p]), 200);
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) assert_null(strstr(k->body, names[i]));
+        if (strncmp(paths[p], "/api/board", 10) == 0) assert_non_null(strstr(k->body, "\"initials\":\"IW\""));
+    }
+    assert_int_equal(get(k, "/api/session"), 200);
+    assert_non_null(strstr(k->body, "\"people\":[]"));
+    assert_int_equal(get(k, "/api/sync"), 200);
+    assert_non_null(strstr(k->body, "\"outbox\":[]"));
+    assert_null(strstr(k->body, "\"unsent\":0"));
+}
+
 /* Two windows of one browser share their cookie: the first was left open, and somebody else signed in in the second. */
 static void route_does_nothing_under_another_name_than_the_page_shows(void **state)
 {
+    static const char *const own[] = {"/api/sync", "/api/bundle/export", "/api/bundle/import", "/api/session/wall"};
     struct site_world *k = *state;
     char mair[37], gwen[37];
     uuid_format(k->x->id[MAIR], mair);
@@ -360,10 +399,42 @@ static void route_does_nothing_under_another_name_than_the_page_shows(void **sta
     assert_non_null(strstr(k->body, "Somebody else"));
     assert_int_equal(serve_desk_last_event(k->s.desk), before); /* nothing was written */
     assert_int_equal(ask(k, "GET", "/api/echo", "", r), 401);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        r.header[HTTP_CONTENT_TYPE] = i == 2 ? "application/octet-stream" : "application/json";
+        if (ask(k, i == 0 ? "GET" : "POST", own[i], i == 0 ? "" : "{}", r) != 401) fail_msg("%s: %d", own[i], k->status);
+        assert_non_null(strstr(k->body, "Somebody else"));
+    }
+    assert_false(serve_desk_is_wall(k->s.desk, k->session[1]));
     r.header[HTTP_SPOKE_PERSON] = "nobody";
     assert_int_equal(ask(k, "GET", "/api/echo", "", r), 401);
     r.header[HTTP_SPOKE_PERSON] = gwen;
     assert_int_equal(ask(k, "GET", "/api/echo", "", r), 200); /* which ends nobody's session */
+}
+
+/* Its windows know the name of their session, and the browser sends whichever cookie it has. */
+static void route_tells_no_events_to_a_page_of_another_session(void **state)
+{
+    struct site_world *k = *state;
+    char name[2][SERVE_NAME_CHARS], target[2][100];
+    uint64_t last = serve_desk_last_event(k->s.desk);
+    for (int i = 0; i < 2; i++) {
+        serve_desk_name(k->s.desk, k->session[i], name[i]);
+        (void)snprintf(target[i], sizeof target[i], "/api/events?of=%s&after=%llu", name[i], (unsigned long long)last);
+        assert_int_equal(ask(k, "GET", "/api/session", "", HEADERS([HTTP_COOKIE] = k->token[i])), 200);
+        assert_int_equal(strlen(name[i]), SERVE_NAME_CHARS - 1);
+        assert_non_null(strstr(k->body, name[i]));
+        assert_null(strstr(k->token[i], name[i])); /* of what opens it nothing is told */
+    }
+    serve_desk_tell(k->s.desk, SERVE_EDIT, NULL);
+    for (int of = 0; of < 2; of++)
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(ask(k, "GET", target[of], "", HEADERS([HTTP_COOKIE] = k->token[i])), of == i ? 200 : 401);
+            assert_int_equal(strstr(k->body, "event: change") != NULL, of == i);
+        }
+    serve_desk_end(k->s.desk, k->session[0], ERR_OK, NULL);
+    serve_desk_name(k->s.desk, k->session[0], name[1]);
+    assert_string_equal(name[1], "");
+    assert_int_equal(ask(k, "GET", target[0], "", HEADERS([HTTP_COOKIE] = k->token[0])), 401);
 }
 
 static void route_gives_pages_and_files(void **state)
@@ -416,7 +487,9 @@ int main(void)
         CLAIM(route_gives_each_error_its_status),
         CLAIM(route_writes_as_who_is_signed_in_and_tells_the_pages),
         CLAIM(route_lets_a_wall_see_the_board_alone),
+        CLAIM(route_tells_a_wall_no_names),
         CLAIM(route_does_nothing_under_another_name_than_the_page_shows),
+        CLAIM(route_tells_no_events_to_a_page_of_another_session),
         CLAIM(route_gives_pages_and_files),
         CLAIM(route_leaves_strangers_little_room),
     };

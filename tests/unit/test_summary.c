@@ -62,6 +62,32 @@ static void summary_has_household_chronology_and_outcome_in_words(void **state)
     json_free(s);
 }
 
+static void a_summary_of_some_days_says_which_and_how_much_lies_outside(void **state)
+{
+    uint8_t id[16];
+    struct json *s = NULL;
+    (void)state;
+    look_sql(&l, "INSERT INTO record(id, case_id, agency, kind, title, body, sensitivity, occurred_at) VALUES"
+                 "(@50, @1, 'police', 'incident', 'Old', 'BEFORE', 'open', #-9000),"
+                 "(@51, @1, 'police', 'incident', 'New', 'WITHIN', 'open', #-1)");
+    look_id(1, id);
+    enum err e = look_summary_of_days(l.n, id, (struct look_days){"2026-11-24", "2026-11-25"}, &s, &l.why);
+    s = look_got(&l, e, s);
+    struct json *line = section(s, "Chronology, 24 Nov 2026 to 25 Nov 2026");
+    assert_int_equal(json_len(look_at(line, "rows")), 1);
+    assert_string_equal(look_text(line, "rows.0.4"), "WITHIN");
+    assert_int_equal(look_count_text(s, "BEFORE"), 0);
+    assert_string_equal(look_text(line, "notes.0"),
+                        "Only these days are shown. 1 entry lies before or after them. What does not say when it happened goes "
+                        "by the day on which it was written.");
+    assert_string_equal(look_text(s, "from"), "2026-11-24");
+    json_free(s);
+    s = made();
+    assert_non_null(section(s, "Chronology"));
+    assert_string_equal(look_text(s, "from"), "-");
+    json_free(s);
+}
+
 static void summary_says_what_is_withheld(void **state)
 {
     (void)state;
@@ -233,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(summary_has_household_chronology_and_outcome_in_words),
+        TEST(a_summary_of_some_days_says_which_and_how_much_lies_outside),
         TEST(summary_says_what_is_withheld),
         TEST(a_summary_is_a_look_at_what_is_sensitive_in_it),
         TEST(an_empty_case_has_a_page_that_says_so),

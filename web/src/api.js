@@ -92,9 +92,14 @@ let onAct = () => {};
 export function whenActed(fn) {
     onAct = fn;
 }
+// What was asked last, as long as nobody knows whether it was done: the same again goes under the same id, and is done once.
+let asked = {};
 // An act: what a person does to a case. → {id, reference, held, unsent, notes, …}
 export async function act(name, body) {
-    const answer = await post(`/api/acts/${name}`, body);
+    const what = name + JSON.stringify(body);
+    if (asked.what !== what) asked = { what, once: crypto.randomUUID().replaceAll("-", "") };
+    const answer = await post(`/api/acts/${name}`, { ...body, once: asked.once });
+    asked = {};
     await onAct();
     return answer;
 }

@@ -3,7 +3,9 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { lastWorkAt } from "./api.js";
 import { html } from "./html.js";
-import { stillHere, useSession } from "./store.js";
+import { overdue, stillHere, useSession } from "./store.js";
+
+const GRACE = 5000; // ms: the service ends it first, and says so
 
 export function Idle() {
     const session = useSession();
@@ -17,7 +19,14 @@ export function Idle() {
             if (Date.now() - lastWorkAt() > Math.min(60000, limit / 4)) stillHere().catch(() => {});
         };
         for (const kind of ["keydown", "pointerdown"]) addEventListener(kind, tell, { passive: true });
-        const timer = setInterval(() => setWarn(Date.now() - lastWorkAt() > limit - notice), 1000);
+        let asked = 0; // another window may be at work, and the session with it
+        const timer = setInterval(() => {
+            const rested = Date.now() - lastWorkAt();
+            setWarn(rested > limit - notice);
+            if (rested < limit + GRACE || Date.now() - asked < 3 * GRACE) return;
+            asked = Date.now();
+            overdue();
+        }, 1000);
         return () => {
             for (const kind of ["keydown", "pointerdown"]) removeEventListener(kind, tell);
             clearInterval(timer);

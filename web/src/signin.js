@@ -12,6 +12,7 @@ export function SignIn({ problem }) {
     const [turn, setTurn] = useState(0);
     const [busy, setBusy] = useState(false);
     const [shown, setShown] = useState(false);
+    // A text that may be filled in again is kept by the browser on the disk: never while the passphrase is shown.
     const empty = error?.code === "empty";
     const submit = async () => {
         setTurn((t) => t + 1);
@@ -39,7 +40,7 @@ export function SignIn({ problem }) {
         <${Form} submit=${submit}>
             <input type="text" name="username" autocomplete="username" value=${"Spoke on this device"} hidden readonly />
             <${Field} id="passphrase" label="Your passphrase" hint="It opens what is kept on this device, and says who you are. It is never sent anywhere."
-                type=${shown ? "text" : "password"} width="20" autocomplete="current-password" value=${passphrase} onChange=${setPassphrase}
+                type=${shown ? "text" : "password"} width="20" autocomplete=${shown ? "off" : "current-password"} value=${passphrase} onChange=${setPassphrase}
                 error=${empty ? error.message : null} />
             <div class="spoke-row">
                 <${Button} busy=${busy && "Opening …"}>Sign in<//>

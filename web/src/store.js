@@ -4,6 +4,7 @@ import { asPerson, call, get, post, whenActed, whenLocked } from "./api.js";
 import { draftsOf } from "./draft.js";
 import { setClock } from "./format.js";
 import { go } from "./router.js";
+import { follow } from "./stream.js";
 
 const state = {
     session: null, // of GET /api/session; null: not asked yet
@@ -14,7 +15,7 @@ const state = {
     initials: localStorage.getItem("spoke-initials") === "1",
 };
 const watchers = new Set();
-const listeners = new Set(); // fn({reason, online, cases}) on every change of what stands on this device
+const listeners = new Set(); // called on every change of what stands on this device
 function set(values) {
     Object.assign(state, values);
     for (const watch of watchers) watch({ ...state });
@@ -55,6 +56,13 @@ whenLocked(() => {
     if (state.session?.signed_in) signedOut(true);
 });
 
+// The session must be over by now. It ends here too where the service does not answer: what is open must not stay so.
+export const overdue = () =>
+    get("/api/session", { quiet: true }).then(
+        (session) => session.signed_in || signedOut(true),
+        () => signedOut(true),
+    );
+
 whenActed(() => loadSync());
 
 async function signedIn(session) {
@@ -65,12 +73,11 @@ async function signedIn(session) {
     }
     draftsOf(`${session.person?.id} ${session.site}`);
     asPerson(session.person?.id ?? null);
-    events.after = session.events || 0;
     // A window that was given to the wall may ask for nothing else.
     const reference = session.wall ? null : await get("/api/reference", { quiet: true });
     set({ session, reference, ended: false, reachable: true });
     await loadSync();
-    startEvents();
+    startEvents(session);
     return session;
 }
 // At the start: who is here, or a launch token in the address that `spoke open` made.
@@ -124,63 +131,38 @@ export async function contactNow() {
 }
 
 // ------------------------------------------------------------------------------------------------------- events
-// The service ends the stream after each event, and the page comes again with the last number it heard.
-const events = { source: null, after: 0, timer: 0, wait: 0 };
-function stopEvents() {
-    clearTimeout(events.timer);
-    events.source?.close();
-    events.source = null;
-}
-function startEvents() {
+let stopEvents = () => {};
+function startEvents(session) {
     stopEvents();
-    events.wait = 0;
-    listen();
+    stopEvents = follow(session.stream, session.events || 0, { news: changed, doubt });
 }
-function listen() {
-    let opened = false;
-    const source = new EventSource(`/api/events?after=${events.after}`);
-    events.source = source;
-    source.onopen = () => {
-        opened = true;
-        events.wait = 0;
-        if (!state.reachable) {
-            set({ reachable: true });
-            changed({ reason: "sync", cases: [] });
-        }
-    };
-    source.addEventListener("change", (e) => {
-        events.after = Math.max(events.after, Number(e.lastEventId) || 0);
-        changed(JSON.parse(e.data));
-    });
-    source.onerror = async () => {
-        source.close();
-        if (events.source !== source) return;
-        if (!opened) {
-            // Ended, or nobody there? The answer to a plain question tells, and ends the session on the page where it did.
-            try {
-                const session = await get("/api/session", { quiet: true });
-                // All windows share the session: somebody else may have signed in in another one.
-                if (!session.signed_in || session.person?.id !== state.session?.person?.id) return signedOut(true);
-                set({ reachable: true });
-            } catch (e) {
-                if (e.code === "gone") set({ reachable: false });
-            }
-            events.wait = Math.min(events.wait ? events.wait * 2 : 1000, 15000);
-        }
-        if (events.source === source) events.timer = setTimeout(listen, opened ? 50 : events.wait);
-    };
+// Ended, or nobody there? The answer to a plain question tells, and ends the session on the page where it did.
+async function doubt() {
+    try {
+        const session = await get("/api/session", { quiet: true });
+        if (!state.session?.signed_in) return;
+        // All windows share the session: somebody else may have signed in in another one.
+        if (!session.signed_in || session.person?.id !== state.session.person?.id) return signedOut(true);
+        const anew = session.stream !== state.session.stream;
+        set({ session, reachable: true });
+        if (!anew) return;
+        startEvents(session); // the same person, in another one
+        changed();
+    } catch (e) {
+        if (e.code === "gone") set({ reachable: false });
+    }
 }
-function changed(event) {
+function changed(event = {}) {
     if (event.reason === "locked") return signedOut(true);
     loadSync();
-    for (const fn of listeners) fn(event);
+    for (const fn of listeners) fn();
 }
-// fn is called with {reason, online, cases} whenever something on this device changed.
+// fn is called whenever something on this device changed.
 export function useChanges(fn) {
     const last = useRef(fn);
     last.current = fn;
     useEffect(() => {
-        const heard = (event) => last.current(event);
+        const heard = () => last.current();
         listeners.add(heard);
         return () => listeners.delete(heard);
     }, []);

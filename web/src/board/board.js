@@ -6,6 +6,7 @@ import { ButtonLink, Checkbox, Loaded, Page, Select } from "../parts/index.js";
 import { Link, go, useRoute } from "../router.js";
 import { setInitials, useInitials, useLoad, useNow, useReference, useSession } from "../store.js";
 import { BoardCard } from "./card.js";
+import { ToldWithout } from "./told.js";
 
 const HELP = html`<p class="govuk-body">
         The board shows the cases that your agency takes part in, in four columns: new, gathering (partners are being asked), ready to
@@ -79,7 +80,8 @@ export function BoardPage() {
                 </p>
                 <div class=${`spoke-board spoke-board--${board.columns.length}`}>
                     ${board.columns.map((c) => html`<${Column} key=${c.status} of=${c} initials=${initials} now=${now} reference=${reference} />`)}
-                </div>`}
+                </div>
+                <${ToldWithout} of=${board.told} now=${now} />`}
         <//>
     <//>`;
 }

@@ -34,6 +34,7 @@ export function Partners({ partners, of }) {
 
 export function BoardCard({ of, initials, now, need, wall = false }) {
     const people = involved(of.people, initials);
+    if (of.people_more) people.push(`${of.people_more} more`);
     return html`<li class=${`spoke-board__card spoke-board__card--${of.shown_rag || "none"}`}>
         <div class="spoke-board__top">
             <h3 class="govuk-heading-s spoke-board__reference">

@@ -30,7 +30,7 @@ function Keep() {
 }
 
 export function WallPage() {
-    const load = useLoad("/api/board", { every: 30000 });
+    const load = useLoad("/api/board?wall=1", { every: 30000 });
     const { session, sync, reachable } = useStore();
     useNow(15);
     const now = nowMs();

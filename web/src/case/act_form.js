@@ -93,8 +93,8 @@ function One({ f, id, value, error, onChange }) {
 }
 
 /* props: name (of the draft: the act and what it is done to), act or run(body), fixed, fields, body(values, body),
- * send (button), next (what happens next), cancel (where to go instead), done(answer, values), grave,
- * children(values). fields, send and next may be functions of the values; also() gives one more fault, of what the
+ * changes (only what was changed is sent: what others changed meanwhile stays), send (button), next (what happens next), cancel (where to go instead), done(answer, values), grave,
+ * children(values), above(values, set) before the fields. fields, send and next may be functions of the values; also() gives one more fault, of what the
  * children ask, or null. */
 export function ActForm(props) {
     const prefix = props.prefix ?? "case";
@@ -104,7 +104,13 @@ export function ActForm(props) {
         for (const f of list) values[f.name] = props.start?.[f.name] ?? f.value ?? blankOf(f);
         return values;
     };
-    const [values, setValues, forget] = useDraft(props.name, first);
+    // What the form began with stays with what was typed: what stands in the case may be another by the time it is sent.
+    const [draft, change, forget] = useDraft(props.name, () => {
+        const begun = first();
+        return { begun, values: begun };
+    });
+    const { begun, values } = draft;
+    const setValues = (next) => change((was) => ({ ...was, values: typeof next === "function" ? next(was.values) : next }));
     const [problem, setProblem] = useState({ turn: 0, errors: [], error: null });
     const [busy, setBusy] = useState(false);
     const fields = (typeof props.fields === "function" ? props.fields(values) : props.fields).map((f) =>
@@ -113,13 +119,20 @@ export function ActForm(props) {
     const value = (f) => (f.fresh ? (f.value ?? blankOf(f)) : values[f.name]);
     const whole = Object.fromEntries(fields.map((f) => [f.name, value(f)]));
 
+    // An empty text takes away what stood there.
+    const onlyChanged = (plain) => {
+        const before = bodyOf(fields, Object.fromEntries(fields.map((f) => [f.name, begun[f.name] ?? blankOf(f)])));
+        return Object.fromEntries(Object.entries(plain).flatMap(([k, v]) => (v === before[k] ? [] : [[k, v ?? ""]])));
+    };
+
     async function submit() {
         const errors = [...faults(fields, whole, prefix), props.also?.()].filter(Boolean);
         setProblem((was) => ({ turn: was.turn + 1, errors, error: null }));
         if (errors.length) return;
         setBusy(true);
         try {
-            const plain = { ...props.fixed, ...bodyOf(fields, whole) };
+            const said = bodyOf(fields, whole);
+            const plain = { ...props.fixed, ...(props.changes ? onlyChanged(said) : said) };
             const body = props.body ? props.body(whole, plain) : plain;
             const answer = props.run ? await props.run(body, whole) : await act(props.act, body);
             if (!props.keep) forget();
@@ -134,6 +147,7 @@ export function ActForm(props) {
 
     return html`<${Form} submit=${submit} className="case-form">
         <${ErrorSummary} errors=${problem.errors} error=${problem.error} turn=${problem.turn} />
+        ${props.above?.(whole, setValues)}
         ${fields
             .filter((f) => isShown(f, whole))
             .map(

@@ -93,7 +93,7 @@ function ChangeAction({ ctx, id }) {
     ];
     return html`<${Part} title=${`Change “${a.title}”`} plain="Change an action" of=${ctx.data.case}>
         <${ActForm}
-            name=${`action-set ${id}`} act="action-set" fixed=${{ id }} fields=${fields} send="Save how it stands" cancel=${`${ctx.at}/actions`}
+            name=${`action-set ${id}`} act="action-set" fixed=${{ id }} fields=${fields} changes send="Save how it stands" cancel=${`${ctx.at}/actions`}
             next="Everybody who sees the action sees the change." done=${(answer) => ctx.finish("/actions", "The action is changed", answer)}
         />
     <//>`;
@@ -184,19 +184,9 @@ function Status({ ctx }) {
             hint: "Then only the places that are named in it see it, and no others, the MASH room included.",
         },
     ];
-    const before = Object.fromEntries(fields.map((f) => [f.name, f.value === "" ? null : f.value]));
-    // Only what was changed is sent: what others changed meanwhile stays.
-    const body = (_, plain) => ({
-        case_id: c.id,
-        ...Object.fromEntries(
-            Object.entries(plain)
-                .filter(([name, v]) => v !== before[name])
-                .map(([name, v]) => [name, v ?? ""]),
-        ),
-    }); // an empty text takes away what stood there
     return html`<${Part} title="Where the case stands" of=${c}>
         <${ActForm}
-            name=${`case-set ${ctx.id}`} act="case-set" fields=${fields} body=${body} send="Save what you changed" cancel=${`${ctx.at}/actions`}
+            name=${`case-set ${ctx.id}`} act="case-set" fixed=${{ case_id: c.id }} fields=${fields} changes send="Save what you changed" cancel=${`${ctx.at}/actions`}
             next="Everybody who takes part sees it. A change of lead shows nobody more than before." done=${(a) => ctx.finish("/actions", "The change is saved", a)}
         />
     <//>`;

@@ -8,6 +8,7 @@ import { ButtonLink, Loaded, Prose, Select, Tag, Unsent } from "../parts/index.j
 import { Link } from "../router.js";
 import { useLoad } from "../store.js";
 import { Line, Part, When, agencyOf } from "./bits.js";
+import { Days, daysWords } from "./days.js";
 import { Withheld } from "./overview.js";
 import { kindWords, sensitivityWords, sightWords } from "./words.js";
 
@@ -33,6 +34,7 @@ function handles(entry, ctx) {
         waits && may["record-override"] !== false && [`${at}/chronology/record/${entry.id}/override`, "Share without consent"],
         waits && [`${at}/consent`, "Note consent"],
         own && entry.seen_by !== "all" && may["release-grant"] !== false && [`${at}/permission/tell/${entry.id}`, "Tell one agency"],
+        own && may["record-set"] !== false && [`${at}/chronology/record/${entry.id}/change`, "Change this record"],
         own && may.void !== false && [`${at}/chronology/record/${entry.id}/mistake`, "Mark as a mistake"],
         own && [`${at}/opened/record/${entry.id}`, "Who opened this record"],
         [`${at}/opened/record/${entry.id}/why`, "Why do we see this?"],
@@ -80,7 +82,7 @@ function Add({ ctx }) {
 }
 
 export function Chronology({ ctx }) {
-    const [by, setBy] = useState({ agency: "", kind: "", sensitivity: "" });
+    const [by, setBy] = useState({ agency: "", kind: "", sensitivity: "", from: "", to: "" });
     const filtered = Object.values(by).some(Boolean);
     const path = `/api/cases/${ctx.id}/chronology`;
     const all = useLoad(path);
@@ -112,9 +114,10 @@ export function Chronology({ ctx }) {
                 choices(from, "sensitivity", (e) => sensitivityWords(e.sensitivity)),
             )}
         </div>
+        <${Days} onShow=${(days) => setBy((was) => ({ ...was, ...days }))} />
         <${Loaded} load=${filtered ? some : all} what="the chronology">
             ${(got) => html`<p class="govuk-body" role="status">
-                    ${filtered ? `Showing ${got.entries.length} of ${count(from.length, "entry", "entries")}.` : `${count(got.total, "entry", "entries")}.`}
+                    ${filtered ? `Showing ${[`${got.entries.length} of ${count(from.length, "entry", "entries")}`, daysWords(by)].filter(Boolean).join(", ")}.` : `${count(got.total, "entry", "entries")}.`}
                     ${got.total > got.entries.length && !filtered ? ` The first ${got.entries.length} are shown: choose an agency or kind to see others.` : ""}
                 </p>
                 ${

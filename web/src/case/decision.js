@@ -13,18 +13,20 @@ export function aboutWords(about) {
     return { thing, decides: to === "manager" ? "the operations manager" : "social care", manager: to === "manager" };
 }
 
-function OneRating({ r, now }) {
+function OneRating({ r, ctx }) {
+    const { now, at, data } = ctx;
     return html`<${Line}>
             <${Rating} rag=${r.rag} /> ${agencyOf(r)} ${r.author?.name} ${stageWords(r.stage)} ${html`<${When} at=${r.rated_at} now=${now} />`}
             ${r.unsent && html`<${Unsent} of=${r} />`}
         <//>
-        <${Prose} text=${r.reason} />`;
+        <${Prose} text=${r.reason} />
+        ${r.waits && data.may["dispute-decide"] && html`<${ButtonLink} to=${`${at}/decision/dispute/${r.id}`}>Decide about this rating<//>`}`;
 }
 
 function Dispute({ c, ctx }) {
     const { data, at, now, session } = ctx;
     const { thing, decides, manager } = aboutWords(c.about);
-    return html`<h4 class="govuk-heading-s">${agencyOf(c)} disputes ${thing}</h4>
+    return html`<h4 class="govuk-heading-s">${c.about === "rating:settled" ? "Another agency’s rating" : `${agencyOf(c)} disputes ${thing}`}</h4>
         <${Line}>
             <${Tag} tone=${c.state === "open" ? "yellow" : "grey"}>${challengeWords(c.state)}<//> ${c.state === "open" && `${decides[0].toUpperCase()}${decides.slice(1)} decides`}
             ${c.decided_by?.name && `Decided by ${c.decided_by.name}`} ${c.decided_at && html`<${When} at=${c.decided_at} now=${now} />`} ${c.unsent && html`<${Unsent} of=${c} />`}
@@ -63,7 +65,7 @@ function Meeting({ m, ctx }) {
 const newest = (rows, key) => [...rows].sort((a, b) => String(b[key] ?? "").localeCompare(String(a[key] ?? "")));
 
 export function Decision({ ctx }) {
-    const { data, at, now } = ctx;
+    const { data, at } = ctx;
     const may = data.may;
     const ratings = data.ratings.filter((r) => r.stage !== null);
     return html`<${Part} title="Meeting and decision" of=${data.case}>
@@ -79,7 +81,7 @@ export function Decision({ ctx }) {
         <${List} items=${newest(data.meetings, "held_at")} none="No meeting is written down." each=${(m) => html`<${Meeting} m=${m} ctx=${ctx} />`} />
         <h3 class="govuk-heading-m">Ratings</h3>
         ${may.rate && html`<${ButtonLink} kind="secondary" to=${`${at}/decision/rate`}>Rate this case<//>`}
-        <${List} items=${newest(ratings, "rated_at")} none="Nobody has rated this case, as far as this device may know." each=${(r) => html`<${OneRating} r=${r} now=${now} />`} />
+        <${List} items=${newest(ratings, "rated_at")} none="Nobody has rated this case, as far as this device may know." each=${(r) => html`<${OneRating} r=${r} ctx=${ctx} />`} />
         <h3 class="govuk-heading-m">Disputes</h3>
         <p class="govuk-body">If your agency does not agree with the rating or the decision, say so here. Social care decides first; after that, the operations manager.</p>
         ${

@@ -101,7 +101,9 @@ function Dispute({ ctx }) {
 }
 
 function DecideDispute({ ctx, cid }) {
-    const c = ctx.data.challenges.find((one) => one.id === cid);
+    // A rating may wait by itself: who is only asked raises no dispute.
+    const lone = ctx.data.ratings.find((r) => r.id === cid && r.waits);
+    const c = lone ? { ...lone, about: "rating", state: "open" } : ctx.data.challenges.find((one) => one.id === cid);
     const back = html`<${Link} to=${`${ctx.at}/decision`}>Back to meeting and decision<//>`;
     if (!c || c.state !== "open") return html`<p class="govuk-body">This dispute does not wait for a decision any more. ${back}</p>`;
     const { thing } = aboutWords(c.about);

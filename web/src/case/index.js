@@ -4,6 +4,7 @@ import { BackLink, Loaded } from "../parts/index.js";
 import { go, Link } from "../router.js";
 import { useLoad, useNow, useReference, useSession } from "../store.js";
 import { ActionForms, Actions } from "./actions.js";
+import { Bare, BareHead, bareData } from "./bare.js";
 import { Part } from "./bits.js";
 import { Chronology } from "./chronology.js";
 import { Consent, NoteConsent } from "./consent.js";
@@ -17,7 +18,7 @@ import { People } from "./people.js";
 import { PeopleForms } from "./people_forms.js";
 import { Permission } from "./permission.js";
 import { PermissionForms } from "./permission_forms.js";
-import { AddRecord, Mistake, OverrideRecord } from "./record_forms.js";
+import { AddRecord, ChangeRecord, Mistake, OverrideRecord } from "./record_forms.js";
 import { Answer, Ask, Cancel, ChaseForm, Decline, Requests } from "./requests.js";
 import { Sharing, SharingForms } from "./sharing.js";
 import { Summary } from "./summary.js";
@@ -36,6 +37,7 @@ const parts = {
         page: Chronology,
         form: (ctx, [a, b, c]) => {
             if (a === "add") return html`<${AddRecord} ctx=${ctx} />`;
+            if (a === "record" && c === "change") return html`<${ChangeRecord} ctx=${ctx} rid=${b} />`;
             if (a === "record" && c === "override") return html`<${OverrideRecord} ctx=${ctx} rid=${b} />`;
             return c === "mistake" ? html`<${Mistake} ctx=${ctx} tbl=${a} rid=${b} />` : null;
         },
@@ -89,11 +91,13 @@ export function CasePage({ id, rest: raw = [], query }) {
     const now = useNow(30);
     const at = `/case/${encodeURIComponent(id)}`;
     return html`<${Loaded} load=${load} what="the case">
-        ${(data) => {
+        ${(got) => {
+            const data = got.bare ? bareData(got) : got;
             // To another part of this case, or a whole address.
             const finish = (to, title, answer) =>
                 go(tabs.some(([part]) => `/${part}` === to) ? at + to : to, { say: { ...answer, title } });
             const ctx = { id: data.case.id, at, data, session, reference, now, query, finish };
+            if (data.bare) return html`<${BareHead} />${rest.length > 1 ? html`<${Shown} ctx=${ctx} rest=${rest} />` : html`<${Bare} ctx=${ctx} />`}`;
             if (rest[0] === "summary") return html`<${Summary} ctx=${ctx} />`;
             return html`<${Head} data=${data} now=${now} />
                 <${Tabs} at=${at} current=${rest[0] ?? ""} waiting=${waiting(data, session)} />

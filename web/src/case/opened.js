@@ -23,13 +23,13 @@ function grouped(lines) {
 const WAIT_MS = 3000;
 const isWaiting = (reply) => Boolean(reply.asked_at) && (!reply.replied_at || Date.parse(reply.asked_at) > Date.parse(reply.replied_at));
 
-function Reply({ reply, now }) {
+function Reply({ reply, now, none }) {
     if (!reply.asked_at && !reply.replied_at) return html`<p class="govuk-body">This has not been asked yet.</p>`;
     return html`${isWaiting(reply) && html`<p class="govuk-inset-text" role="status">Asked <${When} mid at=${reply.asked_at} now=${now} />. The answer comes with a contact with the MASH.</p>`}
         ${
             reply.replied_at &&
             html`<p class="govuk-body">The MASH server answered <${When} mid at=${reply.hub_at ?? reply.replied_at} now=${now} />.</p>
-            ${reply.lines.length === 0 && html`<p class="govuk-body">Nobody else could see it.</p>`}
+            ${reply.lines.length === 0 && html`<p class="govuk-body">${none}</p>`}
             ${grouped(reply.lines).map(
                 (g, i) => html`<section key=${i}>
                     ${g.heading && html`<h3 class="govuk-heading-s">${g.heading}</h3>`}
@@ -39,10 +39,11 @@ function Reply({ reply, now }) {
         }`;
 }
 
-function Question({ ctx, kind, tbl, rid, title, lead, button }) {
-    const path = `/api/${kind}/${encodeURIComponent(tbl)}/${encodeURIComponent(rid)}`;
+/* A question to the MASH server and what it answered. of: of the address; first(reply): what stands before the answer;
+ * none: what an answer without lines means. */
+export function Asking({ path, of = {}, now, button, kind, first, none = "Nobody else could see it." }) {
     const [waiting, setWaiting] = useState(false);
-    const load = useLoad(path, { every: waiting ? WAIT_MS : 0 }); // an answer changes nothing in a case, so no event tells of it
+    const load = useLoad(query(path, of), { every: waiting ? WAIT_MS : 0 }); // an answer changes nothing in a case, so no event tells of it
     const [busy, setBusy] = useState(false);
     const [problem, setProblem] = useState({ error: null, turn: 0 });
     useEffect(() => setWaiting(load.data !== null && isWaiting(load.data)), [load.data]);
@@ -50,7 +51,7 @@ function Question({ ctx, kind, tbl, rid, title, lead, button }) {
         if (busy) return;
         setBusy(true);
         try {
-            await get(query(path, { ask: true }));
+            await get(query(path, { ...of, ask: true }));
             setProblem({ error: null, turn: 0 });
             await load.reload();
             contactNow().catch(() => {}); // offline: the question waits, as the page says
@@ -60,11 +61,15 @@ function Question({ ctx, kind, tbl, rid, title, lead, button }) {
             setBusy(false);
         }
     }
+    return html`<${ErrorSummary} ...${problem} />
+        <${Loaded} load=${load} what="the answer">${(reply) => html`${first?.(reply)}<${Reply} reply=${reply} now=${now} none=${none} />`}<//>
+        <${Button} type="button" kind=${kind} busy=${busy && "One moment …"} onClick=${ask}>${button}<//>`;
+}
+
+function Question({ ctx, kind, tbl, rid, title, lead, button }) {
     return html`<${Part} title=${title} of=${ctx.data.case}>
         <p class="govuk-body">${lead}</p>
-        <${ErrorSummary} ...${problem} />
-        <${Loaded} load=${load} what="the answer">${(reply) => html`<${Reply} reply=${reply} now=${ctx.now} />`}<//>
-        <${Button} type="button" busy=${busy && "One moment …"} onClick=${ask}>${button}<//>
+        <${Asking} path=${`/api/${kind}/${encodeURIComponent(tbl)}/${encodeURIComponent(rid)}`} now=${ctx.now} button=${button} />
     <//>`;
 }
 
@@ -88,7 +93,7 @@ export function Opened({ ctx }) {
     const own = (got) => got.entries.filter((e) => e.tbl === "record" && e.agency === session.agency);
     return html`<${Part} title="Who opened it" of=${data.case}>
         <p class="govuk-body">
-            The MASH server notes who opens sensitive records. You may ask it, for each record of your agency, who could see it and on which devices it was. The
+            The MASH server notes who opens sensitive records, or finds them by searching for their words. You may ask it, for each record of your agency, who could see it and on which devices it was. The
             answer comes with the next contact.
         </p>
         <p class="govuk-body"><${Link} to=${`${at}/opened/case_file/${data.case.id}/why`}>Why do we see this case?<//></p>

@@ -26,7 +26,7 @@ function Acknowledge({ f, ctx }) {
     return html`<${ErrorSummary} ...${problem} /><${Button} type="button" busy=${busy && "One moment …"} onClick=${press}>We have read this<//>`;
 }
 
-function Told({ f, ctx }) {
+export function Told({ f, ctx }) {
     const { now, session, data } = ctx;
     const ours = f.to_agency === session.agency;
     return html`<h4 class="govuk-heading-s">${ours ? `${agencyOf(f)} tells your agency` : `To ${agencyOf(f, "to_agency")}`}${f.to_name ? `, for ${f.to_name}` : ""}</h4>

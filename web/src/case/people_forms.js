@@ -55,19 +55,10 @@ function ChangePerson({ ctx, pid }) {
     const numbers = personFields
         .filter((f) => f.name === "nhs" || f.name === "upn")
         .map((f) => ({ ...f, hint: `${f.hint} Leave it empty to keep what there is.` }));
-    // Only what was changed is sent: the rest may have been changed elsewhere meanwhile, and stays as it is.
-    const body = (v, plain) => {
-        const changed = { id: pid };
-        for (const [name, value] of Object.entries(plain)) {
-            const before = name in start ? start[name] || null : null;
-            if (value !== before) changed[name] = value ?? ""; // an empty text takes away what stood there
-        }
-        return changed;
-    };
     return html`<${Part} title=${`Change ${p.name || "a person"}`} plain="Change a person" of=${ctx.data.case}>
         <p class="govuk-body">If somebody else changes the same fact, both versions are kept, and a person decides.</p>
         <${ActForm}
-            name=${`person-set ${pid}`} act="person-set" start=${start} fields=${[...fields, ...numbers]} body=${body} send="Save what you changed"
+            name=${`person-set ${pid}`} act="person-set" start=${start} fixed=${{ id: pid }} fields=${[...fields, ...numbers]} changes send="Save what you changed"
             cancel=${`${ctx.at}/people`} next="Everybody who takes part sees the change." done=${(a) => ctx.finish("/people", "The change is saved", a)}
         />
     <//>`;

@@ -1,9 +1,11 @@
 // Adding a record, sharing one without consent, marking one as a mistake.
+import { act } from "../api.js";
+import { londonParts } from "../format.js";
 import { html } from "../html.js";
-import { Loaded, Prose } from "../parts/index.js";
+import { Button, Loaded, Prose } from "../parts/index.js";
 import { Link } from "../router.js";
 import { useLoad } from "../store.js";
-import { ActForm } from "./act_form.js";
+import { ActForm, bodyOf } from "./act_form.js";
 import { Part } from "./bits.js";
 import { kindWords, recordKindItems, sightWords } from "./words.js";
 
@@ -89,6 +91,75 @@ export function AddRecord({ ctx }) {
     <//>`;
 }
 
+// A record as its form has it.
+const typed = (r) => ({
+    kind: r.kind ?? "",
+    title: r.title ?? "",
+    body: r.body ?? "",
+    occurred_at: r.occurred_at ? londonParts(r.occurred_at) : { date: "", time: "" },
+    sensitivity: r.sensitivity ?? "",
+    needs_consent: Boolean(r.needs_consent),
+    handling: r.handling ?? "",
+});
+function changeFields(data, now) {
+    const start = typed(now.record);
+    const kinds = recordKindItems.some(([k]) => k === start.kind) ? recordKindItems : [...recordKindItems, [start.kind, kindWords(start.kind)]];
+    return recordFields(data)
+        .filter((f) => f.name !== "person_id")
+        .map((f) => ({ ...f, value: start[f.name], ...{ kind: { items: kinds }, body: { need: start.body && f.need }, occurred_at: { hint: null } }[f.name] }))
+        .concat({ name: "seen", kind: "text", shown: () => false, value: now });
+}
+// What one typed stays; what one left alone becomes what somebody else wrote meanwhile.
+function onTop(values, now) {
+    const [was, is] = [typed(values.seen.record), typed(now.record)];
+    const mine = Object.keys(is).map((k) => [k, JSON.stringify(values[k]) === JSON.stringify(was[k]) ? is[k] : values[k]]);
+    return { ...Object.fromEntries(mine), seen: now };
+}
+
+/* Only what was changed is sent, bound to what was on the page (`shown`): where somebody else changed the record meanwhile
+ * nothing is saved before it was read. */
+function Change({ ctx, now, reload }) {
+    const fields = changeFields(ctx.data, now);
+    const choice = (v) => now.choices.find((c) => c.sensitivity === v.sensitivity && c.needs_consent === v.needs_consent);
+    const body = (v, plain) => {
+        const before = bodyOf(fields, { ...typed(v.seen.record), seen: null });
+        const changed = Object.entries(plain).filter(([k, value]) => value !== before[k]);
+        return { id: now.record.id, shown: v.seen.shown, ...Object.fromEntries(changed.map(([k, value]) => [k, value ?? ""])) };
+    };
+    const run = (sent) =>
+        act("record-set", sent).catch((error) => {
+            reload();
+            throw error;
+        });
+    const above = (v, set) =>
+        now.shown !== v.seen.shown &&
+        html`<div class="case-preview" role="status">
+            <h3 class="govuk-heading-s">Somebody changed this since you opened it</h3>
+            <p class="govuk-body">Now it says:</p>
+            <p class="govuk-body"><strong>${now.record.title}</strong></p>
+            <${Prose} text=${now.record.body} />
+            <p class="govuk-body">${sightWords(now.seen_by)}</p>
+            <div class="govuk-button-group">
+                <${Button} type="button" onClick=${() => set((was) => onTop(was, now))}>I have read it: go on with my change<//>
+                <${Button} type="button" kind="secondary" onClick=${() => set({ ...typed(now.record), seen: now })}>Start again from what it says now<//>
+            </div>
+        </div>`;
+    return html`<${ActForm}
+        name=${`record-set ${now.record.id}`} fields=${fields} body=${body} run=${run} above=${above} send="Save this change" cancel=${`${ctx.at}/chronology`}
+        next=${(v) => `${sightWords(choice(v)?.seen_by) ?? ""} Whoever sees it has your words after the next contact with the MASH.`}
+        done=${(a) => ctx.finish("/chronology", "Your record is changed", { ...a, notes: [sightWords(a.seen_by), ...a.notes].filter(Boolean) })}
+    >
+        ${(v) =>
+            [choice(v)?.says, ...now.notes].filter(Boolean).map((text) => html`<p class="govuk-inset-text" role="status" key=${text}>${text}</p>`)}
+    <//>`;
+}
+export function ChangeRecord({ ctx, rid }) {
+    const load = useLoad(`/api/records/${encodeURIComponent(rid)}`);
+    return html`<${Part} title="Change your record" of=${ctx.data.case}>
+        <${Loaded} load=${load} what="the record">${(now) => html`<${Change} ctx=${ctx} now=${now} reload=${load.reload} />`}<//>
+    <//>`;
+}
+
 // The entry that a form is about, as the chronology has it.
 function Chosen({ ctx, tbl, rid, children }) {
     const load = useLoad(`/api/cases/${ctx.id}/chronology`);
@@ -150,8 +221,8 @@ export function Mistake({ ctx, tbl, rid }) {
     />`;
     return html`<${Part} title="Mark an entry as a mistake" of=${ctx.data.case}>
         <p class="govuk-body">
-            Nothing is deleted. The entry leaves the pages of other agencies; your agency and the MASH keep it with your reason. To correct
-            it, mark it as a mistake and write it anew.
+            Nothing is deleted. The entry leaves the pages of other agencies; your agency and the MASH keep it with your reason.
+            ${tbl === "record" ? "If only something in it is wrong, change it instead." : "To correct it, mark it as a mistake and write it anew."}
         </p>
         ${tbl === "record" ? html`<${Chosen} ctx=${ctx} tbl=${tbl} rid=${rid}>${form}<//>` : form}
     <//>`;

@@ -5,6 +5,7 @@ import { Link } from "../router.js";
 import { ActForm } from "./act_form.js";
 import { Phone } from "../status.js";
 import { Line, List, Part, When, agencyOf, siteName } from "./bits.js";
+import { Asking } from "./opened.js";
 import { accessMeans, accessWords } from "./words.js";
 
 // Whom to ring: the site that takes part, or the agency's sites that cover the case's area.
@@ -50,6 +51,16 @@ export function Sharing({ ctx }) {
         }
         <${List} items=${data.participants} none="No agency is named." each=${(p) => html`<${Seat} p=${p} ctx=${ctx} />`} />
     <//>`;
+}
+
+// What the MASH server says would come of it. Nothing waits for it: without contact the rules alone are said.
+function First({ ctx, what, of, button, first }) {
+    const path = `/api/preview/${what}/${ctx.data.case.id}`;
+    return html`<${Asking}
+            key=${Object.values(of).join("/")} path=${path} of=${of} now=${ctx.now} button=${button} kind="secondary" first=${first}
+            none="Nothing that your agency sees would change, or it is not for you to decide."
+        />
+        <p class="govuk-hint">The MASH server counts it for this case, so that needs contact. You need not wait for it.</p>`;
 }
 
 function Share({ ctx }) {
@@ -106,14 +117,10 @@ function Share({ ctx }) {
                 v.access &&
                 html`<div class="case-preview">
                 <h3 class="govuk-heading-s">${`What ${name(v.agency)} will see`}</h3>
-                <p class="govuk-body">${accessMeans[v.access]}</p>
-                <p class="govuk-body">
-                    ${
-                        v.access === "check"
-                            ? "They see no record of another agency, no decision and no contact details."
-                            : "They see no sensitive record and no protected address. They have to ask the owner, who decides."
-                    }
-                </p>
+                <${First}
+                    ctx=${ctx} what="share" of=${{ agency: v.agency, access: v.access, site: v.site }} button="See what they would get first"
+                    first=${(reply) => html`<ul class="govuk-list govuk-list--bullet">${reply.rule.map((text) => html`<li key=${text}>${text}</li>`)}</ul>`}
+                />
                 <p class="govuk-body">They see it after their next contact with the MASH.</p>
             </div>`}
         <//>
@@ -128,6 +135,7 @@ function Stop({ ctx, agency }) {
             ${`At its next contact ${name} is told to forget what other agencies wrote in this case, and each of its devices confirms that. It keeps what it wrote itself, what it was told by permission, and the outcome.`}
         </p>
         <p class="govuk-body">What its people have read already, they know. Changes that they have not sent yet still arrive and are judged.</p>
+        <${First} ctx=${ctx} what="unshare" of=${{ agency }} button="See what would leave first" />
         <${ActForm}
             name=${`unshare ${ctx.id} ${agency}`} act="case-unshare" fixed=${{ case_id: ctx.data.case.id, agency }} fields=${[]} grave send=${`Stop sharing with ${name}`}
             cancel=${`${ctx.at}/sharing`} next="You can share the case again later: everything comes back to them then." done=${(a) => ctx.finish("/sharing", `The case is no longer shared with ${name}`, a)}

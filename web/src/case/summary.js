@@ -1,10 +1,12 @@
 // The MASH summary on one page, to read, print or take along.
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { query } from "../api.js";
 import { day, when } from "../format.js";
 import { html } from "../html.js";
-import { BackLink, Button, Loaded, Prose } from "../parts/index.js";
+import { BackLink, Button, Details, Loaded, Prose } from "../parts/index.js";
 import { useLoad } from "../store.js";
 import { takeFocusWish } from "../router.js";
+import { Days } from "./days.js";
 
 function Facts({ section }) {
     const facts = section.facts ?? [];
@@ -49,10 +51,13 @@ function Sheet({ got }) {
 }
 
 export function Summary({ ctx }) {
-    const load = useLoad(`/api/cases/${ctx.id}/summary`);
+    const [days, setDays] = useState({});
+    const load = useLoad(query(`/api/cases/${ctx.id}/summary`, days));
     useEffect(() => {
         document.title = `Summary, case ${ctx.data.case.reference} – Spoke`;
     }, [ctx.data.case.reference]);
-    return html`<div class="summary-tools"><${BackLink} to=${ctx.at}>Back to the case<//></div>
+    return html`<div class="summary-tools"><${BackLink} to=${ctx.at}>Back to the case<//>
+            <${Details} summary="Show only some days"><${Days} onShow=${setDays} /><//>
+        </div>
         <${Loaded} load=${load} what="the summary">${(got) => html`<${Sheet} got=${got} />`}<//>`;
 }

@@ -1,7 +1,8 @@
 // Two versions of one thing: both with who, when and where, and the form that settles it.
 import { useState } from "preact/hooks";
 import { query as address } from "../api.js";
-import { count, nowMs, when, words } from "../format.js";
+import { useDraft } from "../draft.js";
+import { count, nowMs, when, whenMid, words } from "../format.js";
 import { html } from "../html.js";
 import { Button, Card, Checkbox, Done, ErrorSummary, Facts, Form, Loaded, Notice, Page, Radios, Tag, Textarea, Unsent } from "../parts/index.js";
 import { Link, go } from "../router.js";
@@ -11,17 +12,19 @@ import { Right, typed } from "./value.js";
 
 const HELP = html`<p class="govuk-body">
         Two people wrote different things in the same place, each without knowing of the other. Nothing is lost: both versions are kept here,
-        with who wrote them. One of them stands for the time being.
+        with who wrote them, where and when. One of them stands for the time being.
     </p>
     <p class="govuk-body">Whoever may write there can settle it: keep one, keep the other, or write what is right, and say why.</p>`;
 
-function Version({ title, text, person, reference, stands }) {
-    const site = reference?.sites?.find((s) => s.code === person?.site);
+function Version({ title, of, which }) {
+    const { [`${which}_text`]: text, [`${which}_person`]: person, [`${which}_at`]: at } = of;
+    const place = [of[`${which}_site_name`], of[`${which}_agency_name`]].filter(Boolean).join(", ");
     return html`<div class="spoke-version">
         <h3 class="govuk-heading-s">${title}</h3>
         <p class="govuk-body spoke-version__text">${text ?? "(nothing)"}</p>
-        <p class="govuk-body-s">${person ? html`<bdi>${person.name}</bdi>, ${site?.name || person.site || "place not known"}` : "Who wrote it is not known here"}</p>
-        ${stands && html`<p class="govuk-body-s"><${Tag} tone="green">Stands for now<//></p>`}
+        <p class="govuk-body-s">${person ? html`<bdi>${person.name}</bdi>, ${place || "place not known"}` : "Who wrote it is not known here"}</p>
+        <p class="govuk-body-s">${at ? `Written ${whenMid(at)}` : "When it was written is not known"}</p>
+        ${of.state !== "settled" && of.now_text === text && html`<p class="govuk-body-s"><${Tag} tone="green">Stands for now<//></p>`}
     </div>`;
 }
 
@@ -43,11 +46,10 @@ function choices(of, own) {
 }
 
 function Settle({ of, reference, done }) {
-    const [keep, setKeep] = useState(null);
-    const [value, setValue] = useState(null);
-    const [reason, setReason] = useState("");
-    const act = useAct();
     const id = `settle-${of.id}`;
+    const [{ keep, value, reason }, change, forget] = useDraft(id, { keep: null, value: null, reason: "" });
+    const set = (name) => (to) => change((was) => ({ ...was, [name]: typeof to === "function" ? to(was[name]) : to }));
+    const act = useAct();
     const send = async () => {
         const errors = [];
         const right = keep === "value" ? typed(of.col, value) : { value: null };
@@ -55,14 +57,16 @@ function Settle({ of, reference, done }) {
         if (right.fault) errors.push({ id: `${id}-value`, message: right.fault });
         if (!reason.trim()) errors.push({ id: `${id}-reason`, message: "Say why, for whoever reads this later" });
         const answer = await act.run("conflict-settle", { id: of.id, keep, value: right.value ?? null, reason }, errors);
-        if (answer) done({ answer, title: `Settled: ${thing(of)}${of.reference ? `, case ${of.reference}` : ""}` });
+        if (!answer) return;
+        forget();
+        done({ answer, title: `Settled: ${thing(of)}${of.reference ? `, case ${of.reference}` : ""}` });
     };
     const fault = (which) => act.errors.find((e) => e.id === `${id}-${which}`)?.message;
-    const own = html`<${Right} id=${`${id}-value`} column=${of.col} reference=${reference} value=${value} onChange=${setValue} error=${fault("value")} />`;
+    const own = html`<${Right} id=${`${id}-value`} column=${of.col} reference=${reference} value=${value} onChange=${set("value")} error=${fault("value")} />`;
     return html`<${ErrorSummary} errors=${act.errors} error=${act.error} turn=${act.turn} />
         <${Form} submit=${send}>
-            <${Radios} id=${`${id}-keep`} label="What is right?" value=${keep} onChange=${setKeep} error=${fault("keep")} items=${choices(of, own)} />
-            <${Textarea} id=${`${id}-reason`} label="Why" rows=${2} value=${reason} onChange=${setReason} error=${fault("reason")} />
+            <${Radios} id=${`${id}-keep`} label="What is right?" value=${keep} onChange=${set("keep")} error=${fault("keep")} items=${choices(of, own)} />
+            <${Textarea} id=${`${id}-reason`} label="Why" rows=${2} value=${reason} onChange=${set("reason")} error=${fault("reason")} />
             <${Button} busy=${act.busy && "Saving …"}>Settle it<span class="govuk-visually-hidden">: ${thing(of)}, case ${of.reference ?? "not here"}</span><//>
         <//>`;
 }
@@ -73,9 +77,8 @@ function One({ of, now, reference, done }) {
         <${Card} title=${title} actions=${html`<${Tag} tone=${of.state === "open" ? "orange" : "grey"}>${words(of.stage)}<//> <${Unsent} of=${of} />`}>
             ${of.red && of.state === "open" && html`<${Notice} kind="warning" title="Red case">Tell the area’s manager now.<//>`}
             <div class="spoke-versions">
-                <${Version} title="One version" text=${of.kept_text} person=${of.kept_person} reference=${reference} stands=${of.state !== "settled" && of.now_text === of.kept_text} />
-                <${Version} title="The other version" text=${of.lost_text} person=${of.lost_person} reference=${reference}
-                    stands=${of.state !== "settled" && of.now_text === of.lost_text} />
+                <${Version} title="One version" of=${of} which="kept" />
+                <${Version} title="The other version" of=${of} which="lost" />
             </div>
             <${Facts} rows=${[
                 { label: "Found", value: when(of.found_at, now) },

@@ -1,6 +1,7 @@
 // Work that a rule refused: kept whole, for the area's manager to decide; its author sees how it stands.
 import { useState } from "preact/hooks";
 import { query as address } from "../api.js";
+import { useDraft } from "../draft.js";
 import { count, nowMs, when, words } from "../format.js";
 import { html } from "../html.js";
 import { Button, Card, Checkbox, Done, ErrorSummary, Facts, Form, Loaded, Page, Rating, Tag, Textarea, Unsent } from "../parts/index.js";
@@ -60,13 +61,15 @@ function What({ text, reference, now }) {
 }
 
 function Decide({ of, done }) {
-    const [reason, setReason] = useState("");
-    const act = useAct();
     const id = `held-${of.id}`;
+    const [reason, setReason, forget] = useDraft(id, "");
+    const act = useAct();
     const about = html`<span class="govuk-visually-hidden">: case ${of.reference ?? "not here"}, by ${of.author_person?.name ?? of.agency_name}</span>`;
     const send = async (name, errors) => {
         const answer = await act.run(name, { id: of.id, reason: reason.trim() || null }, errors);
-        if (answer) done({ answer, title: name === "held-accept" ? "Accepted. It takes effect with the next contact." : "Dismissed. Its author reads why." });
+        if (!answer) return;
+        forget();
+        done({ answer, title: name === "held-accept" ? "Accepted. It takes effect with the next contact." : "Dismissed. Its author reads why." });
     };
     const dismiss = () => send("held-dismiss", reason.trim() ? [] : [{ id: `${id}-reason`, message: "Say why: its author will read it" }]);
     return html`<${ErrorSummary} errors=${act.errors} error=${act.error} turn=${act.turn} />

@@ -1,17 +1,18 @@
 // Full-text search of what this device holds.
 import { useState } from "preact/hooks";
 import { query as address } from "../api.js";
+import { useDraft } from "../draft.js";
 import { STATUS, count, nowMs, when, words } from "../format.js";
 import { html } from "../html.js";
 import { Button, Card, ErrorSummary, Field, Form, Loaded, Page, Rating } from "../parts/index.js";
-import { Link, go } from "../router.js";
+import { Link } from "../router.js";
 import { useLoad } from "../store.js";
 
 const HELP = html`<p class="govuk-body">
         Type a name, a number (NHS number, telephone, reference) or words of a text. Several words may stand anywhere in one case; the last may be
         the beginning of a word; words in “quotation marks” stand together.
     </p>
-    <p class="govuk-body">Only what this device holds is searched, and it works without a network. The text of sensitive records is found, but shown only when you open it.</p>`;
+    <p class="govuk-body">Only what this device holds is searched, and it works without a network. The text of sensitive records is found, and that you found it is noted; it is shown only when you open it.</p>`;
 
 function Hit({ of, now }) {
     return html`<li>
@@ -22,7 +23,7 @@ function Hit({ of, now }) {
             </p>
             ${of.snippet
                 ? html`<p class="govuk-body spoke-prose"><bdi>${of.snippet.map((part, i) => (part.hit ? html`<mark key=${i}>${part.text}</mark>` : part.text))}</bdi></p>`
-                : html`<p class="govuk-body">Its text is sensitive: open the case to read it. That you looked is noted.</p>`}
+                : html`<p class="govuk-body">Its text is sensitive: open the case to read it.${of.agency && html` It is of <bdi>${of.agency_name ?? of.agency}</bdi>; that you found it is noted.`}</p>`}
         <//>
     </li>`;
 }
@@ -42,8 +43,9 @@ function result(found, asked) {
     return `${count(found.total, "place")} found${found.truncated ? "; there are more: add a word" : ""}`;
 }
 
-export function SearchPage({ query }) {
-    const asked = query.get("q") || "";
+// What was looked for is in no address: the browser would keep that on the disk, for whoever uses it next.
+export function SearchPage() {
+    const [asked, ask] = useDraft("/search", "");
     const [text, setText] = useState(asked);
     const [error, setError] = useState(null);
     const [turn, setTurn] = useState(0);
@@ -52,7 +54,7 @@ export function SearchPage({ query }) {
         const bad = fault(text.trim());
         setError(bad);
         setTurn((t) => t + 1);
-        if (!bad) go(address("/search", { q: text.trim() }), { focus: false });
+        if (!bad) ask(text.trim());
     };
     return html`<${ErrorSummary} errors=${error ? [error] : []} turn=${turn} />
         <${Page} title="Search" help=${HELP}>

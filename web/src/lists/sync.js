@@ -23,6 +23,12 @@ const STATE = {
     dismissed: { tone: "grey", text: "Not accepted" },
 };
 
+const KEPT = {
+    text: "Its text is kept here.",
+    sealed: "A sealed copy stays here until the MASH’s backup has it.",
+    none: "No copy is kept here.",
+};
+
 function How({ of, now }) {
     return html`<${Facts} rows=${[
         { label: "Now", value: of.busy ? "In contact with the MASH …" : of.online ? "Online" : "Offline" },
@@ -40,9 +46,6 @@ function How({ of, now }) {
     ]} />`;
 }
 
-// What stands in brackets there is for whoever looks after Spoke: the name of a command, the network's own word.
-const plain = (text) => text.replace(/reached \([^()]*\)/, "reached").replace(/ \(spoke [^()]*\)/g, "");
-
 function Now({ of }) {
     const [state, setState] = useState({ busy: false, error: null, said: null, turn: 0 });
     const press = async () => {
@@ -57,9 +60,9 @@ function Now({ of }) {
     };
     return html`<${ErrorSummary} error=${state.error} turn=${state.turn} />
         ${of.last_error &&
-        html`<${Notice} kind="warning" title="The last try did not reach the MASH">
-            <p class="govuk-body">${plain(of.last_error.message)}</p>
-            ${of.last_error.next && html`<p class="govuk-body">${plain(of.last_error.next)}</p>`}
+        html`<${Notice} kind="warning" title="The last contact did not succeed">
+            ${[of.last_error.message, of.last_error.next].map((p) => p && html`<p key=${p} class="govuk-body">${p}</p>`)}
+            ${of.last_error.detail && html`<p class="govuk-body-s">Detail for support: ${of.last_error.detail}</p>`}
         <//>`}
         <${Button} type="button" busy=${state.busy && "Trying …"} onClick=${press}>Contact the MASH now<//>
         <p class="govuk-body" role="status">${state.said}</p>`;
@@ -95,6 +98,7 @@ function Sent({ of, now }) {
             name: "state", text: "What happened to it", sort: (r) => r.state,
             cell: (r) => html`<${Tag} tone=${STATE[r.state]?.tone}>${STATE[r.state]?.text || r.state}<//>
                 ${r.reason && html`<p class="govuk-body-s spoke-tight">${r.reason}</p>`}
+                ${r.state !== "unsent" && html`<p class="govuk-body-s spoke-tight">${KEPT[r.kept]}</p>`}
                 ${r.parked && html`<p class="govuk-body-s spoke-tight">Its case was taken away before it was sent. It is sent all the same.</p>`} <${LetGo} of=${r} />`,
         },
     ];
@@ -135,7 +139,7 @@ function Stick() {
             if (said.held) notes.push(`${count(said.held, "change")} not accepted yet: a manager decides.`);
             if (said.conflicts_new) notes.push(`${count(said.conflicts_new, "new place")} with two versions.`);
             const { unsent } = await get("/api/sync", { quiet: true });
-            if (unsent) notes.push(`${count(unsent, "change")} still ${unsent === 1 ? "waits" : "wait"} here: the file was begun before. Save the file for the MASH once more, and take it along again.`);
+            if (unsent) notes.push(`${count(unsent, "change")} of yours ${unsent === 1 ? "has" : "have"} no answer yet. What was in that file is at the MASH, which says so with the next contact or file. For what you wrote after it, save a new file.`);
             setState((was) => ({ ...was, busy: false, answer: { notes } }));
         } catch (error) {
             fail(isNoAnswer(error) ? NO_ANSWER : error);

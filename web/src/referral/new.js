@@ -5,6 +5,7 @@ import { useDraft } from "../draft.js";
 import { RAGS, ragWord } from "../format.js";
 import { html } from "../html.js";
 import { Button, ErrorSummary, Field, Form, Notice, Page, Radios, Rating, Select, Textarea } from "../parts/index.js";
+import { roleWords } from "../case/words.js";
 import { Link, go, wishFocus } from "../router.js";
 import { Phone } from "../status.js";
 import { useReference, useSession, useSync } from "../store.js";
@@ -38,6 +39,7 @@ function faultsOf(v, areas) {
     need("source", v.source, "Choose who referred");
     need("primary_need", v.primary_need, "Choose the primary need");
     need("summary", v.summary.trim(), "Say what has happened");
+    need("person-0-role", v.people.some((p) => p.role === v.subject_kind), `Say whom it is about: choose “${roleWords(v.subject_kind)}” for one of the people`);
     v.people.forEach((p, i) => found.push(...personFaults(p, i)));
     need("rag", v.rag, "Choose how urgent this is");
     need("rag_reason", !v.rag || v.rag_reason.trim(), "Say why you rate it so");
@@ -52,10 +54,16 @@ function bodyOf(v) {
     };
 }
 
-function AboutReferral({ v, set, areas, codes, error }) {
+// Whoever has no name yet is whom it is about.
+const about = (v, subject_kind) => ({
+    ...v, subject_kind,
+    people: v.people.map((p) => (p.role === v.subject_kind && !p.given_names && !p.family_name ? { ...p, role: subject_kind } : p)),
+});
+
+function AboutReferral({ v, set, change, areas, codes, error }) {
     const items = (list) => (codes?.[list] || []).map((c) => ({ value: c.code, text: c.label }));
     return html`<h2 class="govuk-heading-m">What this is about</h2>
-        <${Radios} id="subject_kind" label="Whom are you worried about?" inline value=${v.subject_kind} onChange=${set("subject_kind")}
+        <${Radios} id="subject_kind" label="Whom are you worried about?" inline value=${v.subject_kind} onChange=${(kind) => change((was) => about(was, kind))}
             items=${[{ value: "child", text: "A child or children" }, { value: "adult", text: "An adult at risk" }]} />
         ${areas.length !== 1 &&
         html`<${Select} id="area" label="Area" hint="Where the person lives, or is now." value=${v.area} onChange=${set("area")} error=${error("area")}
@@ -138,7 +146,7 @@ export function NewPage() {
             <p class="govuk-body"><strong>In an emergency telephone 999.</strong> To talk to the MASH: <${Phone} phone=${session?.phone} /></p>
             ${sync && !sync.online && html`<${Notice} kind="warning">This device is offline. What you save here waits until there is contact with the MASH.<//>`}
             <${Form} submit=${submit} className="spoke-form">
-                <${AboutReferral} v=${v} set=${set} areas=${areas} codes=${reference?.codes} error=${error} />
+                <${AboutReferral} v=${v} set=${set} change=${change} areas=${areas} codes=${reference?.codes} error=${error} />
                 <${People} v=${v} change=${change} error=${error} />
                 <${FirstRating} v=${v} set=${set} error=${error} phone=${session?.phone} />
                 <h2 class="govuk-heading-m">What happens next</h2>

@@ -13,6 +13,9 @@ export const newPerson = (role) => ({
     address: "", phone: "", consent: "", consent_reason: "",
 });
 
+// Only a child can still be to be born: what was said of one is not said of whom it was changed into.
+const isUnborn = (p) => p.role === "child" && p.unborn === "yes";
+
 const EFFECT = {
     given: "Records that need consent may be shared with those who take part in this case.",
     refused: "Records that need consent stay with the agency that wrote them. If a child may be at risk of significant harm, the owner of a record may still share it, and says why.",
@@ -27,10 +30,11 @@ export function personFaults(p, i) {
     const at = (field) => `person-${i}-${field}`;
     const who = `person ${i + 1}`;
     const found = [];
-    if (!p.given_names.trim() && !p.family_name.trim() && p.unborn !== "yes")
+    const unborn = isUnborn(p);
+    if (!p.given_names.trim() && !p.family_name.trim() && !unborn)
         found.push({ id: at("given"), message: `Enter a name for ${who}, or what they are called` });
-    const fault = dateFault(p.unborn === "yes" ? p.expected_on : p.born_on, `The date for ${who}`);
-    if (fault) found.push({ id: at(p.unborn === "yes" ? "expected" : "born"), message: fault });
+    const fault = dateFault(unborn ? p.expected_on : p.born_on, `The date for ${who}`);
+    if (fault) found.push({ id: at(unborn ? "expected" : "born"), message: fault });
     if (!p.consent) found.push({ id: at("consent"), message: `Say how it stands with the consent of ${who}` });
     if (p.consent && p.consent !== "given" && !p.consent_reason.trim())
         found.push({ id: at("reason"), message: `Say why ${who} has not consented` });
@@ -39,7 +43,7 @@ export function personFaults(p, i) {
 
 const text = (value) => value.trim() || null;
 export function personBody(p) {
-    const unborn = p.unborn === "yes";
+    const unborn = isUnborn(p);
     return {
         role: p.role, given_names: text(p.given_names), family_name: text(p.family_name),
         born_on: unborn ? null : p.born_on || null, expected_on: unborn ? p.expected_on || null : null,
@@ -103,10 +107,10 @@ export function PersonFields({ index, of, set, remove, error }) {
     const id = (field) => `person-${index}-${field}`;
     const change = (name) => (value) => set({ ...of, [name]: value });
     const sexes = (reference?.codes?.sex || []).map((c) => ({ value: c.code, text: c.label }));
-    const unborn = of.unborn === "yes";
+    const unborn = isUnborn(of);
     return html`<fieldset class="govuk-fieldset spoke-person">
         <legend class="govuk-fieldset__legend govuk-fieldset__legend--m">Person ${index + 1}</legend>
-        <${Select} id=${id("role")} label="Who this is" empty=${null} value=${of.role} onChange=${change("role")}
+        <${Select} id=${id("role")} label="Who this is" empty=${null} value=${of.role} onChange=${change("role")} error=${error(id("role"))}
             items=${roleItems.map(([value, name]) => ({ value, text: name }))} />
         <${Field} id=${id("given")} label="Given names" width="20" value=${of.given_names} onChange=${change("given_names")} error=${error(id("given"))} />
         <${Field} id=${id("family")} label="Family name" width="20" value=${of.family_name} onChange=${change("family_name")} />

@@ -59,10 +59,11 @@ export function CsvPage() {
             <${Button} type="button" kind="secondary" onClick=${save}>Save the questions as a spreadsheet (CSV)<//>
             <h2 class="govuk-heading-m">2. Fill in the answers</h2>
             <${Details} summary="What goes into the columns">
-                <p class="govuk-body"><strong>result</strong>: <code>known</code>, <code>not_known</code> or <code>nothing_relevant</code>. Leave it empty to leave the question open.</p>
-                <p class="govuk-body"><strong>reason</strong>: with an empty result, why your agency declines to answer.</p>
+                <p class="govuk-body"><strong>result</strong>: <code>known</code>, <code>not_known</code>, <code>nothing_relevant</code> or <code>declined</code>. Leave it empty to leave the question open.</p>
+                <p class="govuk-body"><strong>reason</strong>: with <code>declined</code>, why.</p>
                 <p class="govuk-body"><strong>title</strong> and <strong>body</strong>: what you know and what it means, in your own words.</p>
-                <p class="govuk-body"><strong>sensitivity</strong>: <code>open</code> (all who take part see it), <code>sensitive</code> (only the MASH, until you give permission to share) or <code>restricted</code> (your agency only).</p>
+                <p class="govuk-body"><strong>sensitivity</strong>: <code>open</code> (all who take part see it), <code>sensitive</code> (only the MASH, until you give permission to share) or <code>restricted</code> (your agency only). Say one with each text.</p>
+                <p class="govuk-body"><strong>needs_consent</strong>: <code>yes</code> if nobody else may see it without consent.</p>
                 <p class="govuk-body">Leave the first four columns as they are.</p>
             <//>
             <h2 class="govuk-heading-m">3. Bring the file back</h2>

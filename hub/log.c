@@ -1,0 +1,256 @@
+#include "hub/log.h"
+
+#include "base/cbor.h"
+#include "crypto/hash.h"
+
+#include <string.h>
+
+#define CONTENT_MAX (1u << 20) /* bytes: an act's words and the text around them */
+
+static enum err damaged(struct why *why)
+{
+    return why_set(why, ERR_TAMPERED, "A transparency log of this hub is damaged.");
+}
+
+/* ------------------------------------------------------------------------------------------------- what stands there */
+
+static enum err read_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, bool *out_found,
+                              struct why *why)
+{
+    struct stmt *s;
+    *out = (struct merkle_frontier){0};
+    enum err e = db_prepare(h->db, "SELECT frontier, size FROM h_log WHERE no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, log_no);
+    e = db_step(s, out_found, why);
+    if (e == ERR_OK && *out_found &&
+        (merkle_frontier_from_bytes(out, db_bytes(s, 0), NULL) != ERR_OK || out->size != (uint64_t)db_int(s, 1)))
+        e = damaged(why);
+    db_done(s);
+    return e;
+}
+
+enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why)
+{
+    bool found = false;
+    enum err e = read_frontier(h, log_no, out, &found, why);
+    return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "Nothing was written to this log yet.") : e;
+}
+
+static enum err get_hash(void *ctx, unsigned level, uint64_t index, uint8_t out[MERKLE_HASH_BYTES], struct why *why)
+{
+    const struct log_source *of = ctx;
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(of->h->db,
+                            level == 0 ? "SELECT commitment FROM h_leaf WHERE log_no = $1 AND n = $2"
+                                       : "SELECT hash FROM h_tree WHERE log_no = $1 AND n = $2 AND level = $3",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, of->log_no);
+    db_bind_int(s, 2, (int64_t)index);
+    if (level > 0) db_bind_int(s, 3, (int64_t)level);
+    e = db_step(s, &row, why);
+    struct bytes got = e == ERR_OK && row ? db_bytes(s, 0) : (struct bytes){0};
+    if (e == ERR_OK && got.n != MERKLE_HASH_BYTES)
+        e = damaged(why);
+    else if (e == ERR_OK && level == 0)
+        merkle_leaf_hash(out, got);
+    else if (e == ERR_OK)
+        memcpy(out, got.p, MERKLE_HASH_BYTES);
+    db_done(s);
+    return e;
+}
+
+struct merkle_source log_source(struct log_source *of)
+{
+    return (struct merkle_source){of, get_hash};
+}
+
+/* ---------------------------------------------------------------------------------------------------------- appending */
+
+static enum err put_leaf(struct hub *h, int64_t log_no, uint64_t n, struct bytes content, uint8_t out[HASH_BYTES],
+                         struct why *why)
+{
+    uint8_t salt[32];
+    struct stmt *s;
+    env_random(h->env, salt, sizeof salt);
+    hash_commit(out, salt, content);
+    enum err e = db_prepare(
+        h->db, "INSERT INTO h_leaf(log_no, n, salt, content, commitment) VALUES($1, $2, $3, $4, $5)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, log_no);
+    db_bind_int(s, 2, (int64_t)n);
+    db_bind_blob(s, 3, bytes_of(salt, sizeof salt));
+    db_bind_blob(s, 4, content);
+    db_bind_blob(s, 5, bytes_of(out, HASH_BYTES));
+    return db_run(s, why);
+}
+
+static enum err put_subtree(struct hub *h, int64_t log_no, const struct merkle_node *node, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_tree(log_no, level, n, hash) VALUES($1, $2, $3, $4)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, log_no);
+    db_bind_int(s, 2, (int64_t)node->level);
+    db_bind_int(s, 3, (int64_t)node->index);
+    db_bind_blob(s, 4, bytes_of(node->hash, sizeof node->hash));
+    return db_run(s, why);
+}
+
+static enum err put_frontier(struct hub *h, int64_t log_no, const struct merkle_frontier *f, bool is_new,
+                             struct why *why)
+{
+    uint8_t bytes[MERKLE_FRONTIER_MAX_BYTES];
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            is_new ? "INSERT INTO h_log(size, frontier, no) VALUES($1, $2, $3)"
+                                   : "UPDATE h_log SET size = $1, frontier = $2 WHERE no = $3",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, (int64_t)f->size);
+    db_bind_blob(s, 2, bytes_of(bytes, merkle_frontier_to_bytes(f, bytes)));
+    db_bind_int(s, 3, log_no);
+    return db_run(s, why);
+}
+
+static enum err append(struct hub *h, int64_t log_no, struct bytes content, struct why *why)
+{
+    struct merkle_frontier f;
+    struct merkle_node done[MERKLE_LEVELS];
+    uint8_t commitment[HASH_BYTES], leaf[MERKLE_HASH_BYTES];
+    size_t n = 0;
+    bool found = false;
+    enum err e = read_frontier(h, log_no, &f, &found, why);
+    if (e == ERR_OK) e = put_leaf(h, log_no, f.size, content, commitment, why);
+    if (e != ERR_OK) return e;
+    merkle_leaf_hash(leaf, bytes_of(commitment, sizeof commitment));
+    e = merkle_append(&f, leaf, done, &n, why);
+    for (size_t i = 1; e == ERR_OK && i < n; i++) e = put_subtree(h, log_no, &done[i], why); /* 0 is the leaf */
+    return e == ERR_OK ? put_frontier(h, log_no, &f, !found, why) : e;
+}
+
+enum err log_append(struct hub *h, int64_t log_no, enum log_kind kind, struct bytes rest, size_t members,
+                    struct why *why)
+{
+    struct buf content;
+    buf_init(&content, CONTENT_MAX);
+    cbor_put_array(&content, 2 + members);
+    cbor_put_uint(&content, kind);
+    cbor_put_uint(&content, (uint64_t)h->now_ms);
+    buf_put_bytes(&content, rest);
+    enum err e = content.err != ERR_OK ? why_set(why, content.err, "There is not enough memory for the hub's log.")
+                                       : append(h, log_no, buf_bytes(&content), why);
+    buf_release(&content);
+    return e;
+}
+
+enum err log_note(struct hub *h, int64_t log_no, enum log_kind kind, uint64_t number, struct bytes hash,
+                  struct why *why)
+{
+    struct buf rest;
+    buf_init(&rest, 4096);
+    cbor_put_uint(&rest, number);
+    cbor_put_bytes(&rest, hash);
+    enum err e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory for the hub's log.")
+                                    : log_append(h, log_no, kind, buf_bytes(&rest), 2, why);
+    buf_release(&rest);
+    return e;
+}
+
+enum err log_verdict(struct hub *h, int64_t log_no, uint64_t seq, enum verdict v, struct why *why)
+{
+    struct buf rest;
+    buf_init(&rest, 4096);
+    cbor_put_uint(&rest, seq);
+    cbor_put_uint(&rest, (uint64_t)v);
+    enum err e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory for the hub's log.")
+                                    : log_append(h, log_no, LOG_VERDICT, buf_bytes(&rest), 2, why);
+    buf_release(&rest);
+    return e;
+}
+
+static void put_text_or_null(struct buf *b, struct stmt *s, int col)
+{
+    if (db_is_null(s, col))
+        cbor_put_null(b);
+    else
+        cbor_put_text(b, db_bytes(s, col));
+}
+
+enum err log_act(struct hub *h, int64_t act_no, struct why *why)
+{
+    struct stmt *s;
+    struct buf rest;
+    bool row = false;
+    buf_init(&rest, CONTENT_MAX);
+    enum err e = db_prepare(h->db, "SELECT act, about, reason FROM h_act WHERE no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, act_no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && !row) e = damaged(why);
+    if (e == ERR_OK) {
+        cbor_put_uint(&rest, (uint64_t)act_no);
+        for (int i = 0; i < 3; i++) put_text_or_null(&rest, s, i);
+    }
+    db_done(s);
+    if (e == ERR_OK && rest.err != ERR_OK) e = why_set(why, rest.err, "There is not enough memory for the hub's log.");
+    if (e == ERR_OK) e = log_append(h, LOG_HUB, LOG_ACT, buf_bytes(&rest), 4, why);
+    buf_release(&rest);
+    return e;
+}
+
+/* -------------------------------------------------------------------------------------------------- heads of the others */
+
+static enum err next_untold(struct hub *h, int64_t *out_no, uint8_t kid[KID_BYTES], bool *out_found, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "SELECT l.no, n.kid FROM h_log l JOIN h_node n ON n.no = l.no WHERE l.no > 0 AND l.told < "
+                            "l.size ORDER BY l.no LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, out_found, why);
+    if (e == ERR_OK && *out_found) {
+        *out_no = db_int(s, 0);
+        if (!db_id(s, 1, kid)) e = damaged(why);
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err put_head(struct hub *h, int64_t log_no, const uint8_t kid[KID_BYTES], struct why *why)
+{
+    struct merkle_frontier f;
+    uint8_t root[MERKLE_HASH_BYTES];
+    struct buf rest;
+    struct stmt *s;
+    enum err e = log_frontier(h, log_no, &f, why);
+    if (e != ERR_OK) return e;
+    merkle_root(&f, root);
+    buf_init(&rest, 4096);
+    cbor_put_bytes(&rest, bytes_of(kid, KID_BYTES));
+    cbor_put_uint(&rest, f.size);
+    cbor_put_bytes(&rest, bytes_of(root, sizeof root));
+    e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory for the hub's log.")
+                           : log_append(h, LOG_HUB, LOG_HEAD, buf_bytes(&rest), 3, why);
+    buf_release(&rest);
+    if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_log SET told = size WHERE no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, log_no);
+    return db_run(s, why);
+}
+
+enum err log_heads(struct hub *h, struct why *why)
+{
+    uint8_t kid[KID_BYTES];
+    int64_t log_no = 0;
+    bool found = true;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && found) {
+        e = next_untold(h, &log_no, kid, &found, why);
+        if (e == ERR_OK && found) e = put_head(h, log_no, kid, why);
+    }
+    return e;
+}

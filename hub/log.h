@@ -1,0 +1,46 @@
+/* The transparency logs: hub/LOG.md says what is in them. Everything here happens within the running transaction. */
+#ifndef SPOKE_HUB_LOG_H
+#define SPOKE_HUB_LOG_H
+
+#include "crypto/merkle.h"
+#include "hub/internal.h"
+
+#define LOG_HUB 0 /* number of the hub's own; the log of a device has the device's number */
+
+enum log_kind {
+    LOG_ENROLLED = 1,
+    LOG_ENVELOPE = 2,
+    LOG_VERDICT = 3,
+    LOG_GAP = 4,
+    LOG_PAGE = 5,
+    LOG_DROPS = 6,
+    LOG_RECEIPT = 7,
+    LOG_LOOK = 8,
+    LOG_WIPED = 9,
+    LOG_HEAD = 32,
+    LOG_ACT = 33,
+    LOG_POLICY = 34,
+};
+
+/* A leaf whose content is [kind, time, number, bytes], which most are. */
+MUST_CHECK enum err log_note(struct hub *h, int64_t log_no, enum log_kind kind, uint64_t number, struct bytes hash,
+                             struct why *why);
+/* A leaf of any content: `rest` is what follows kind and time, `members` CBOR items. */
+MUST_CHECK enum err log_append(struct hub *h, int64_t log_no, enum log_kind kind, struct bytes rest, size_t members,
+                               struct why *why);
+MUST_CHECK enum err log_verdict(struct hub *h, int64_t log_no, uint64_t seq, enum verdict v, struct why *why);
+/* What administrators are told, from h_act. */
+MUST_CHECK enum err log_act(struct hub *h, int64_t act_no, struct why *why);
+/* At the end of a transaction: the heads of the logs of devices that grew in it go into the hub's own. */
+MUST_CHECK enum err log_heads(struct hub *h, struct why *why);
+
+/* A log as it stands. ERR_NOTFOUND: nothing was ever written to it. */
+MUST_CHECK enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why);
+/* Hashes of its complete subtrees: what proofs are made of. */
+struct log_source {
+    struct hub *h;
+    int64_t log_no;
+};
+struct merkle_source log_source(struct log_source *of); /* borrowed */
+
+#endif

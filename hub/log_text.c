@@ -1,0 +1,56 @@
+/* The lines of an export of the transparency logs, as they are written. */
+#include "hub/log_audit.h"
+
+#include "crypto/base64.h"
+#include "crypto/hash.h"
+
+#include <stdio.h>
+
+void log_origin(char out[LOG_ORIGIN_MAX], const uint8_t hub[KID_BYTES], const uint8_t *device)
+{
+    char h[2 * KID_BYTES + 1], d[2 * KID_BYTES + 1] = "";
+    hex_encode(h, hub, KID_BYTES);
+    if (device != NULL) hex_encode(d, device, KID_BYTES);
+    (void)snprintf(out, LOG_ORIGIN_MAX, "spoke/%s%s%s", h, device == NULL ? "" : "/", d);
+}
+
+static void put_value(struct buf *out, const uint8_t *p, size_t n)
+{
+    char *to = p == NULL ? NULL : (char *)buf_grow(out, BASE64_CHARS(n) + 1);
+    if (to == NULL) {
+        buf_put_str(out, "-");
+        return;
+    }
+    base64_encode(to, bytes_of(p, n));
+    out->len--; /* its NUL */
+}
+
+void log_put_base64(struct buf *out, const char *word, struct bytes value)
+{
+    buf_put_str(out, word);
+    buf_put_u8(out, ' ');
+    put_value(out, value.p, value.n);
+    buf_put_u8(out, '\n');
+}
+
+void log_put_head(struct buf *out, bool proof, const struct identity *hub, const char *name)
+{
+    uint8_t public[PUBLIC_BYTES];
+    identity_to_bytes(hub, public);
+    buf_put_str(out, proof ? LOG_PROOF_LINE "\nhub " : LOG_EXPORT_LINE "\nhub ");
+    put_value(out, public, sizeof public);
+    buf_put_u8(out, ' ');
+    buf_put_str(out, name);
+    buf_put_u8(out, '\n');
+}
+
+void log_put_leaf(struct buf *out, const struct log_leaf *l)
+{
+    buf_put_str(out, "leaf ");
+    put_value(out, l->commitment, HASH_BYTES);
+    buf_put_u8(out, ' ');
+    put_value(out, l->salt, 32);
+    buf_put_u8(out, ' ');
+    put_value(out, l->salt == NULL ? NULL : l->content.p, l->content.n);
+    buf_put_u8(out, '\n');
+}

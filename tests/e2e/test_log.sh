@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Goal: an auditor with an export file and a checkpoint that he kept sees whatever was changed in the logs of a hub, with
+# nothing else at hand.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+lacks_text() { # lacks_text FILE TEXT...: in no entry of it, decoded
+    python3 - "$@" <<'PY'
+import base64, sys
+found = b""
+for line in open(sys.argv[1]):
+    word, *fields = line.split()
+    if word == "leaf" and fields[2] != "-":
+        found += base64.b64decode(fields[2]) + b"\n"
+for text in sys.argv[2:]:
+    if text.encode() in found:
+        sys.exit(f"{text} is in an entry")
+PY
+}
+
+make_hub
+start_hub
+for pair in a:a-mash:Ann b:b-site:Bob; do
+    IFS=: read -r name site person <<<"$pair"
+    must node "$name" enrol --code-file "$work/$site.code" --user "$person" >/dev/null
+    must node "$name" sync >/dev/null
+done
+case=$(must node a case new --area north --source 1A --need N1 --summary "first" --json | field id)
+must node a case share "$case" b --access contribute --basis "agreed" >/dev/null
+must node a sync >/dev/null
+must node b sync >/dev/null
+must node a case unshare "$case" b >/dev/null
+must node a sync >/dev/null
+must node b sync >/dev/null
+must node b sync >/dev/null
+
+claim "a checkpoint is printed while the hub serves" keep hub log checkpoint
+cp "$work/said" "$work/kept.txt"
+claim "it is a signed note of the hub's own log" grep -Eq '^spoke/[0-9a-f]{32}$' "$work/kept.txt"
+claim "with a key that other programs take" keep hub log key
+claim "for the same name" grep -q "^$(head -n 1 "$work/kept.txt")+[0-9a-f]\{8\}+" "$work/said"
+claim "a device has a log of its own" keep hub log checkpoint --node "$(device_of b-site)"
+cp "$work/said" "$work/kept-b.txt"
+must node a case set "$case" summary="second" >/dev/null
+must node a sync >/dev/null
+claim "the hub's own logs hold together, and fit what it keeps" hub log verify
+claim "all of it is exported" hub log export "$work/logs.txt"
+exits 1 "no file is written over" hub log export "$work/logs.txt"
+stop_hub
+mv "$work/hub" "$work/away" # an auditor has the files alone
+claim "an export is checked without a hub" keep "$bin/spoke-hub" --no-input log verify "$work/logs.txt"
+claim "it says whose logs these are" said "Test MASH"
+claim "and goes on from the checkpoints that were kept" keep "$bin/spoke-hub" --no-input --json log verify "$work/logs.txt" \
+    --checkpoint "$work/kept.txt" --checkpoint "$work/kept-b.txt"
+claim "both of them" said '"checkpoints":2'
+claim "no word of the case is in it" lacks_text "$work/logs.txt" "first" "second" "$(printf '%s' "$case" | tr -d -)"
+
+sed '$d' "$work/logs.txt" >"$work/cut.txt"
+exits 15 "an export that was cut off is found" "$bin/spoke-hub" --no-input log verify "$work/cut.txt"
+awk '/^leaf / && ++n == 5 { next } { print }' "$work/logs.txt" >"$work/removed.txt"
+exits 15 "an entry that was left out is found" "$bin/spoke-hub" --no-input log verify "$work/removed.txt"
+awk '/^leaf / && ++n == 5 { $4 = "AAAA" $4 } { print }' "$work/logs.txt" >"$work/edited.txt"
+exits 15 "and one that was edited" "$bin/spoke-hub" --no-input log verify "$work/edited.txt"
+says "with where" "at entry"
+exits 15 "a file that is something else is no export" "$bin/spoke-hub" --no-input log verify "$work/pass"
+exits 1 "nor is one that is not there" "$bin/spoke-hub" --no-input log verify "$work/none"
+
+mv "$work/away" "$work/hub"
+claim "an entry is proved" keep hub log proof 3
+cp "$work/said" "$work/proof.txt"
+claim "and the proof checked" keep "$bin/spoke-hub" --no-input log verify "$work/proof.txt"
+claim "for what it is" said "entry 3 is in the log"
+exits 1 "there is no proof of an entry that is not there" hub log proof 100000
+exits 64 "nor of something that is no number" hub log proof first
+done_with_claims
