@@ -5,8 +5,8 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, struct why *why)
 {
@@ -24,9 +24,17 @@ static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, 
     return e;
 }
 
+/* A store that nobody has open may be one that a command is about to give back to its server. */
+static enum err ask_nobody(void *ctx, struct hub_clock *clock, struct why *why)
+{
+    const struct cli *c = ctx;
+    (void)clock;
+    return hub_turn_nobody(c->home, why);
+}
+
 enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
 {
-    enum err e = open_in_turn(c, NULL, out, why);
+    enum err e = open_in_turn(c, ask_nobody, out, why);
     if (e == ERR_BUSY) {
         (void)why_set(why, e, "This hub is served already, or another command is at work with its store. Nothing was changed.");
         (void)why_next(why, e, "Stop the other server first, or wait until the command has finished.");
@@ -34,35 +42,83 @@ enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
     return e;
 }
 
-static enum err ask_turn(void *ctx, struct why *why)
+static enum err ask_turn(void *ctx, struct hub_clock *clock, struct why *why)
 {
     struct cli *c = ctx;
-    return hub_turn_ask(c->home, &c->hub_turn, why);
+    return hub_turn_ask(c->home, &c->hub_turn, clock, why);
 }
 
-static void give_turn(struct cli *c)
+static void give_turn(struct cli *c, const struct hub_clock *clock)
 {
-    if (c->hub_turn >= 0) (void)close(c->hub_turn);
+    hub_turn_give(c->hub_turn, clock);
     c->hub_turn = -1;
 }
 
 enum err hub_home_breathe(struct cli *c, struct hub *h, struct why *why)
 {
+    struct hub_clock clock;
     if (c->hub_turn < 0) return ERR_OK;
+    hub_clock_get(h, &clock);
     hub_pause(h);
-    give_turn(c);
-    enum err e = ask_turn(c, why);
-    return e == ERR_OK ? hub_resume(h, why) : e;
+    give_turn(c, &clock);
+    enum err e = ask_turn(c, &clock, why);
+    hub_clock_set(h, &clock);
+    if (e == ERR_OK) e = hub_resume(h, why);
+    if (e != ERR_BUSY) return e;
+    (void)why_set(why, e,
+                  "The policy is recorded, and partly carried out. Then the store could not be had again: another command is "
+                  "at work with it, or the server of this hub hangs.");
+    return why_next(why, e, "A server goes on with it by itself whenever a device comes. Or: spoke-hub policy continue");
+}
+
+/* What a command says while it has the store of a server waits in memory until that has it back: whoever reads it may be slow,
+ * or stop reading. Not in a file: what is printed may be about a person. `stdout` is a variable of the C library. */
+struct held_back {
+    FILE *real; /* NULL: nothing is held back */
+    FILE *memory;
+    char *text;
+    size_t n;
+};
+
+static enum err hold_back(struct held_back *o, struct why *why)
+{
+    o->memory = open_memstream(&o->text, &o->n);
+    if (o->memory == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to hold what is to be printed.");
+    o->real = stdout;
+    stdout = o->memory;
+    return ERR_OK;
+}
+
+/* What could not be written then is found as ever, at the end of the program. */
+static enum err let_go(struct held_back *o, enum err e, struct why *why)
+{
+    if (o->real == NULL) return e;
+    stdout = o->real;
+    bool whole = ferror(o->memory) == 0;
+    if (fclose(o->memory) != 0) whole = false;
+    if (whole && o->n > 0) (void)fwrite(o->text, 1, o->n, stdout);
+    free(o->text);
+    return whole || e != ERR_OK ? e : why_set(why, ERR_NOMEM, "There is not enough memory to hold what is to be printed.");
+}
+
+static void give_back(struct cli *c, struct hub *h)
+{
+    struct hub_clock clock;
+    bool open = h != NULL;
+    if (open) hub_clock_get(h, &clock);
+    hub_close(h);
+    give_turn(c, open ? &clock : NULL);
 }
 
 enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *h, struct why *why), struct why *why)
 {
     struct hub *h = NULL;
+    struct held_back said = {0};
     enum err e = open_in_turn(c, ask_turn, &h, why);
+    if (e == ERR_OK && c->hub_turn >= 0) e = hold_back(&said, why);
     if (e == ERR_OK) e = act(c, h, why);
-    hub_close(h);
-    give_turn(c);
-    return e;
+    give_back(c, h);
+    return let_go(&said, e, why);
 }
 
 enum err hub_home_list(struct cli *c, struct hub *h, const char *sql, const struct show_column *cols, size_t n,

@@ -131,23 +131,33 @@ static enum err keep(struct cli *c, struct log_audit *a, struct why *why)
     return e;
 }
 
+/* The next line into `line`, without its newline; *out_end: there is none. Never more than LOG_LINE_MAX bytes of it. */
+static enum err next_line(FILE *in, struct buf *line, bool *out_end, struct why *why)
+{
+    int c;
+    line->len = 0;
+    while ((c = getc(in)) != EOF && c != '\n') {
+        if (line->len == LOG_LINE_MAX)
+            return why_set(why, ERR_FORMAT, "This is no export of a hub's logs, and no proof from one.");
+        buf_put_u8(line, (uint8_t)c);
+        if (line->err != ERR_OK) return why_set(why, line->err, "There is not enough memory to check these logs.");
+    }
+    if (ferror(in)) return why_set(why, ERR_IO, "The file could not be read: %s.", strerror(errno));
+    *out_end = c == EOF;
+    return c == EOF && line->len > 0 ? why_set(why, ERR_TAMPERED, "The file ends early: something of it is missing.") : ERR_OK;
+}
+
 static enum err each_line(FILE *in, struct log_audit *a, struct why *why)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    enum err e = ERR_OK;
-    while (e == ERR_OK && (n = getline(&line, &room, in)) >= 0) {
-        bool whole = n > 0 && line[n - 1] == '\n';
-        if (n > (ssize_t)LOG_LINE_MAX || !whole)
-            e = why_set(why, n > (ssize_t)LOG_LINE_MAX ? ERR_FORMAT : ERR_TAMPERED,
-                        n > (ssize_t)LOG_LINE_MAX ? "This is no export of a hub's logs, and no proof from one."
-                                                  : "The file ends early: something of it is missing.");
-        else
-            e = log_audit_line(a, bytes_of(line, (size_t)n - 1), why);
+    struct buf line;
+    bool end = false;
+    buf_init(&line, LOG_LINE_MAX);
+    enum err e = next_line(in, &line, &end, why);
+    while (e == ERR_OK && !end) {
+        e = log_audit_line(a, buf_bytes(&line), why);
+        if (e == ERR_OK) e = next_line(in, &line, &end, why);
     }
-    if (e == ERR_OK && ferror(in)) e = why_set(why, ERR_IO, "The file could not be read: %s.", strerror(errno));
-    free(line);
+    buf_release(&line);
     return e;
 }
 
@@ -165,6 +175,18 @@ static enum err read_export(struct cli *c, struct log_audit_sum *out, struct why
     return e;
 }
 
+static const char *kind_words(unsigned kind)
+{
+    static const char *const words[] = {
+        [0] = "something whose content was erased, or that a newer Spoke writes", [1] = "a device was enrolled",
+        [2] = "a change came",         [3] = "a change was judged", [4] = "a device lost a change of its own",
+        [5] = "rows were sent",        [6] = "rows were to be forgotten", [7] = "that was confirmed",
+        [8] = "somebody opened a record", [9] = "a device was wiped", [32] = "how far a device's log has come",
+        [33] = "an administrator's act", [34] = "a policy"};
+    return kind < sizeof words / sizeof words[0] && words[kind] != NULL ? words[kind] : words[0];
+}
+
+/* The fingerprint first: all else in a file is its own word. */
 static enum err say_good(struct cli *c, const struct log_audit_sum *s, struct why *why)
 {
     char spoken[48];
@@ -177,13 +199,18 @@ static enum err say_good(struct cli *c, const struct log_audit_sum *s, struct wh
         json_set_int(o, "entries", (int64_t)s->leaves);
         json_set_int(o, "erased", (int64_t)s->erased);
         json_set_int(o, "checkpoints", (int64_t)s->kept);
-        if (s->proof) json_set_int(o, "entry", (int64_t)s->index);
-        if (s->proof) json_set_int(o, "size", (int64_t)s->size);
+        if (s->proof) {
+            json_set_str(o, "log", s->origin);
+            json_set_int(o, "entry", (int64_t)s->index);
+            json_set_int(o, "size", (int64_t)s->size);
+            json_set_str(o, "says", kind_words(s->kind));
+        }
         return show_json(o, why);
     }
-    printf("Hub: %s, fingerprint %s. Compare it with the one you know.\n", s->name, spoken);
+    printf("Fingerprint of the hub: %s\nCompare it with the one that you know. The file calls the hub \"%s\".\n", spoken, s->name);
     if (s->proof)
-        printf("The proof holds: entry %" PRIu64 " is in the log, which had %" PRIu64 " entries.\n", s->index, s->size);
+        printf("The proof holds: entry %" PRIu64 " is in the log %s, which had %" PRIu64 " entries. It says: %s.\n", s->index,
+               s->origin, s->size, kind_words(s->kind));
     else
         printf("The logs hold together: %" PRIu64 " of them, %" PRIu64 " entries, the content of %" PRIu64
                " erased. Checkpoints that were kept and fit: %" PRIu64 ".\n",

@@ -32,7 +32,7 @@ static enum err say_listening(const struct cli *c, const char *listen, unsigned 
     return fflush(stdout) == 0 ? ERR_OK : why_set(why, ERR_IO, "The address could not be printed.");
 }
 
-/* Commands may have changed what parked devices wait for. */
+/* A command changed what parked devices may wait for. */
 static void store_is_back(void *ctx)
 {
     struct hub_route *route = ctx;
@@ -65,16 +65,32 @@ static enum err listen_at(struct cli *c, struct hub_route *route, struct httpd *
     return say_listening(c, listen, httpd_port(*out), why);
 }
 
+/* Devices matter more than that commands work meanwhile: where a folder can have no socket, they wait until the server ends. */
+static enum err take_turns(const struct cli *c, struct hub_route *route, struct why *why)
+{
+    const struct hub_turn_options opt = {.home = c->home,
+                                         .hub = route->hub,
+                                         .env = c->env,
+                                         .log = route->log,
+                                         .back = store_is_back,
+                                         .lost = store_is_lost,
+                                         .ctx = route};
+    enum err e = hub_turn_start(&route->turn, &opt, why);
+    if (e != ERR_NOTFOUND) return e;
+    fprintf(stderr,
+            "spoke-hub: %s Devices are answered all the same, but no other command works with this hub meanwhile.\n"
+            "Stop the server for each of them, or keep the hub on a disk of this computer.\n",
+            why->text);
+    return ERR_OK;
+}
+
 static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct why *why)
 {
     struct hub_route route = {.env = c->env, .hub = h, .log = cli_has(c, "quiet") ? NULL : stderr};
     struct httpd *server = NULL;
     struct why lost = {0};
     int signal_no = 0;
-    enum err e = hub_turn_start(&route.turn,
-                                &(struct hub_turn_options){
-                                    .home = c->home, .hub = h, .back = store_is_back, .lost = store_is_lost, .ctx = &route},
-                                why);
+    enum err e = take_turns(c, &route, why);
     if (e != ERR_OK) return e;
     e = listen_at(c, &route, &server, why);
     while (e == ERR_OK && sigwait(end, &signal_no) != 0) continue;

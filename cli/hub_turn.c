@@ -10,15 +10,27 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SOCKET_NAME "serve.sock"
 #define AGAIN_MS    1000 /* a store that could not be opened for want of memory or disk is tried again */
+#define WORD_BYTES  10   /* "!", is the clock known, by how much it is ahead */
+
+/* Numbers that only rise: what one of these moved may be what a device waits for. */
+struct stand {
+    int64_t version, acts, orders, heard;
+};
 
 struct hub_turn {
     struct hub_turn_options opt;
     char path[PATH_MAX];
+    dev_t dev; /* of the socket that we made: another's is not ours to remove */
+    ino_t ino;
+    struct stand stand; /* when the store was given away */
+    bool stand_known;
     int listener, stop; /* stop: an eventfd */
     pthread_t thread;
     pthread_mutex_t lock;
@@ -39,6 +51,40 @@ static int64_t mono_ms(void)
     struct timespec t = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* -------------------------------------------------------------------------------------------- what both sides say */
+
+static void put_word(uint8_t out[WORD_BYTES], const struct hub_clock *c)
+{
+    uint64_t ahead = (uint64_t)c->ahead_ms;
+    out[0] = '!';
+    out[1] = c->known ? 1 : 0;
+    for (unsigned i = 0; i < 8; i++) out[2 + i] = (uint8_t)(ahead >> (8 * i) & 0xff);
+}
+
+static bool take_word(const uint8_t *in, size_t n, struct hub_clock *out)
+{
+    uint64_t ahead = 0;
+    if (n != WORD_BYTES || in[0] != '!' || in[1] > 1) return false;
+    for (unsigned i = 0; i < 8; i++) ahead |= (uint64_t)in[2 + i] << (8 * i);
+    *out = (struct hub_clock){.known = in[1] == 1, .ahead_ms = (int64_t)ahead};
+    return true;
+}
+
+static bool say_word(int fd, const struct hub_clock *c)
+{
+    uint8_t word[WORD_BYTES];
+    put_word(word, c);
+    return send(fd, word, sizeof word, MSG_NOSIGNAL) == (ssize_t)sizeof word;
+}
+
+static void note(const struct hub_turn *t, const char *what, enum err e)
+{
+    if (t->opt.log == NULL) return;
+    int64_t now = env_now(t->opt.env);
+    fprintf(t->opt.log, "time=%lld.%03d store=%s%s%s\n", (long long)(now / 1000), (int)(now % 1000), what,
+            e != ERR_OK ? " error=" : "", e != ERR_OK ? err_word(e) : "");
 }
 
 /* ------------------------------------------------------------------------------------------------------- who is on */
@@ -83,6 +129,30 @@ void hub_turn_leave(struct hub_turn *t)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+static bool take_stand(struct hub *h, struct stand *out)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    if (db_prepare(hub_db(h),
+                   "SELECT (SELECT max(value) FROM h_counter WHERE name = 'version'), (SELECT max(no) FROM h_act), "
+                   "(SELECT count(*) FROM h_order), (SELECT sum(last_request + last_seq) FROM h_node)",
+                   &s, NULL) != ERR_OK)
+        return false;
+    bool ok = db_step(s, &row, NULL) == ERR_OK && row;
+    if (ok) *out = (struct stand){db_int(s, 0), db_int(s, 1), db_int(s, 2), db_int(s, 3)};
+    db_done(s);
+    return ok;
+}
+
+/* In doubt it was changed. */
+static bool was_changed(struct hub_turn *t)
+{
+    struct stand now = {0};
+    if (!t->stand_known || !take_stand(t->opt.hub, &now)) return true;
+    return now.version != t->stand.version || now.acts != t->stand.acts || now.orders != t->stand.orders ||
+           now.heard != t->stand.heard;
+}
+
 static void take_away(struct hub_turn *t)
 {
     (void)pthread_mutex_lock(&t->lock);
@@ -92,6 +162,7 @@ static void take_away(struct hub_turn *t)
     t->away = true;
     t->away_since = mono_ms();
     (void)pthread_mutex_unlock(&t->lock);
+    t->stand_known = take_stand(t->opt.hub, &t->stand);
     hub_pause(t->opt.hub);
 }
 
@@ -120,9 +191,15 @@ static void bring_back(struct hub_turn *t)
 {
     struct why why = {0};
     enum err e;
+    bool noted = false;
     if (stopping(t)) return;
-    while (may_pass(e = hub_resume(t->opt.hub, &why)))
+    while (may_pass(e = hub_resume(t->opt.hub, &why))) {
+        if (!noted) note(t, "closed", e);
+        noted = true;
         if (!wait_for(t, -1, AGAIN_MS) && stopping(t)) return;
+    }
+    if (noted && e == ERR_OK) note(t, "back", e);
+    bool changed = e == ERR_OK && was_changed(t);
     (void)pthread_mutex_lock(&t->lock);
     t->away = e != ERR_OK;
     t->served = false;
@@ -130,10 +207,8 @@ static void bring_back(struct hub_turn *t)
     t->why = why;
     (void)pthread_cond_broadcast(&t->moved);
     (void)pthread_mutex_unlock(&t->lock);
-    if (e == ERR_OK)
-        t->opt.back(t->opt.ctx);
-    else
-        t->opt.lost(t->opt.ctx);
+    if (changed) t->opt.back(t->opt.ctx);
+    if (e != ERR_OK) t->opt.lost(t->opt.ctx);
 }
 
 /* --------------------------------------------------------------------------------------------------- who asks for it */
@@ -145,14 +220,39 @@ static bool own_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
 }
 
+/* Until the command has ended. What it says at its end is believed only as a whole: of one that was killed nothing is. */
+static void await_end(struct hub_turn *t, int fd, struct hub_clock *clock)
+{
+    uint8_t word[WORD_BYTES + 1];
+    size_t n = 0;
+    ssize_t got = 1;
+    bool noted = false;
+    while (got > 0) {
+        if (!wait_for(t, fd, noted ? -1 : TURN_WAIT_MS)) {
+            if (noted || stopping(t)) return;
+            note(t, "away", ERR_OK);
+            noted = true;
+            continue;
+        }
+        got = recv(fd, word + n, sizeof word - n, 0);
+        if (got > 0) n += (size_t)got;
+        if (n < sizeof word) continue;
+        word[0] = 0; /* too long to be one; what counts is that it ends */
+        n--;
+    }
+    if (noted) note(t, "back", ERR_OK);
+    if (got == 0) (void)take_word(word, n, clock);
+}
+
 static void give_turn(struct hub_turn *t, int fd)
 {
-    char byte;
-    if (!own_user(fd)) return;
+    struct hub_clock clock;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (!own_user(fd) || poll(&p, 1, 0) > 0) return; /* it has given up meanwhile, or only asked who is there */
     take_away(t);
-    if (send(fd, "!", 1, MSG_NOSIGNAL) == 1)
-        /* It has nothing to say: whatever it says, what counts is that it ends. */
-        while (wait_for(t, fd, -1) && recv(fd, &byte, 1, 0) > 0) continue;
+    hub_clock_get(t->opt.hub, &clock);
+    if (say_word(fd, &clock)) await_end(t, fd, &clock);
+    hub_clock_set(t->opt.hub, &clock);
     bring_back(t);
 }
 
@@ -171,18 +271,42 @@ static void *take_turns(void *ctx)
     return NULL;
 }
 
+/* We have the store open. If a server answers nevertheless, it is between two turns. */
+static enum err be_there(struct hub_turn *t, struct why *why)
+{
+    struct stat made;
+    enum err e = hub_turn_nobody(t->opt.home, why);
+    if (e != ERR_OK) return e;
+    if ((unlink(t->path) != 0 && errno != ENOENT) || local_at(t->listener, t->path, local_bind) != 0 ||
+        lstat(t->path, &made) != 0)
+        return why_set(why, ERR_NOTFOUND, "The place where commands ask for the store could not be made: %s.",
+                       strerror(errno));
+    t->dev = made.st_dev;
+    t->ino = made.st_ino;
+    return listen(t->listener, 16) == 0 ? ERR_OK : why_set(why, ERR_IO, "Commands cannot be heard: %s.", strerror(errno));
+}
+
+/* Only what we made: whoever moved it away and put another there serves now. */
+static void be_gone(const struct hub_turn *t)
+{
+    struct stat there;
+    if (lstat(t->path, &there) == 0 && there.st_dev == t->dev && there.st_ino == t->ino) (void)unlink(t->path);
+}
+
 static enum err set_up(struct hub_turn *t, struct why *why)
 {
     enum err e = path_join(t->path, sizeof t->path, t->opt.home, SOCKET_NAME, why);
     if (e != ERR_OK) return e;
     t->stop = eventfd(0, EFD_CLOEXEC);
     t->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (t->stop < 0 || t->listener < 0 || (unlink(t->path) != 0 && errno != ENOENT) ||
-        local_at(t->listener, t->path, local_bind) != 0 || listen(t->listener, 16) != 0)
-        return why_set(why, ERR_IO, "The place where commands ask for the store could not be made: %s.",
-                       strerror(errno));
+    if (t->stop < 0 || t->listener < 0)
+        return why_set(why, ERR_IO, "This computer has no sockets left: %s.", strerror(errno));
+    e = be_there(t, why);
+    if (e != ERR_OK) return e;
     int rc = pthread_create(&t->thread, NULL, take_turns, t);
-    return rc == 0 ? ERR_OK : why_set(why, ERR_IO, "The system has no thread to spare: %s.", strerror(rc));
+    if (rc == 0) return ERR_OK;
+    be_gone(t);
+    return why_set(why, ERR_IO, "The system has no thread to spare: %s.", strerror(rc));
 }
 
 static void release(struct hub_turn *t)
@@ -213,10 +337,11 @@ enum err hub_turn_start(struct hub_turn **out, const struct hub_turn_options *op
 enum err hub_turn_end(struct hub_turn *t, struct why *why)
 {
     static const uint64_t one = 1;
+    if (t == NULL) return ERR_OK;
     /* An eventfd that nobody else writes takes a number at once. */
     if (write(t->stop, &one, sizeof one) != (ssize_t)sizeof one) abort();
     (void)pthread_join(t->thread, NULL);
-    (void)unlink(t->path);
+    be_gone(t);
     (void)pthread_mutex_lock(&t->lock);
     t->ended = true;
     (void)pthread_cond_broadcast(&t->moved);
@@ -227,23 +352,25 @@ enum err hub_turn_end(struct hub_turn *t, struct why *why)
 
 void hub_turn_free(struct hub_turn *t)
 {
-    release(t);
+    if (t != NULL) release(t);
 }
 
 /* ------------------------------------------------------------------------------------------------ the command's side */
 
 static enum err will_not(struct why *why)
 {
-    (void)why_set(why, ERR_BUSY, "The server of this hub did not let go of the store within a minute. Nothing was changed.");
-    return why_next(why, ERR_BUSY, "Try again. If it stays so, stop spoke-hub serve and start it again.");
+    (void)why_set(why, ERR_BUSY,
+                  "The store could not be had within a minute: another command is still at work with it, or the server of "
+                  "this hub hangs. Nothing was changed.");
+    return why_next(why, ERR_BUSY,
+                    "Try again when other commands have ended. If it stays so, stop spoke-hub serve and start it again.");
 }
 
-/* The byte that says: yours. Its end without one: the server has just ended. */
-static enum err wait_for_turn(int fd, bool *out_ours, struct why *why)
+/* The word that says: yours. Its end without one: the server has just ended. */
+static enum err wait_for_turn(int fd, int64_t until, bool *out_ours, struct hub_clock *clock, struct why *why)
 {
-    int64_t until = mono_ms() + TURN_ASK_MS;
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    char byte;
+    uint8_t word[WORD_BYTES];
     for (;;) {
         int64_t left = until - mono_ms();
         int got = left > 0 ? poll(&p, 1, (int)left) : 0;
@@ -251,30 +378,57 @@ static enum err wait_for_turn(int fd, bool *out_ours, struct why *why)
         if (got == 0) return will_not(why);
         if (errno != EINTR) return why_set(why, ERR_IO, "The server could not be waited for: %s.", strerror(errno));
     }
-    *out_ours = recv(fd, &byte, 1, 0) == 1;
+    ssize_t n = recv(fd, word, sizeof word, MSG_WAITALL);
+    *out_ours = n > 0 && take_word(word, (size_t)n, clock);
     return ERR_OK;
 }
 
-enum err hub_turn_ask(const char *home, int *out_fd, struct why *why)
+enum err hub_turn_ask(const char *home, int *out_fd, struct hub_clock *clock, struct why *why)
 {
+    const struct timeval patience = {TURN_ASK_MS / 1000, 0}; /* connect waits too, when many have come before */
+    int64_t until = mono_ms() + TURN_ASK_MS;
     char path[PATH_MAX];
     bool ours = false;
     *out_fd = -1;
     enum err e = path_join(path, sizeof path, home, SOCKET_NAME, why);
     if (e != ERR_OK) return e;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return why_set(why, ERR_IO, "This computer has no sockets left: %s.", strerror(errno));
-    if (local_at(fd, path, local_connect) == 0) {
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) != 0) {
+        e = why_set(why, ERR_IO, "This computer has no sockets left: %s.", strerror(errno));
+    } else if (local_at(fd, path, local_connect) == 0) {
         if (own_user(fd))
-            e = wait_for_turn(fd, &ours, why);
+            e = wait_for_turn(fd, until, &ours, clock, why);
         else
             e = why_set(why, ERR_DENIED, "What serves this hub belongs to another user of this computer.");
+    } else if (errno == EAGAIN || errno == EINPROGRESS) {
+        e = will_not(why);
     } else if (errno != ENOENT && errno != ECONNREFUSED) {
         e = why_set(why, ERR_IO, "The server of this hub could not be asked: %s.", strerror(errno));
     }
     if (ours)
         *out_fd = fd;
-    else
+    else if (fd >= 0)
         (void)close(fd);
     return e;
+}
+
+void hub_turn_give(int fd, const struct hub_clock *clock)
+{
+    if (fd < 0) return;
+    if (clock != NULL) (void)say_word(fd, clock); /* a server that has ended meanwhile wants none */
+    (void)close(fd);
+}
+
+enum err hub_turn_nobody(const char *home, struct why *why)
+{
+    char path[PATH_MAX];
+    enum err e = path_join(path, sizeof path, home, SOCKET_NAME, why);
+    if (e != ERR_OK) return e;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return why_set(why, ERR_IO, "This computer has no sockets left: %s.", strerror(errno));
+    bool there = local_at(fd, path, local_connect) == 0 || errno == EAGAIN || errno == EINPROGRESS;
+    (void)close(fd);
+    if (!there) return ERR_OK;
+    (void)why_set(why, ERR_BUSY, "This hub is served already. Nothing was changed.");
+    return why_next(why, ERR_BUSY, "Stop the other server first.");
 }

@@ -16,14 +16,22 @@ MUST_CHECK enum err hub_init(const struct env *env, const char *home, const char
 /* ERR_UNINIT, ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
 MUST_CHECK enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                              struct why *why);
-/* The same; `turn` is called when the passphrase was good and before the store is opened (its failure is this one's): checking
+/* What this process knows of its clocks (hub/sight_clock.c). Another one on this computer that goes on in its place has to be
+ * told, or it would believe a jump that this one doubts. */
+struct hub_clock {
+    bool known;
+    int64_t ahead_ms; /* of the steady clock, the wall clock as it was believed */
+};
+void hub_clock_get(const struct hub *h, struct hub_clock *out);
+void hub_clock_set(struct hub *h, const struct hub_clock *c);
+/* As hub_open; `turn` is called when the passphrase was good and before the store is opened (its failure is this one's): checking
  * a passphrase takes half a second, in which nobody has to be kept from the store. */
-typedef enum err (*hub_turn_fn)(void *ctx, struct why *why);
+typedef enum err (*hub_turn_fn)(void *ctx, struct hub_clock *clock, struct why *why); /* clock: unknown, unless it is told */
 MUST_CHECK enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                                      hub_turn_fn turn, void *ctx, struct why *why);
 /* One process at a time has a store on this computer open. Close it, so that another can, and open it again: what the hub knows
- * of its clocks stays. Between the two only hub_resume, hub_identity, hub_name and hub_close may be called. hub_resume fails as
- * hub_open does, the hub stays paused, and it may be tried again. */
+ * of its clocks stays. Between the two only hub_resume, hub_clock_get, hub_clock_set, hub_identity, hub_name and hub_close may be
+ * called. hub_resume fails as hub_open does, the hub stays paused, and it may be tried again. */
 void hub_pause(struct hub *h);
 MUST_CHECK enum err hub_resume(struct hub *h, struct why *why);
 void hub_close(struct hub *h); /* NULL is fine */

@@ -179,24 +179,53 @@ static void put_text_or_null(struct buf *b, struct stmt *s, int col)
         cbor_put_text(b, db_bytes(s, col));
 }
 
-enum err log_act(struct hub *h, int64_t act_no, struct why *why)
+enum err log_act_words(struct hub *h, int64_t act_no, const uint8_t salt[32], uint8_t out[HASH_BYTES], struct why *why)
 {
     struct stmt *s;
-    struct buf rest;
+    struct buf words;
     bool row = false;
-    buf_init(&rest, CONTENT_MAX);
-    enum err e = db_prepare(h->db, "SELECT act, about, reason FROM h_act WHERE no = $1", &s, why);
+    enum err e = db_prepare(h->db, "SELECT about, reason FROM h_act WHERE no = $1", &s, why);
     if (e != ERR_OK) return e;
+    buf_init(&words, CONTENT_MAX);
     db_bind_int(s, 1, act_no);
     e = db_step(s, &row, why);
     if (e == ERR_OK && !row) e = damaged(why);
     if (e == ERR_OK) {
-        cbor_put_uint(&rest, (uint64_t)act_no);
-        for (int i = 0; i < 3; i++) put_text_or_null(&rest, s, i);
+        cbor_put_array(&words, 2);
+        put_text_or_null(&words, s, 0);
+        put_text_or_null(&words, s, 1);
     }
     db_done(s);
-    if (e == ERR_OK && rest.err != ERR_OK) e = why_set(why, rest.err, "There is not enough memory for the hub's log.");
-    if (e == ERR_OK) e = log_append(h, LOG_HUB, LOG_ACT, buf_bytes(&rest), 4, why);
+    if (e == ERR_OK && words.err != ERR_OK) e = why_set(why, words.err, "There is not enough memory for the hub's log.");
+    if (e == ERR_OK) hash_commit(out, salt, buf_bytes(&words));
+    buf_release(&words);
+    return e;
+}
+
+static enum err put_salt(struct hub *h, int64_t act_no, const uint8_t salt[32], struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "INSERT INTO h_act_salt(act_no, salt) VALUES($1, $2)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, act_no);
+    db_bind_blob(s, 2, bytes_of(salt, 32));
+    return db_run(s, why);
+}
+
+enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why)
+{
+    uint8_t salt[32], words[HASH_BYTES];
+    struct buf rest;
+    env_random(h->env, salt, sizeof salt);
+    enum err e = put_salt(h, act_no, salt, why);
+    if (e == ERR_OK) e = log_act_words(h, act_no, salt, words, why);
+    if (e != ERR_OK) return e;
+    buf_init(&rest, 4096);
+    cbor_put_uint(&rest, (uint64_t)act_no);
+    cbor_put_str(&rest, act);
+    cbor_put_bytes(&rest, bytes_of(words, sizeof words));
+    e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory for the hub's log.")
+                           : log_append(h, LOG_HUB, LOG_ACT, buf_bytes(&rest), 3, why);
     buf_release(&rest);
     return e;
 }

@@ -22,6 +22,7 @@ enum log_kind {
     LOG_POLICY = 34,
 };
 
+unsigned log_kind_of(struct bytes content); /* 0: none that is known */
 /* A leaf whose content is [kind, time, number, bytes], which most are. */
 MUST_CHECK enum err log_note(struct hub *h, int64_t log_no, enum log_kind kind, uint64_t number, struct bytes hash,
                              struct why *why);
@@ -29,10 +30,14 @@ MUST_CHECK enum err log_note(struct hub *h, int64_t log_no, enum log_kind kind, 
 MUST_CHECK enum err log_append(struct hub *h, int64_t log_no, enum log_kind kind, struct bytes rest, size_t members,
                                struct why *why);
 MUST_CHECK enum err log_verdict(struct hub *h, int64_t log_no, uint64_t seq, enum verdict v, struct why *why);
-/* What administrators are told, from h_act. */
-MUST_CHECK enum err log_act(struct hub *h, int64_t act_no, struct why *why);
+/* What administrators are told, from h_act; and the commitment to what it is about and why. */
+MUST_CHECK enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why);
+MUST_CHECK enum err log_act_words(struct hub *h, int64_t act_no, const uint8_t salt[32], uint8_t out[32], struct why *why);
 /* At the end of a transaction: the heads of the logs of devices that grew in it go into the hub's own. */
 MUST_CHECK enum err log_heads(struct hub *h, struct why *why);
+
+/* hub_log_export within whatever keeps the store as it is. */
+MUST_CHECK enum err log_export_all(struct hub *h, hub_log_fn each, void *ctx, struct why *why);
 
 /* A log as it stands. ERR_NOTFOUND: nothing was ever written to it. */
 MUST_CHECK enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why);

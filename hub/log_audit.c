@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define MAX_KEPT    1000
-#define MAX_HEADS   ((size_t)1 << 25) /* a gigabyte and a half of them */
+#define MAX_HEADS   ((size_t)1 << 25) /* two gigabytes of them */
 
 /* What a log had at a size, by the word of the hub's own log, or of a checkpoint that somebody kept. */
 struct claim {
@@ -147,13 +147,23 @@ static enum err add_claim(struct log_audit *a, const struct claim *c, struct why
 {
     if (a->n_claims == a->cap_claims) {
         size_t cap = a->cap_claims == 0 ? 64 : a->cap_claims * 2;
-        struct claim *more = cap > MAX_HEADS ? NULL : realloc(a->claims, cap * sizeof *more);
+        if (cap > MAX_HEADS) return why_set(why, ERR_LIMIT, "These logs are too long to be checked at once.");
+        struct claim *more = realloc(a->claims, cap * sizeof *more);
         if (more == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to check these logs.");
         a->claims = more;
         a->cap_claims = cap;
     }
     a->claims[a->n_claims++] = *c;
     return ERR_OK;
+}
+
+unsigned log_kind_of(struct bytes content)
+{
+    struct cbor_reader r;
+    cbor_reader_init(&r, content);
+    (void)cbor_get_array(&r, 16);
+    uint64_t kind = cbor_get_uint(&r);
+    return r.err == ERR_OK && kind <= LOG_POLICY ? (unsigned)kind : 0;
 }
 
 /* [32, time, device, size, root] */
@@ -216,7 +226,7 @@ static enum err take_hub(struct log_audit *a, struct bytes line, struct why *why
 {
     uint8_t public[PUBLIC_BYTES];
     if (!take_word(&line, "hub") || !fixed(take_field(&line), public, sizeof public) || line.n == 0 ||
-        line.n >= sizeof a->sum.name || !utf8_valid(line) ||
+        line.n >= sizeof a->sum.name || !log_name_is_good(line) ||
         identity_from_bytes(&a->sum.hub, bytes_of(public, sizeof public), NULL) != ERR_OK)
         return no_file(why);
     memcpy(a->sum.name, line.p, line.n);
@@ -313,12 +323,16 @@ static enum err read_leaf(struct log_audit *a, struct bytes line, uint8_t out[ME
     struct bytes salt_text = take_field(&line);
     merkle_leaf_hash(out, bytes_of(commitment, sizeof commitment));
     if (is_dash(salt_text) && is_dash(line)) {
+        /* In the hub's own log are the heads of all others, and nothing of anybody: what could be left out there could
+         * hide the end of any of them. */
+        if (a->own) return wrong(a, "something in the hub's own log was erased", why);
         a->sum.erased++;
         return ERR_OK;
     }
     if (!fixed(salt_text, salt, sizeof salt) || !decoded(a, line, &content)) return no_file(why);
     hash_commit(made, salt, content);
     if (memcmp(made, commitment, sizeof made) != 0) return wrong(a, "an entry says what it did not say", why);
+    a->sum.kind = log_kind_of(content);
     return a->own && a->begun ? note_head(a, content, why) : ERR_OK;
 }
 
@@ -351,6 +365,14 @@ static enum err take_proof_line(struct log_audit *a, struct bytes line, struct w
     if (e == ERR_OK && merkle_verify_inclusion(&c.head, a->sum.index, a->leaf, merkle_proof_bytes(&a->proof), NULL) != ERR_OK)
         e = wrong(a, "its hashes do not lead to the checkpoint", why);
     if (e != ERR_OK) return e;
+    for (size_t i = 0; i < a->n_kept; i++) {
+        struct kept *k = &a->kept[i];
+        if (strcmp(k->origin, a->origin) != 0 || k->head.size != c.head.size) continue;
+        if (memcmp(k->head.root, c.head.root, MERKLE_HASH_BYTES) != 0)
+            return wrong(a, "a checkpoint that was kept says otherwise", why);
+        a->sum.kept += !k->found;
+        k->found = true;
+    }
     a->sum.size = c.head.size;
     a->sum.leaves = 1;
     a->state = AT_LOG;
@@ -363,9 +385,11 @@ static enum err take_index(struct log_audit *a, struct bytes line, struct why *w
     if (!take_word(&line, "index")) return no_file(why);
     struct bytes whose = take_field(&line);
     if (!number(line, &a->sum.index) || (!is_dash(whose) && !kid_of(whose, a->kid))) return no_file(why);
-    log_origin(a->origin, a->sum.hub.kid, is_dash(whose) ? NULL : a->kid);
+    a->own = is_dash(whose);
+    log_origin(a->origin, a->sum.hub.kid, a->own ? NULL : a->kid);
+    memcpy(a->sum.origin, a->origin, sizeof a->origin);
     a->state = AT_ONE_LEAF;
-    return ERR_OK;
+    return check_kept(a, why);
 }
 
 /* --------------------------------------------------------------------------------------------------------- the outside */
@@ -453,8 +477,11 @@ enum err log_audit_end(struct log_audit *a, struct log_audit_sum *out, struct wh
         return why_set(why, ERR_TAMPERED, "The file ends early: something of it is missing.");
     }
     enum err e = all_claims_met(a, why);
-    for (size_t i = 0; e == ERR_OK && !a->sum.proof && i < a->n_kept; i++)
-        if (!a->kept[i].found && a->kept[i].head.size > 0)
+    for (size_t i = 0; e == ERR_OK && i < a->n_kept; i++)
+        if (!a->kept[i].found && a->sum.proof)
+            e = why_set(why, ERR_USAGE, "A proof leads to one checkpoint, and the one that was kept, %s, is of another log or size.",
+                        a->kept[i].origin);
+        else if (!a->kept[i].found && a->kept[i].head.size > 0)
             e = why_set(why, ERR_TAMPERED, "The log of a checkpoint that was kept, %s, is not in this file.",
                         a->kept[i].origin);
     if (e == ERR_OK) *out = a->sum;

@@ -21,8 +21,10 @@ struct log_audit_sum {
     struct identity hub; /* whose logs these are, by the file's own word: compare its key id with the one you know */
     char name[128];
     uint64_t logs, leaves, erased, kept; /* kept: checkpoints that were given and fit */
-    bool proof;                          /* one leaf, not logs */
+    bool proof;                          /* one leaf, not logs: the rest tells of it */
     uint64_t index, size;                /* of that leaf, and of its log */
+    char origin[LOG_ORIGIN_MAX];         /* of its log */
+    unsigned kind;                       /* enum log_kind; 0: erased, or none that is known */
 };
 
 /* ERR_NOMEM. */
@@ -33,8 +35,12 @@ MUST_CHECK enum err log_audit_keep(struct log_audit *a, struct bytes note, struc
 /* The next line, without its newline. ERR_FORMAT: not a file of this kind; ERR_TAMPERED: says what is wrong, and where;
  * ERR_NOMEM. After an error there is nothing more to ask. */
 MUST_CHECK enum err log_audit_line(struct log_audit *a, struct bytes line, struct why *why);
-/* All is here, and good: ERR_TAMPERED where the file ends early, or a kept checkpoint was of none of its logs. */
+/* All is here, and good: ERR_TAMPERED where the file ends early, or a kept checkpoint was of none of its logs. ERR_USAGE: one was
+ * given with a proof, and is of another log or size than that leads to. */
 MUST_CHECK enum err log_audit_end(struct log_audit *a, struct log_audit_sum *out, struct why *why);
+
+/* UTF-8, and nothing that steers a terminal. */
+bool log_name_is_good(struct bytes name);
 
 /* The lines, for who writes them; NULL in a leaf: erased. They append, with the newline. */
 struct log_leaf {

@@ -110,6 +110,19 @@ static void put_index(struct buf *out, const uint8_t *kid, uint64_t index)
     buf_put_str(out, line);
 }
 
+/* Nothing is given out that whoever gets it cannot verify. */
+static enum err check_proof(const struct merkle_source *from, const struct merkle_frontier *f, uint64_t index,
+                            const struct merkle_proof *proof, struct why *why)
+{
+    struct merkle_head head = {.size = f->size};
+    uint8_t leaf[MERKLE_HASH_BYTES];
+    merkle_root(f, head.root);
+    enum err e = from->get(from->ctx, 0, index, leaf, why);
+    if (e == ERR_OK && merkle_verify_inclusion(&head, index, leaf, merkle_proof_bytes(proof), NULL) != ERR_OK)
+        e = why_set(why, ERR_TAMPERED, "A transparency log of this hub is damaged.");
+    return e;
+}
+
 enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t index, struct buf *out, struct why *why)
 {
     struct merkle_frontier f;
@@ -123,6 +136,7 @@ enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t index, struct
     struct log_source of = {h, no};
     const struct merkle_source source = log_source(&of);
     e = merkle_inclusion(&source, index, f.size, &proof, why);
+    if (e == ERR_OK) e = check_proof(&source, &f, index, &proof, why);
     if (e != ERR_OK) return e;
     log_put_head(out, true, &h->id.pub, h->name);
     put_index(out, kid, index);
@@ -200,7 +214,7 @@ static enum err export_devices(struct export *x, struct why *why)
 }
 
 /* Within the running transaction, or whatever else keeps the store as it is. */
-static enum err export_all(struct hub *h, hub_log_fn each, void *ctx, struct why *why)
+enum err log_export_all(struct hub *h, hub_log_fn each, void *ctx, struct why *why)
 {
     struct export x = {.h = h, .each = each, .ctx = ctx};
     buf_init(&x.piece, PIECE_MAX);
@@ -217,129 +231,7 @@ enum err hub_log_export(struct hub *h, hub_log_fn each, void *ctx, struct why *w
 {
     enum err e = db_begin(h->db, why);
     if (e != ERR_OK) return e;
-    e = export_all(h, each, ctx, why);
+    e = log_export_all(h, each, ctx, why);
     db_rollback(h->db); /* nothing was written */
-    return e;
-}
-
-/* -------------------------------------------------------------------------------------------- against what they tell of */
-
-/* Every change and act has its leaf: a leaf has both kinds of number in its content, which only its own bytes tell. */
-static enum err count_of(struct hub *h, const char *sql, int64_t *out, struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, sql, &s, why);
-    if (e != ERR_OK) return e;
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) *out = db_int(s, 0);
-    db_done(s);
-    return e;
-}
-
-struct verify {
-    struct hub *h;
-    struct log_audit *audit;
-    int64_t envelopes, acts; /* leaves of them that fit what is kept */
-};
-
-/* A piece is of whole lines. */
-static enum err audit_piece(void *ctx, struct bytes text, struct why *why)
-{
-    struct verify *v = ctx;
-    enum err e = ERR_OK;
-    while (e == ERR_OK && text.n > 0) {
-        const uint8_t *end = memchr(text.p, '\n', text.n);
-        size_t n = end == NULL ? text.n : (size_t)(end - text.p);
-        e = log_audit_line(v->audit, bytes_of(text.p, n), why);
-        if (end == NULL) break;
-        text = bytes_of(end + 1, text.n - n - 1);
-    }
-    return e;
-}
-
-/* Does a leaf say what is kept of the same change, or act? */
-static enum err fits(struct hub *h, const char *sql, int64_t log_no, struct bytes content, bool *out, struct why *why)
-{
-    struct cbor_reader r;
-    struct stmt *s;
-    bool row = false;
-    cbor_reader_init(&r, content);
-    (void)cbor_get_array(&r, 16);
-    (void)cbor_get_uint(&r);
-    (void)cbor_get_uint(&r);
-    uint64_t number = cbor_get_uint(&r);
-    struct bytes rest = r.err == ERR_OK ? cbor_get_item(&r) : (struct bytes){0};
-    struct bytes said = {0};
-    struct cbor_reader item;
-    cbor_reader_init(&item, rest);
-    if (r.err == ERR_OK) said = log_no == LOG_HUB ? cbor_get_text(&item) : cbor_get_bytes(&item);
-    if (r.err != ERR_OK || item.err != ERR_OK || number > INT64_MAX) return ERR_OK;
-    enum err e = db_prepare(h->db, sql, &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, (int64_t)number);
-    if (log_no != LOG_HUB) db_bind_int(s, 2, log_no);
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) *out = bytes_equal(db_bytes(s, 0), said);
-    db_done(s);
-    return e;
-}
-
-static unsigned kind_of(struct bytes content)
-{
-    struct cbor_reader r;
-    cbor_reader_init(&r, content);
-    (void)cbor_get_array(&r, 16);
-    uint64_t kind = cbor_get_uint(&r);
-    return r.err == ERR_OK && kind <= LOG_POLICY ? (unsigned)kind : 0;
-}
-
-static enum err check_leaves(struct verify *v, struct why *why)
-{
-    static const char act[] = "SELECT act FROM h_act WHERE no = $1";
-    static const char change[] = "SELECT hash FROM h_envelope WHERE seq = $1 AND node_no = $2";
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(v->h->db, "SELECT log_no, content FROM h_leaf WHERE content IS NOT NULL", &s, why);
-    if (e != ERR_OK) return e;
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        unsigned kind = kind_of(db_bytes(s, 1));
-        bool good = false;
-        if (kind != LOG_ACT && kind != LOG_ENVELOPE && kind != LOG_GAP) continue;
-        e = fits(v->h, kind == LOG_ACT ? act : change, db_int(s, 0), db_bytes(s, 1), &good, why);
-        if (e == ERR_OK && !good)
-            e = why_set(why, ERR_TAMPERED, "The hub's logs tell of %s that is not kept, or is kept with another content.",
-                        kind == LOG_ACT ? "an act" : "a change");
-        if (e != ERR_OK) break;
-        *(kind == LOG_ACT ? &v->acts : &v->envelopes) += 1;
-    }
-    db_done(s);
-    return e;
-}
-
-static enum err check_counts(struct verify *v, struct why *why)
-{
-    int64_t envelopes = 0, acts = 0;
-    enum err e = count_of(v->h, "SELECT count(*) FROM h_envelope", &envelopes, why);
-    if (e == ERR_OK) e = count_of(v->h, "SELECT count(*) FROM h_act", &acts, why);
-    if (e != ERR_OK || (envelopes == v->envelopes && acts == v->acts)) return e;
-    return why_set(why, ERR_TAMPERED, "The hub keeps %s that its logs do not tell of.",
-                   acts != v->acts ? "an act" : "a change");
-}
-
-enum err hub_log_verify(struct hub *h, struct log_audit_sum *out, struct why *why)
-{
-    struct verify v = {.h = h};
-    enum err e = log_audit_new(&v.audit, why);
-    if (e != ERR_OK) return e;
-    e = db_begin(h->db, why);
-    if (e == ERR_OK) {
-        e = export_all(h, audit_piece, &v, why);
-        if (e == ERR_OK) e = log_audit_end(v.audit, out, why);
-        if (e == ERR_OK) e = check_leaves(&v, why);
-        if (e == ERR_OK) e = check_counts(&v, why);
-        db_rollback(h->db);
-    }
-    log_audit_free(v.audit);
     return e;
 }

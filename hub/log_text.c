@@ -1,6 +1,7 @@
 /* The lines of an export of the transparency logs, as they are written. */
 #include "hub/log_audit.h"
 
+#include "base/cbor.h"
 #include "crypto/base64.h"
 #include "crypto/hash.h"
 
@@ -33,6 +34,16 @@ void log_put_base64(struct buf *out, const char *word, struct bytes value)
     buf_put_u8(out, '\n');
 }
 
+bool log_name_is_good(struct bytes name)
+{
+    if (name.n == 0 || !utf8_valid(name)) return false;
+    for (size_t i = 0; i < name.n; i++) {
+        bool c1 = name.p[i] == 0xc2 && i + 1 < name.n && name.p[i + 1] < 0xa0;
+        if (name.p[i] < 0x20 || name.p[i] == 0x7f || c1) return false;
+    }
+    return true;
+}
+
 void log_put_head(struct buf *out, bool proof, const struct identity *hub, const char *name)
 {
     uint8_t public[PUBLIC_BYTES];
@@ -40,7 +51,7 @@ void log_put_head(struct buf *out, bool proof, const struct identity *hub, const
     buf_put_str(out, proof ? LOG_PROOF_LINE "\nhub " : LOG_EXPORT_LINE "\nhub ");
     put_value(out, public, sizeof public);
     buf_put_u8(out, ' ');
-    buf_put_str(out, name);
+    buf_put_str(out, log_name_is_good(bytes_of_str(name)) ? name : "?"); /* a hub of before may have another */
     buf_put_u8(out, '\n');
 }
 

@@ -23,7 +23,7 @@ enum err people_act(struct hub *h, const char *act, const char *about, const cha
     db_bind_str(s, 4, reason);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) no = db_int(s, 0);
     db_done(s);
-    return e == ERR_OK ? log_act(h, no, why) : e;
+    return e == ERR_OK ? log_act(h, no, act, why) : e;
 }
 
 enum err people_find(struct hub *h, const char *site, const char *name, uint8_t out_id[16], bool *out_found,

@@ -1,6 +1,7 @@
 /* A policy tried in a store in memory: can it be asked what a hub asks, and does it read only what it may? */
 #include "hub/policy_try.h"
 
+#include "hub/log_sql.h"
 #include "hub/store_sql.h"
 #include "sync/db_view.h"
 #include "sync/rules.h"
@@ -33,6 +34,7 @@ static enum err empty_store(const struct env *env, struct db **out, struct why *
     buf_init(&schema, 1u << 20);
     buf_put_str(&schema, sync_schema_sql);
     buf_put_str(&schema, hub_store_sql);
+    buf_put_str(&schema, hub_log_sql);
     const char *text = buf_cstr(&schema);
     struct db *db = NULL;
     enum err e = text == NULL ? why_set(why, schema.err, "There is not enough memory to try a policy.")

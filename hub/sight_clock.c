@@ -174,3 +174,14 @@ enum err sight_clock(struct hub *h, bool *out_went_back, struct why *why)
     e = save(h, &c, why);
     return e == ERR_OK && c.began_to_doubt ? tell(h, wall - c.now, why) : e;
 }
+
+void hub_clock_get(const struct hub *h, struct hub_clock *out)
+{
+    *out = (struct hub_clock){.known = h->clock_known, .ahead_ms = h->clock_ahead};
+}
+
+void hub_clock_set(struct hub *h, const struct hub_clock *c)
+{
+    h->clock_known = c->known;
+    h->clock_ahead = c->ahead_ms;
+}

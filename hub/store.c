@@ -10,6 +10,7 @@
 
 #include "crypto/keyslot.h"
 #include "hub/policy_sql.h"
+#include "hub/log_sql.h"
 #include "hub/store_sql.h"
 #include "sync/schema_sql.h"
 
@@ -142,6 +143,7 @@ static enum err create_store(const struct env *env, const struct home *p, const 
     buf_put_str(&schema, sync_schema_sql);
     buf_put_str(&schema, hub_policy_sql);
     buf_put_str(&schema, hub_store_sql);
+    buf_put_str(&schema, hub_log_sql);
     const char *text = buf_cstr(&schema);
     enum err e = text == NULL ? why_set(why, schema.err, "There is not enough memory to make the store.")
                               : db_create(env, p->db, key, text, why);
@@ -187,9 +189,9 @@ static bool taken(const struct env *env, const struct home *p, struct bytes pass
 
 static enum err check_name(const char *name, struct why *why)
 {
-    size_t n = strlen(name);
-    if (n == 0 || n >= sizeof((struct hub *)NULL)->name)
-        return why_set(why, ERR_USAGE, "A hub's name has 1 to 127 bytes.");
+    struct bytes n = bytes_of_str(name);
+    if (n.n == 0 || n.n >= sizeof((struct hub *)NULL)->name || !log_name_is_good(n))
+        return why_set(why, ERR_USAGE, "A hub's name has 1 to 127 bytes, on one line.");
     return ERR_OK;
 }
 
@@ -272,6 +274,29 @@ static enum err load_counters(struct hub *h, struct why *why)
     return e;
 }
 
+/* A hub that was made before there were logs: they begin here. */
+static enum err begin_logs(struct hub *h, struct why *why)
+{
+    struct stmt *s;
+    bool there = false;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM sqlite_schema WHERE name = 'h_log'", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &there, why);
+    db_done(s);
+    if (e != ERR_OK || there) return e;
+    e = db_begin(h->db, why);
+    if (e != ERR_OK) return e;
+    e = db_exec(h->db, hub_log_sql, why);
+    if (e == ERR_OK)
+        e = db_exec(h->db,
+                    "INSERT INTO h_log_from(node_no, older) SELECT node_no, count(*) FROM h_envelope GROUP BY node_no "
+                    "UNION ALL SELECT 0, count(*) FROM h_act",
+                    why);
+    if (e == ERR_OK) return db_commit(h->db, why);
+    db_rollback(h->db);
+    return e;
+}
+
 /* The hub leads: its store has the version of its program from the moment that the program opens it. */
 static enum err lead(struct hub *h, struct why *why)
 {
@@ -293,6 +318,7 @@ static enum err open_store(struct hub *h, struct why *why)
     enum err e = db_open(&h->db, h->env, h->store, &key, why);
     if (e == ERR_OK) e = load_state(h, why);
     if (e == ERR_OK) e = lead(h, why);
+    if (e == ERR_OK) e = begin_logs(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     if (e == ERR_OK) e = policy_change_load(h, why);
@@ -321,6 +347,7 @@ enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *h
                           hub_turn_fn turn, void *ctx, struct why *why)
 {
     struct home p;
+    struct hub_clock clock = {0};
     struct hub *h = calloc(1, sizeof *h);
     if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     h->env = env;
@@ -329,7 +356,8 @@ enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *h
     if (e == ERR_OK && (h->store = strdup(p.db)) == NULL)
         e = why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     if (e == ERR_OK) e = keyslot_open(env, &(struct keyfile){.path = p.key}, passphrase, &h->keys, why);
-    if (e == ERR_OK && turn != NULL) e = turn(ctx, why);
+    if (e == ERR_OK && turn != NULL) e = turn(ctx, &clock, why);
+    hub_clock_set(h, &clock);
     if (e == ERR_OK) e = open_store(h, why);
     if (e == ERR_OK)
         *out = h;

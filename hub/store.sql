@@ -171,16 +171,6 @@ CREATE INDEX conflict_row ON conflict(row_id);
 CREATE INDEX conflict_kept ON conflict(kept_by);
 CREATE INDEX conflict_lost ON conflict(lost_by);
 
--- The transparency logs (hub/LOG.md): 0 the hub's own, else that of the device with the number. told: of how many leaves the
--- hub's own log has the head. salt and content of a leaf are NULL once they are erased. h_tree: complete subtrees of two leaves
--- and more.
-CREATE TABLE h_log(no INTEGER PRIMARY KEY, size INTEGER NOT NULL, frontier BLOB NOT NULL, told INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE INDEX h_log_untold ON h_log(no) WHERE no > 0 AND told < size;
-CREATE TABLE h_leaf(log_no INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB, content BLOB, commitment BLOB NOT NULL,
-    PRIMARY KEY(log_no, n)) STRICT, WITHOUT ROWID;
-CREATE TABLE h_tree(log_no INTEGER NOT NULL, level INTEGER NOT NULL, n INTEGER NOT NULL, hash BLOB NOT NULL,
-    PRIMARY KEY(log_no, level, n)) STRICT, WITHOUT ROWID;
-
 -- What administrators did, and why.
 CREATE TABLE h_act(no INTEGER PRIMARY KEY, at INTEGER NOT NULL, act TEXT NOT NULL, about TEXT, reason TEXT) STRICT;
 

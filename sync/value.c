@@ -227,7 +227,8 @@ void value_put_cbor(struct buf *b, struct value v)
         b->err = ERR_FORMAT;
 }
 
-void row_put_cbor(struct buf *b, const struct row *r)
+/* How many columns stand in its bytes: those of later versions that it has not are left out. */
+static size_t row_length(const struct row *r)
 {
     size_t n = r->table->n_columns;
     while (n > 0 && r->table->columns[n - 1].since > 1 && r->v[n - 1].kind == VALUE_NONE)
@@ -235,6 +236,12 @@ void row_put_cbor(struct buf *b, const struct row *r)
     /* To the end of a version: a row that ends elsewhere is a damaged one. */
     while (n < r->table->n_columns && n > 0 && r->table->columns[n].since == r->table->columns[n - 1].since)
         n++;
+    return n;
+}
+
+void row_put_cbor(struct buf *b, const struct row *r)
+{
+    size_t n = row_length(r);
     cbor_put_array(b, n);
     for (size_t i = 0; i < n; i++)
         value_put_cbor(b, r->v[i]);
@@ -289,7 +296,7 @@ enum err row_from_cbor(struct row *out, const struct table_rule *t, struct bytes
         r.err = ERR_FORMAT;
     for (size_t i = 0; i < n && r.err == ERR_OK; i++)
         row.v[i] = value_get_cbor(&r);
-    if (!cbor_at_end(&r))
+    if (!cbor_at_end(&r) || row_length(&row) != n) /* one text for each row */
         return why_set(why, ERR_FORMAT, "A stored row of %s is damaged.", t->name);
     *out = row;
     return ERR_OK;

@@ -22,7 +22,7 @@ await run(
         await held(t, w, page, url);
         await dead(t, w, page, c);
     },
-    { sites: ["mash", "probation"], idle: 45 },
+    { sites: ["mash", "probation"] },
 );
 
 async function signIn(t, w, page) {
@@ -111,6 +111,10 @@ async function held(t, w, page) {
 
 // The service is killed under an open page, as when a cable is pulled.
 async function dead(t, w, page, c) {
+    await w.stop("serve-mash");
+    w.idle = 10;
+    await w.serve("mash");
+    await t.signIn(page, w.passphrase("mash"));
     await page.goto(new URL(`/case/${c.id}`, page.url()).href);
     await page.getByText("Moore").first().waitFor();
     w.running.get("serve-mash").kill("SIGKILL");

@@ -17,7 +17,46 @@ sys.stdin.readline()' "$work/hub/serve.sock"; }
 }
 hub_says() { curl -s -o "$work/out" -D "$work/head" -w '%{http_code}' --max-time 60 "http://127.0.0.1:$port/v1/hub"; }
 
+# A command whose output nobody reads on: its first byte has come, and the pipe is full.
+stop_reading() { # stop_reading COMMAND...
+    coproc READ { exec python3 -c '
+import fcntl, os, subprocess, sys
+r, w = os.pipe()
+fcntl.fcntl(w, 1031, 4096) # F_SETPIPE_SZ
+command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=w)
+os.close(w)
+n = len(os.read(r, 1))
+print("begun", flush=True)
+sys.stdin.readline()
+while part := os.read(r, 65536):
+    n += len(part)
+print(n, command.wait(), flush=True)' "$@"; }
+    reader=$READ_PID
+    IFS= read -r -t 60 begun <&"${READ[0]}"
+}
+
 make_hub
+# A server that takes nobody on: stopped, and as many wait as may.
+cp -r "$work/hub" "$work/hung"
+mkfifo "$work/full"
+exec {hung}> >(exec python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(0)
+first = socket.socket(socket.AF_UNIX)
+first.connect(sys.argv[1])
+print("full", flush=True)
+sys.stdin.readline()' "$work/hung/serve.sock" >"$work/full")
+IFS= read -r _ <"$work/full"
+began_hung=$(date +%s)
+(
+    trap - EXIT
+    timeout 150 "$bin/spoke-hub" --home "$work/hung" --passphrase-file "$work/pass" --no-input node list \
+        >/dev/null 2>"$work/hung.err" </dev/null
+    echo "$? $(($(date +%s) - began_hung))" >"$work/hung.end"
+) &
+hung_command=$!
 start_hub
 must node a enrol --code-file "$work/a-mash.code" --user "Ann" >/dev/null
 must node a sync >/dev/null
@@ -46,10 +85,25 @@ exits 1 "a second server is refused" hub serve --listen 127.0.0.1:0
 says "with the reason" "served already"
 claim "and the first goes on" node a sync
 
+stop_reading "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input policy text
+equal "a command prints, and nobody reads it" begun "$begun"
+claim "devices are answered all the same" node a sync
+claim "and other commands have their turn" hub node list
+echo end >&"${READ[1]}"
+IFS=' ' read -r -t 60 printed code <&"${READ[0]}"
+wait "$reader" 2>/dev/null
+hub policy text >"$work/text" 2>"$work/err"
+equal "what it had to say is all there when it is read" "$(wc -c <"$work/text") 0" "$printed $code"
+into_full() { "$@" >/dev/full; }
+exits 1 "output that cannot be written is a failure" into_full hub policy text
+
 hold
 equal "a command has the store" ours "$held"
 before=$(date +%s)
 exits 14 "a device that comes meanwhile is told to come again" node a sync
+claim "and the server's log says that the store is away" grep -q '^time=[0-9.]* store=away$' "$work/hub.log"
+exits 1 "a second server is refused while the store is in a command's hands" hub serve --listen 127.0.0.1:0
+says "for the same reason" "served already"
 claim "after no more than some seconds" test "$(($(date +%s) - before))" -le 30
 case=$(must node a case new --area north --source 1A --need N1 --summary "written meanwhile" --json | field id)
 equal "the hub says so to whoever asks" 503 "$(hub_says)"
@@ -108,4 +162,22 @@ start_hub
 claim "put back, it is served again" node a sync
 stop_hub
 claim "a server that has ended leaves no socket" test ! -e "$work/hub/serve.sock"
+
+# A folder that takes no sockets.
+mkdir "$work/hub/serve.sock"
+start_hub
+claim "a folder that takes no socket is served all the same" node a sync
+claim "the server says what that means" grep -q "no other command works with this hub meanwhile" "$work/hub.log"
+exits 1 "a command is told that the store is in use" hub node list
+stop_hub
+claim "and works when the server has ended" hub node list
+rmdir "$work/hub/serve.sock"
+
+wait "$hung_command"
+exec {hung}>&-
+IFS=' ' read -r code waited <"$work/hung.end"
+equal "a command that is not even heard ends" 1 "$code"
+claim "after a minute" test "$waited" -ge 55 -a "$waited" -le 120
+claim "and says who may be to blame" grep -q "another command is still at work with it, or the server of this hub hangs" \
+    "$work/hung.err"
 done_with_claims

@@ -43,6 +43,7 @@ claim "a device has a log of its own" keep hub log checkpoint --node "$(device_o
 cp "$work/said" "$work/kept-b.txt"
 must node a case set "$case" summary="second" >/dev/null
 must node a sync >/dev/null
+must hub node revoke "$(device_of b-site)" --reason "Little Jimmy was seen with it" >/dev/null
 claim "the hub's own logs hold together, and fit what it keeps" hub log verify
 claim "all of it is exported" hub log export "$work/logs.txt"
 exits 1 "no file is written over" hub log export "$work/logs.txt"
@@ -53,7 +54,7 @@ claim "it says whose logs these are" said "Test MASH"
 claim "and goes on from the checkpoints that were kept" keep "$bin/spoke-hub" --no-input --json log verify "$work/logs.txt" \
     --checkpoint "$work/kept.txt" --checkpoint "$work/kept-b.txt"
 claim "both of them" said '"checkpoints":2'
-claim "no word of the case is in it" lacks_text "$work/logs.txt" "first" "second" "$(printf '%s' "$case" | tr -d -)"
+claim "no word of the case is in it" lacks_text "$work/logs.txt" "first" "second" "Jimmy" "$(printf '%s' "$case" | tr -d -)"
 
 sed '$d' "$work/logs.txt" >"$work/cut.txt"
 exits 15 "an export that was cut off is found" "$bin/spoke-hub" --no-input log verify "$work/cut.txt"
@@ -70,6 +71,10 @@ claim "an entry is proved" keep hub log proof 3
 cp "$work/said" "$work/proof.txt"
 claim "and the proof checked" keep "$bin/spoke-hub" --no-input log verify "$work/proof.txt"
 claim "for what it is" said "entry 3 is in the log"
+exits 64 "a checkpoint of another size says nothing of it" "$bin/spoke-hub" --no-input log verify "$work/proof.txt" \
+    --checkpoint "$work/kept.txt"
+yes x | tr -d '\n' | head -c 5000000 >"$work/long.txt"
+exits 15 "a line without an end is not read to its end" "$bin/spoke-hub" --no-input log verify "$work/long.txt"
 exits 1 "there is no proof of an entry that is not there" hub log proof 100000
 exits 64 "nor of something that is no number" hub log proof first
 done_with_claims

@@ -2,6 +2,7 @@
 
 #include "hub/policy_change.h"
 #include "hub/policy_sql.h"
+#include "hub/log_sql.h"
 #include "hub/store_sql.h"
 #include "sync/schema_sql.h"
 
@@ -58,11 +59,11 @@ uint64_t hub_fixture_random(struct hub_fixture *f, uint64_t below)
 
 static char *whole_schema(void)
 {
-    const char *parts[] = {sync_schema_sql, hub_policy_sql, hub_store_sql};
-    size_t n = strlen(parts[0]) + strlen(parts[1]) + strlen(parts[2]) + 4;
+    const char *parts[] = {sync_schema_sql, hub_policy_sql, hub_store_sql, hub_log_sql};
+    size_t n = strlen(parts[0]) + strlen(parts[1]) + strlen(parts[2]) + strlen(parts[3]) + 5;
     char *all = malloc(n);
     assert_non_null(all);
-    (void)snprintf(all, n, "%s\n%s\n%s", parts[0], parts[1], parts[2]);
+    (void)snprintf(all, n, "%s\n%s\n%s\n%s", parts[0], parts[1], parts[2], parts[3]);
     return all;
 }
 

@@ -110,7 +110,7 @@ static enum level level_of(const struct world *w, const struct world_row *r)
     if (is(r, "record")) return record_level(w, r);
     if (is(r, "release_source") || is(r, "request") || is(r, "release") || is(r, "feedback")) return LEVEL_NONE;
     if (r->v[F_VOID] >= 0 || is(r, "referral") || is(r, "link") || is(r, "held") || is(r, "identifier"))
-        return is(r, "held") && r->v[F_VOID] >= 0 ? LEVEL_NONE : LEVEL_ROOM;
+        return LEVEL_ROOM;
     if (is(r, "case_file") || is(r, "person") || is(r, "kinship") || is(r, "warning") || is(r, "pointer"))
         return LEVEL_FACE;
     if ((is(r, "participant") && r->v[F_QUIET] == 1) || (is(r, "contact") && r->v[F_PROTECTED] == 1) ||

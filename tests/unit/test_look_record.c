@@ -115,7 +115,7 @@ static void the_page_changes_what_it_was_shown_and_says_who_gains_or_loses_it(vo
     (void)act_post(&a, &k, "record-set", "{\"id\": \"%s\", \"body\": \"x\"}", id);
     act_post_refused(&a, &k, ERR_USAGE, "Look first");
     (void)act_post(&a, &k, "record-set", "{\"id\": \"%s\", \"shown\": \"5\", \"body\": \"x\"}", id);
-    act_post_refused(&a, &k, ERR_USAGE, "Look at it once more");
+    act_post_refused(&a, &k, ERR_USAGE, "Look once more");
     (void)act_post(&a, &k, "record-set", "{\"id\": \"%s\", \"shown\": \"%s\", \"needs_consent\": \"no\"}", id, shown);
     act_post_refused(&a, &k, ERR_USAGE, "true or false");
     (void)act_post(&a, &k, "record-set", "{\"id\": \"%s\", \"shown\": \"%s\", \"body\": \"x\"}",
