@@ -122,7 +122,7 @@ lacks "nor is it told to put its page away" '"reason":"locked"'
 sign_in b bob
 until_true 5 online b bob
 claim "signing in makes contact" online b bob
-(get b bob "/api/events?after=0" && cp "$work/out" "$work/event") &
+curl -s -o "$work/event" --max-time 60 -b "$work/bob.jar" "${address[b]}/api/events?after=0" 2>"$work/event.err" &
 waiting=$!
 sleep 0.3
 serve c
@@ -153,10 +153,10 @@ answers "and go on" 200
 start_hub
 post b bob /api/sync '{}'
 claim "and they say when it is back" until_true 10 online b bob
+stop_hub # else the pages might bring it by themselves first, and the stick would come late
 ask b POST /api/bundle/export -b "$work/bob.jar" -H "Origin: ${address[b]}" -H 'Content-Type: application/json' -d '{}'
 answers "the same goes on a stick" 200
 cp "$work/out" "$work/b.stick"
-stop_hub
 must hub bundle exchange "$work/b.stick" "$work/b.back" >/dev/null
 ask b POST /api/bundle/import -b "$work/bob.jar" -H "Origin: ${address[b]}" -H 'Content-Type: application/octet-stream' \
     --data-binary "@$work/b.back"
