@@ -2,6 +2,7 @@
  * is never seen, so it is taken away at link time: what the reader opens is the fuzzer's bytes, cut into pieces. */
 #include "sync/bundle.h"
 #include "base/cbor.h"
+#include "sync/courier.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>
@@ -243,11 +244,28 @@ static void written(struct bytes in)
     buf_release(&out);
 }
 
+/* A courier's file: two parts, neither empty, in one way; whatever does not say that it is such is a request as it stands. */
+static void courier(struct bytes in)
+{
+    struct bytes request, more;
+    struct buf again;
+    bool says = in.n >= 4 && memcmp(in.p, "SPKF", 4) == 0;
+    enum err e = courier_split(in, &request, &more, NULL);
+    HOLDS(e == ERR_OK || (e == ERR_FORMAT && says));
+    if (e != ERR_OK) return;
+    HOLDS(says ? request.n > 0 && more.n > 0 : more.n == 0 && bytes_equal(request, in));
+    buf_init(&again, MOST);
+    courier_put(&again, request, more);
+    HOLDS(again.err == ERR_OK && bytes_equal(buf_bytes(&again), in));
+    buf_release(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = bytes_of(data, size);
     uint8_t asked = fuzz_take(&in);
     fuzz_start();
+    courier(in);
     stream.bare = (asked & 3) != 3;
     stream.twice = (asked & 64) != 0;
     stream.items = (asked & 3) == 0 || (asked & 3) == 3 ? MOST_ITEMS : SIZE_MAX;

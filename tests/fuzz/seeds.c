@@ -2,6 +2,7 @@
  * folder each below FOLDER, which must be there. */
 #include "crypto/keyslot_internal.h"
 #include "sync/bundle.h"
+#include "sync/courier.h"
 #include "sync/changeset.h"
 #include "sync/messages.h"
 #include "sync/question.h"
@@ -313,6 +314,9 @@ static void bundles(struct seeds *s)
     HOLDS(bundle_finish(w, NULL) == ERR_OK);
     bundle_writer_free(w);
     seeds_put(s, 3, buf_bytes(&sealed));
+    courier_put(&open, bytes_of(sealed.data, 40), bytes_of(sealed.data, 60));
+    seeds_put(s, 3, buf_bytes(&open));
+    open.len = 0;
     open_seal(buf_bytes(&sealed), &open);
     for (int piece = 0; piece < 3; piece++) seeds_put(s, piece > 0 ? 128 + 36 * piece : 64, buf_bytes(&open));
     buf_put_u8(&items, 30); /* where frames are cut */

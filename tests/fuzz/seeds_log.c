@@ -1,5 +1,6 @@
-/* Seeds for the fuzzers of logs: notes, checkpoints and keys; proofs and right edges. */
+/* Seeds for the fuzzers of logs: notes, checkpoints and keys; proofs and right edges; exports. */
 #include "crypto/checkpoint.h"
+#include "tests/fuzz/audit.h"
 #include "tests/fuzz/seeds.h"
 
 static void notes(struct seeds *s)
@@ -62,8 +63,25 @@ static void proofs(struct seeds *s)
     buf_release(&b);
 }
 
+static void exports(struct seeds *s)
+{
+    struct buf b;
+    seeds_begin(s, "audit");
+    buf_init(&b, 1u << 14);
+    audit_export(&b);
+    for (int asked = 0; asked < 4; asked++) seeds_put(s, asked, buf_bytes(&b));
+    b.len = 0;
+    audit_proof(&b);
+    for (int asked = 0; asked < 4; asked++) seeds_put(s, asked, buf_bytes(&b));
+    b.len = 0;
+    audit_checkpoint(&b);
+    seeds_put(s, 4, buf_bytes(&b));
+    buf_release(&b);
+}
+
 void seeds_of_logs(struct seeds *s)
 {
     notes(s);
     proofs(s);
+    exports(s);
 }
