@@ -4,6 +4,7 @@
  *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
  *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
 #include "hub/defaults.h"
+#include "hub/later.h"
 #include "hub/log.h"
 #include "hub/policy_change.h"
 #include "hub/sight.h"
@@ -216,6 +217,7 @@ enum err hub_init(const struct env *env, const char *home, const char *name, str
     struct secret key = keyring_data_key(&store), recovery = keyring_data_key(&rescue);
     if (e == ERR_OK) e = create_store(env, &p, &key, why);
     if (e == ERR_OK) e = db_open(&db, env, p.db, &key, why);
+    if (e == ERR_OK) e = later_bring(db, why);
     if (e == ERR_OK) e = fill(db, env, name, &recovery, why);
     db_close(db);
     keyring_release(&store);
@@ -319,6 +321,7 @@ static enum err open_store(struct hub *h, struct why *why)
     if (e == ERR_OK) e = load_state(h, why);
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = begin_logs(h, why);
+    if (e == ERR_OK) e = later_bring(h->db, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     if (e == ERR_OK) e = policy_change_load(h, why);

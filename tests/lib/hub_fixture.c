@@ -2,6 +2,7 @@
 
 #include "hub/policy_change.h"
 #include "hub/policy_sql.h"
+#include "hub/later.h"
 #include "hub/log_sql.h"
 #include "hub/store_sql.h"
 #include "sync/schema_sql.h"
@@ -91,6 +92,7 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     f->h.env = &f->env;
     f->h.epoch = 1;
     MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
+    MUST(later_bring(f->h.db, &why));
     MUST(db_begin(f->h.db, &why));
     MUST(db_migrate(f->h.db, rules_schema_newest(), &why));
     MUST(db_commit(f->h.db, &why));

@@ -1,0 +1,20 @@
+#include "hub/later.h"
+
+#include <stddef.h>
+
+/* One line a file: hub_NAME_sql of hub/NAME.sql. */
+static const char *const later[] = {
+    NULL,
+};
+
+enum err later_bring(struct db *db, struct why *why)
+{
+    if (later[0] == NULL) return ERR_OK;
+    enum err e = db_begin(db, why);
+    if (e != ERR_OK) return e;
+    for (const char *const *sql = later; e == ERR_OK && *sql != NULL; sql++)
+        e = db_exec(db, *sql, why);
+    if (e == ERR_OK) return db_commit(db, why);
+    db_rollback(db);
+    return e;
+}
