@@ -187,7 +187,8 @@ async function arrived(w, reference) {
 async function back(t, w, page, reference, adult) {
     await w.startHub();
     await t.claim("when there is contact the referral leaves, and the page says so by itself", async () => {
-        await page.getByText("The MASH does NOT have this yet").first().waitFor({ state: "detached", timeout: 60000 });
+        // After a long time without a hub the device tries once a minute.
+        await page.getByText("The MASH does NOT have this yet").first().waitFor({ state: "detached", timeout: 150000 });
         await page.getByText("Online").first().waitFor({ timeout: 60000 });
         await page.getByText("Nothing is held only on this device").waitFor({ timeout: 60000 });
     });
