@@ -35,6 +35,11 @@ struct env {
      * blocks may survive: what must be unreadable is also useless without another secret. ERR_IO. */
     enum err (*shred_file)(void *ctx, const char *path, struct why *why);
     enum err (*make_dir)(void *ctx, const char *path, struct why *why);    /* with parents, 0700 */
+    /* For large files of a hub's commands; NULL where there are none. Up to n bytes from `offset` on, appended: fewer at the file's
+     * end alone. ERR_NOTFOUND, ERR_IO. */
+    enum err (*read_at)(void *ctx, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why);
+    /* Give a file another name in the same folder, in the place of what has it, and make that durable. */
+    enum err (*move_file)(void *ctx, const char *from, const char *to, struct why *why);
 };
 
 /* The real world. Static storage inside; stateless (ctx is NULL). */

@@ -237,6 +237,39 @@ static enum err posix_file_size(void *ctx, const char *path, uint64_t *out_size,
     return ERR_OK;
 }
 
+static enum err posix_read_at(void *ctx, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why)
+{
+    (void)ctx;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return errno_why(why, "read", path);
+    enum err err = offset <= INT64_MAX ? ERR_OK : ERR_LIMIT;
+    while (err == ERR_OK && n > 0) {
+        size_t before = out->len, want = n < 65536 ? n : 65536;
+        uint8_t *to = buf_grow(out, want);
+        ssize_t got = to == NULL ? -1 : pread(fd, to, want, (off_t)offset);
+        if (to == NULL) {
+            err = why_set(why, out->err, "there is not enough memory to read %s", path);
+        } else if (got < 0) {
+            out->len = before;
+            if (errno != EINTR) err = errno_why(why, "read", path);
+        } else {
+            out->len = before + (size_t)got;
+            offset += (uint64_t)got;
+            n -= (size_t)got;
+            if (got == 0) break;
+        }
+    }
+    (void)close(fd);
+    return err;
+}
+
+static enum err posix_move_file(void *ctx, const char *from, const char *to, struct why *why)
+{
+    (void)ctx;
+    if (rename(from, to) != 0 || !sync_parent(to)) return errno_why(why, "put in its place", to);
+    return ERR_OK;
+}
+
 /* Durable, because a receipt may be signed for what was removed. */
 static enum err posix_remove_file(void *ctx, const char *path, struct why *why)
 {
@@ -357,6 +390,8 @@ const struct env *env_posix(void)
         .remove_file = posix_remove_file,
         .shred_file = posix_shred_file,
         .make_dir = posix_make_dir,
+        .read_at = posix_read_at,
+        .move_file = posix_move_file,
     };
     return &world;
 }

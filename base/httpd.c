@@ -1,136 +1,32 @@
 #include "base/httpd.h"
 
 #include "base/httpd_head.h"
-#include "base/httpd_peer.h"
+#include "base/httpd_internal.h"
 #include "base/listener.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <microhttpd.h>
-#include <pthread.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define STOP_GRACE_MS 5000  /* for answers under way when the server stops */
 #define TARGET_MAX    8192  /* bytes of a path with its query */
 #define HEAD_MAX      16384 /* bytes of headers that a handler adds */
+#define RETRY_AFTER   "30"  /* seconds, where there is no room now */
+#define CUT_PLACES    256u  /* connections that were cut and are not closed yet */
+#define CONN_MEMORY   ((size_t)32 << 10)
 
-/* One request on its way, MHD's con_cls. Fields marked L are under httpd.lock. */
-struct exchange {
-    struct httpd *server;
-    struct MHD_Connection *conn;  /* MHD's */
-    char *target;                 /* http_request.target; NULL: too long, or no memory */
-    bool begun;                   /* its headers were looked at */
-    struct buf body;              /* received so far */
-    uint64_t range_from;          /* http_request.range_from */
-    uint64_t wait_s;              /* http_request.wait_s */
-    size_t excess;                /* bytes received beyond max_body and thrown away */
-    bool early;                   /* answered before its body came */
-    bool parked;                  /* L: suspended and in httpd.parked */
-    bool woken;                   /* L: has been parked */
-    bool expired;                 /* L: its parked time is over */
-    int64_t deadline;             /* L: monotonic ms at which parking ends; 0 before the first parking */
-    struct exchange *prev, *next; /* L: neighbours in httpd.parked */
-};
-
-struct httpd {
-    struct MHD_Daemon *daemon; /* one internal thread */
-    struct httpd_options opt;  /* opt.listen is not kept */
-    unsigned port;             /* that it listens at */
-    union peer_address at;     /* likewise */
-    pthread_t timer;           /* waits for parked requests' deadlines */
-    pthread_mutex_t lock;
-    pthread_cond_t changed;  /* L: parked, stopping or active changed; monotonic clock */
-    struct exchange *parked; /* L */
-    size_t active;           /* L: exchanges alive */
-    uint64_t wakes;          /* L: counts httpd_wake, so that none is lost between a handler and its parking */
-    pthread_t worker;        /* L: thread that runs a handler, while in_handler */
-    bool in_handler;         /* L */
-    bool stopping;           /* L */
-};
-
-static int64_t monotonic_ms(void)
+int64_t httpd_now_ms(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Wait on h->changed until `deadline` at the latest. */
-static void wait_until(struct httpd *h, int64_t deadline)
-{
-    struct timespec t = {.tv_sec = deadline / 1000, .tv_nsec = deadline % 1000 * 1000000};
-    (void)pthread_cond_timedwait(&h->changed, &h->lock, &t);
-}
-
-/* ---- parking; the lock is held in these three ---- */
-
-static void park(struct httpd *h, struct exchange *e, int64_t park_ms)
-{
-    int64_t now = monotonic_ms();
-    int64_t end = park_ms > INT64_MAX - now ? INT64_MAX : now + park_ms;
-    if (e->deadline == 0 || end < e->deadline) /* waking and parking again does not win more time */
-        e->deadline = end;
-    e->parked = true;
-    e->prev = NULL;
-    e->next = h->parked;
-    if (h->parked != NULL) h->parked->prev = e;
-    h->parked = e;
-    MHD_suspend_connection(e->conn);
-    (void)pthread_cond_broadcast(&h->changed);
-}
-
-static void unpark(struct httpd *h, struct exchange *e, bool expired)
-{
-    if (e->prev != NULL)
-        e->prev->next = e->next;
-    else
-        h->parked = e->next;
-    if (e->next != NULL) e->next->prev = e->prev;
-    e->parked = false;
-    e->woken = true;
-    e->expired = expired;
-    MHD_resume_connection(e->conn);
-}
-
-static void unpark_all(struct httpd *h)
-{
-    while (h->parked != NULL) unpark(h, h->parked, false);
-}
-
-static void *timer_main(void *arg)
-{
-    struct httpd *h = arg;
-    (void)pthread_mutex_lock(&h->lock);
-    while (!h->stopping) {
-        int64_t now = monotonic_ms(), first = INT64_MAX;
-        for (struct exchange *e = h->parked, *next; e != NULL; e = next) {
-            next = e->next;
-            if (e->deadline <= now)
-                unpark(h, e, true);
-            else if (e->deadline < first)
-                first = e->deadline;
-        }
-        if (first == INT64_MAX)
-            (void)pthread_cond_wait(&h->changed, &h->lock);
-        else
-            wait_until(h, first);
-    }
-    (void)pthread_mutex_unlock(&h->lock);
-    return NULL;
-}
-
-void httpd_wake(struct httpd *h)
-{
-    (void)pthread_mutex_lock(&h->lock);
-    /* A handler's own wake is none for the request that it is about to park, or it would be called for ever. */
-    if (!h->in_handler || !pthread_equal(h->worker, pthread_self())) h->wakes++;
-    unpark_all(h);
-    (void)pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- answering ---- */
@@ -178,28 +74,45 @@ static enum MHD_Result answer(struct exchange *e, struct http_reply *reply, bool
     if (!cached) (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     if (reply->status == MHD_HTTP_PARTIAL_CONTENT && n > 0) httpd_add_range(r, e->range_from, n);
     if (close) (void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+    buf_release(&e->body); /* nobody needs it while the answer travels */
+    struct httpd *h = e->server;
+    (void)pthread_mutex_lock(&h->lock);
+    (void)guard_hold(h, e, n, true);
+    guard_is(h, e->guard, GUARD_REPLY, n);
+    (void)pthread_mutex_unlock(&h->lock);
     enum MHD_Result queued = MHD_queue_response(e->conn, (unsigned)reply->status, r);
     MHD_destroy_response(r);
-    buf_release(&e->body); /* nobody needs it while the answer travels */
     return queued;
 }
 
 static enum MHD_Result answer_status(struct exchange *e, int status)
 {
     struct http_reply reply = {.status = status};
+    buf_init(&reply.head, HEAD_MAX);
+    if (status == MHD_HTTP_SERVICE_UNAVAILABLE) http_reply_header(&reply, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
     return answer(e, &reply, true);
 }
 
 /* ---- receiving ---- */
 
-/* Does the request announce more than it may bring? MHD has refused a Content-Length that is no number. */
-static bool announces_too_much(const struct exchange *e)
+/* Bytes that the request announces; 0: none said. MHD has refused a Content-Length that is no number. */
+static unsigned long long announced(const struct exchange *e)
 {
     const char *s = MHD_lookup_connection_value(e->conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (s == NULL) return false;
+    if (s == NULL) return 0;
     errno = 0;
     unsigned long long n = strtoull(s, NULL, 10);
-    return errno != 0 || n > e->body.max;
+    return errno != 0 ? ULLONG_MAX : n;
+}
+
+/* Would it fit into the room that is left? Looked at only: whoever announces much and sends nothing takes nothing. */
+static bool fits(struct exchange *e, size_t n)
+{
+    struct httpd *h = e->server;
+    (void)pthread_mutex_lock(&h->lock);
+    bool ok = guard_hold(h, e, n, false) && guard_hold(h, e, 0, false);
+    (void)pthread_mutex_unlock(&h->lock);
+    return ok;
 }
 
 /* A request line has come: the only moment at which MHD shows the path as it was written. What is given back is the
@@ -213,7 +126,10 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     e->conn = conn;
     if (strlen(target) <= TARGET_MAX) e->target = strdup(target);
     buf_init(&e->body, h->opt.max_body);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    if (info != NULL) e->guard = info->socket_context;
     (void)pthread_mutex_lock(&h->lock);
+    if (e->guard != NULL && e->guard->state == GUARD_IDLE) guard_is(h, e->guard, GUARD_HEAD, 0);
     h->active++;
     (void)pthread_mutex_unlock(&h->lock);
     return e;
@@ -244,7 +160,7 @@ static void make_room(struct exchange *e, const char *method, const char *path)
 }
 
 /* First call of the handler for a request: its headers are here. */
-static enum MHD_Result begin(struct exchange *e, const char *method, const char *path)
+static enum MHD_Result begin(struct exchange *e, const char *method, const char *path, const char *version)
 {
     struct httpd *h = e->server;
     struct MHD_Connection *conn = e->conn;
@@ -253,13 +169,16 @@ static enum MHD_Result begin(struct exchange *e, const char *method, const char 
     e->wait_s = httpd_wait(conn);
     (void)pthread_mutex_lock(&h->lock);
     bool stopping = h->stopping;
+    guard_is(h, e->guard, GUARD_BODY, 0);
     (void)pthread_mutex_unlock(&h->lock);
-    int status = stopping                           ? MHD_HTTP_SERVICE_UNAVAILABLE
-                 : e->target == NULL                ? MHD_HTTP_URI_TOO_LONG
-                 : httpd_ambiguous(conn, e->target) ? MHD_HTTP_BAD_REQUEST
-                                                    : 0;
+    int status = stopping                                    ? MHD_HTTP_SERVICE_UNAVAILABLE
+                 : e->target == NULL                         ? MHD_HTTP_URI_TOO_LONG
+                 : httpd_ambiguous(conn, e->target, version) ? MHD_HTTP_BAD_REQUEST
+                                                             : 0;
     if (status == 0) make_room(e, method, path);
-    if (status == 0 && announces_too_much(e)) status = MHD_HTTP_CONTENT_TOO_LARGE;
+    unsigned long long n = announced(e);
+    if (status == 0 && n > e->body.max) status = MHD_HTTP_CONTENT_TOO_LARGE;
+    if (status == 0 && !fits(e, (size_t)n)) status = MHD_HTTP_SERVICE_UNAVAILABLE;
     if (status == 0) return MHD_YES;
     e->early = true;
     return answer_status(e, status);
@@ -274,54 +193,80 @@ static enum MHD_Result receive(struct exchange *e, char *data, size_t n)
     buf_put(&e->body, data, keep);
     explicit_bzero(data, n); /* it may be a passphrase, and MHD keeps its room as long as the connection */
     e->excess += n - keep;
-    if (e->body.err != ERR_OK || e->excess > e->body.max + 65536) return MHD_NO;
+    struct httpd *h = e->server;
+    (void)pthread_mutex_lock(&h->lock);
+    bool room_for_it = guard_hold(h, e, e->body.len, false);
+    if (e->guard != NULL) e->guard->bytes += n;
+    (void)pthread_mutex_unlock(&h->lock);
+    if (!room_for_it || e->body.err != ERR_OK || e->excess > e->body.max + 65536) return MHD_NO;
     return MHD_YES;
 }
 
 /* ---- handing over ---- */
+
+static void put_off(struct http_reply *reply)
+{
+    buf_release(&reply->body);
+    reply->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    http_reply_header(reply, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
+}
+
+/* The lock is held. False: it must be answered in another way. */
+static bool hold_back(struct exchange *e, const struct http_reply *reply, uint64_t wakes)
+{
+    struct httpd *h = e->server;
+    /* What others woke while the handler ran may be news to it. */
+    e->asked = h->wakes - h->own_wakes == wakes ? h->wakes : wakes;
+    e->who = reply->park_who;
+    memcpy(e->keep, reply->keep, sizeof e->keep);
+    if (h->stopping || !park_add(h, e, reply->park_ms)) return false;
+    park_go_on(h);
+    return true;
+}
 
 /* Call the handler. True when there is an answer in *reply, false when the request is parked. */
 static bool hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply)
 {
     struct httpd *h = e->server;
     struct http_request req = request_of(e, method, path);
-    for (;;) {
-        *reply = (struct http_reply){0};
-        buf_init(&reply->body, SIZE_MAX / 2);
-        buf_init(&reply->head, HEAD_MAX);
-        (void)pthread_mutex_lock(&h->lock);
-        if (h->stopping) {
-            (void)pthread_mutex_unlock(&h->lock);
-            reply->status = MHD_HTTP_SERVICE_UNAVAILABLE;
-            return true;
-        }
-        uint64_t wakes = h->wakes;
-        h->worker = pthread_self();
-        h->in_handler = true;
-        req.woken = e->woken;
-        req.last_chance = e->expired;
-        (void)pthread_mutex_unlock(&h->lock);
+    *reply = (struct http_reply){0};
+    buf_init(&reply->body, SIZE_MAX / 2);
+    buf_init(&reply->head, HEAD_MAX);
+    (void)pthread_mutex_lock(&h->lock);
+    guard_is(h, e->guard, GUARD_BUSY, 0);
+    bool stopping = h->stopping;
+    uint64_t wakes = h->wakes;
+    h->own_wakes = 0;
+    h->worker = pthread_self();
+    h->in_handler = true;
+    req.woken = e->woken;
+    req.kept = e->woken ? e->keep : NULL;
+    req.last_chance = e->expired;
+    (void)pthread_mutex_unlock(&h->lock);
+    if (stopping)
+        put_off(reply);
+    else
         h->opt.handler(h->opt.ctx, &req, reply);
-        (void)pthread_mutex_lock(&h->lock);
-        h->in_handler = false;
-        bool wants_park = reply->status == 0 && reply->park_ms > 0 && !req.last_chance;
-        bool again = wants_park && (h->wakes != wakes || h->stopping);
-        if (wants_park && !again)
-            park(h, e, reply->park_ms);
-        else if (again)
-            e->woken = true;
-        (void)pthread_mutex_unlock(&h->lock);
-        if (!wants_park) return true;
+    (void)pthread_mutex_lock(&h->lock);
+    h->in_handler = false;
+    bool wants_park = reply->status == 0 && reply->park_ms > 0 && !req.last_chance;
+    bool parked = wants_park && hold_back(e, reply, wakes);
+    park_back(h, e);
+    park_sift(h);
+    (void)pthread_mutex_unlock(&h->lock);
+    if (wants_park && !parked) put_off(reply);
+    if (parked) {
         buf_release(&reply->body);
         buf_release(&reply->head);
-        if (!again) return false;
     }
+    return !parked;
 }
 
 static enum MHD_Result complete(struct exchange *e, const char *method, const char *path)
 {
     struct http_reply reply;
     if (e->excess > 0) return answer_status(e, MHD_HTTP_CONTENT_TOO_LARGE);
+    if (e->gone) return MHD_NO; /* closes the connection */
     if (!hand_over(e, method, path, &reply)) return MHD_YES;
     struct httpd *h = e->server;
     (void)pthread_mutex_lock(&h->lock);
@@ -340,10 +285,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
                                   const char *version, const char *upload_data, size_t *upload_data_size,
                                   void **con_cls)
 {
-    (void)cls, (void)conn, (void)version;
+    (void)cls, (void)conn;
     struct exchange *e = *con_cls;
     if (e == NULL) return MHD_NO;
-    if (!e->begun) return begin(e, method, url);
+    if (!e->begun) return begin(e, method, url, version);
     if (e->early) {
         *upload_data_size = 0;
         return MHD_YES;
@@ -365,14 +310,17 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
     if (e == NULL) return;
     assert(!e->parked); /* MHD ends no suspended connection, and httpd_stop resumes all first */
     buf_release(&e->body);
+    (void)pthread_mutex_lock(&h->lock);
+    (void)guard_hold(h, e, 0, false);
+    guard_is(h, e->guard, GUARD_IDLE, 0);
+    park_back(h, e);
+    h->active--;
+    if (h->stopping) (void)pthread_cond_broadcast(&h->changed);
+    (void)pthread_mutex_unlock(&h->lock);
     if (e->target != NULL) explicit_bzero(e->target, strlen(e->target)); /* what somebody searched for */
     free(e->target);
     free(e);
     *con_cls = NULL;
-    (void)pthread_mutex_lock(&h->lock);
-    h->active--;
-    (void)pthread_cond_broadcast(&h->changed);
-    (void)pthread_mutex_unlock(&h->lock);
 }
 
 /* ---- starting and stopping ---- */
@@ -411,7 +359,7 @@ static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, soc
 {
     const struct httpd *h = cls;
     union peer_address peer = {0};
-    if (!h->opt.own_user) return MHD_YES;
+    if (!h->opt.own_user || from->sa_family == AF_UNIX) return MHD_YES; /* a socket's own permissions say who may come */
     if (n > sizeof peer) return MHD_NO;
     memcpy(&peer, from, n);
     return peer_is_own_user(&peer, &h->at) ? MHD_YES : MHD_NO;
@@ -421,19 +369,48 @@ static enum MHD_Result on_connection(void *cls, const struct sockaddr *from, soc
 static bool start_threads(struct httpd *h, int fd)
 {
     sigset_t all, before;
+    unsigned places = h->opt.max_clients + (guard_watches(h) ? CUT_PLACES : 0);
+    size_t memory = h->opt.conn_memory > 0 ? h->opt.conn_memory : CONN_MEMORY;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool timer = pthread_create(&h->timer, NULL, timer_main, h) == 0;
+    bool timer = pthread_create(&h->timer, NULL, park_timer, h) == 0;
     if (timer) {
         h->daemon =
-            MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, on_connection, h, on_request,
-                             h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, h->opt.max_clients,
-                             MHD_OPTION_CONNECTION_TIMEOUT, h->opt.idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-                             h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
+            MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, on_connection, h, on_request,
+                             h, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, places,
+                             MHD_OPTION_CONNECTION_TIMEOUT, h->opt.idle_seconds, MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory,
+                             MHD_OPTION_URI_LOG_CALLBACK, on_target, h, MHD_OPTION_NOTIFY_CONNECTION, guard_notify, h,
+                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_END);
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (timer && h->daemon == NULL) stop_timer(h);
     return h->daemon != NULL;
+}
+
+/* Only what we made: whoever moved it away and put another there serves now. */
+static void be_gone(const struct httpd *h)
+{
+    struct stat there;
+    if (h->path != NULL && lstat(h->path, &there) == 0 && there.st_dev == h->path_dev && there.st_ino == h->path_ino)
+        (void)unlink(h->path);
+}
+
+static enum err open_listener(struct httpd *h, const char *listen_at, int *out_fd, struct why *why)
+{
+    const char *path = listener_path(listen_at);
+    struct stat made = {0};
+    socklen_t n = sizeof h->at;
+    if (path == NULL) {
+        enum err e = listener_open(listen_at, out_fd, &h->port, why);
+        if (e != ERR_OK || getsockname(*out_fd, &h->at.any, &n) == 0) return e;
+        (void)close(*out_fd);
+        return why_set(why, ERR_FAILED, "the web server could not be started");
+    }
+    if ((h->path = strdup(path)) == NULL) return why_set(why, ERR_NOMEM, "this device is out of memory");
+    enum err e = listener_open_path(path, out_fd, &made, why);
+    h->path_dev = made.st_dev;
+    h->path_ino = made.st_ino;
+    return e;
 }
 
 enum err httpd_start(struct httpd **out, const struct httpd_options *opt, struct why *why)
@@ -450,19 +427,30 @@ enum err httpd_start(struct httpd **out, const struct httpd_options *opt, struct
         free(h);
         return why_set(why, ERR_FAILED, "the web server could not be started");
     }
-    enum err err = listener_open(opt->listen, &fd, &h->port, why);
-    socklen_t n = sizeof h->at;
-    if (err == ERR_OK && (getsockname(fd, &h->at.any, &n) != 0 || !start_threads(h, fd))) {
+    enum err err = open_listener(h, opt->listen, &fd, why);
+    if (err == ERR_OK && !start_threads(h, fd)) {
+        be_gone(h);
         (void)close(fd);
         err = why_set(why, ERR_FAILED, "the web server could not be started");
     }
     if (err != ERR_OK) {
         free_locks(h);
+        free(h->path);
         free(h);
         return err;
     }
     *out = h;
     return ERR_OK;
+}
+
+void httpd_load(struct httpd *h, struct httpd_load *out)
+{
+    *out = (struct httpd_load){0};
+    (void)pthread_mutex_lock(&h->lock);
+    for (size_t i = 0; i < GUARD_STATES; i++) out->connections += h->lines[i].n;
+    out->parked = h->n_parked;
+    out->held = h->held;
+    (void)pthread_mutex_unlock(&h->lock);
 }
 
 unsigned httpd_port(const struct httpd *h)
@@ -476,14 +464,17 @@ void httpd_stop(struct httpd *h)
     int fd = MHD_quiesce_daemon(h->daemon);
     (void)pthread_mutex_lock(&h->lock);
     h->stopping = true;
-    unpark_all(h); /* each gets its 503 */
+    park_release_all(h); /* each gets its 503 */
     (void)pthread_cond_broadcast(&h->changed);
-    int64_t deadline = monotonic_ms() + STOP_GRACE_MS;
-    while (h->active > 0 && monotonic_ms() < deadline) wait_until(h, deadline);
+    int64_t deadline = httpd_now_ms() + STOP_GRACE_MS;
+    while (h->active > 0 && httpd_now_ms() < deadline) httpd_wait_until(h, deadline);
     (void)pthread_mutex_unlock(&h->lock);
     (void)pthread_join(h->timer, NULL);
     MHD_stop_daemon(h->daemon);
     if (fd >= 0) (void)close(fd);
+    be_gone(h);
     free_locks(h);
+    free(h->heap);
+    free(h->path);
     free(h);
 }

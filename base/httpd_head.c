@@ -66,14 +66,54 @@ static unsigned times(struct MHD_Connection *conn, const char *name)
     return c.n;
 }
 
-bool httpd_ambiguous(struct MHD_Connection *conn, const char *target)
+/* A name is a token, and a value one line of text (RFC 9110 §5.1, §5.5). MHD takes "Transfer-Encoding : chunked" for a header
+ * of another name, and a zero byte for the end of a value. */
+static enum MHD_Result check_one(void *cls, enum MHD_ValueKind kind, const char *name, size_t n, const char *value,
+                                 size_t n_value)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~";
+    bool *bad = cls;
+    (void)kind;
+    *bad |= n == 0;
+    for (size_t i = 0; i < n; i++) {
+        char c = name[i], lower = (char)(c | 0x20);
+        *bad |= !((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || (c != 0 && strchr(marks, c) != NULL));
+    }
+    for (size_t i = 0; i < n_value; i++) *bad |= ((unsigned char)value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f;
+    return MHD_YES;
+}
+
+static bool headers_are_bad(struct MHD_Connection *conn)
+{
+    bool bad = false;
+    (void)MHD_get_connection_values_n(conn, MHD_HEADER_KIND, check_one, &bad);
+    return bad;
+}
+
+/* Of this server: nothing that names another (RFC 9112 §3.2.2), no encoded zero byte, at which a path ends for who reads
+ * text, and only what a target may be made of. */
+static bool target_is_bad(const char *target)
+{
+    for (const char *c = target; *c != '\0'; c++)
+        if (*c <= 0x20 || *c >= 0x7f || *c == '#') return true;
+    return *target != '/' || strstr(target, "%00") != NULL;
+}
+
+/* The one coding that our server undoes, and that a program of before it would not know (RFC 9112 §6.1). */
+static bool coding_is_bad(struct MHD_Connection *conn, const char *version)
+{
+    const char *coding = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, "Transfer-Encoding");
+    return coding != NULL && (strcasecmp(coding, "chunked") != 0 || strcmp(version, "HTTP/1.1") != 0);
+}
+
+bool httpd_ambiguous(struct MHD_Connection *conn, const char *target, const char *version)
 {
     for (size_t i = 0; i < HTTP_HEADERS; i++)
         if (times(conn, header_names[i]) > (i == HTTP_ACCEPT_ENCODING ? 2 : 1)) return true;
     unsigned lengths = times(conn, MHD_HTTP_HEADER_CONTENT_LENGTH), codings = times(conn, "Transfer-Encoding");
     const char *host = MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
-    /* an encoded zero byte: a path that ends in the middle for who reads text */
-    return lengths + codings > 1 || host == NULL || *host == '\0' || strstr(target, "%00") != NULL;
+    return lengths + codings > 1 || host == NULL || *host == '\0' || target_is_bad(target) || headers_are_bad(conn) ||
+           coding_is_bad(conn, version);
 }
 
 /* ---- of an answer ---- */

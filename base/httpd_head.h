@@ -7,7 +7,7 @@
 #include <microhttpd.h>
 
 /* Could two programs read this request as two different ones? MHD takes all of these as they come. */
-bool httpd_ambiguous(struct MHD_Connection *conn, const char *target);
+bool httpd_ambiguous(struct MHD_Connection *conn, const char *target, const char *version);
 uint64_t httpd_range(struct MHD_Connection *conn); /* http_request.range_from */
 uint64_t httpd_wait(struct MHD_Connection *conn);  /* http_request.wait_s */
 void httpd_fields(struct MHD_Connection *conn, const char *out[HTTP_HEADERS]);

@@ -1,5 +1,7 @@
 #include "base/listener.h"
 
+#include "base/local.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -69,4 +71,57 @@ enum err listener_open(const char *listen_at, int *out_fd, unsigned *out_port, s
     }
     freeaddrinfo(ai);
     return err;
+}
+
+/* ---- in the file system */
+
+const char *listener_path(const char *listen_at)
+{
+    return strncmp(listen_at, "unix:", 5) == 0 ? listen_at + 5 : NULL;
+}
+
+static enum err path_why(const char *path, int code, struct why *why)
+{
+    if (code == ENOENT || code == ENOTDIR || code == ENAMETOOLONG) {
+        (void)why_set(why, ERR_USAGE, "there is no place for a socket at %.200s", path);
+        return why_next(why, ERR_USAGE, "Give the path of a socket in a folder that is there, for example "
+                                        "unix:/run/spoke-hub/hub.sock.");
+    }
+    return why_set(why, ERR_IO, "cannot listen at %.200s: %s", path, strerror(code));
+}
+
+/* What a server left that was killed. A connection that is refused proves that nobody listens. */
+static enum err clear_place(const char *path, struct why *why)
+{
+    struct stat there;
+    if (lstat(path, &there) != 0) return errno == ENOENT ? ERR_OK : path_why(path, errno, why);
+    if (!S_ISSOCK(there.st_mode)) {
+        (void)why_set(why, ERR_EXISTS, "something that is no socket stands at %.200s already", path);
+        return why_next(why, ERR_EXISTS, "Choose another path with --listen, or move it away.");
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return path_why(path, errno, why);
+    int got = local_at(fd, path, local_connect), code = errno;
+    (void)close(fd);
+    if (got != 0 && code == ECONNREFUSED)
+        return unlink(path) == 0 || errno == ENOENT ? ERR_OK : path_why(path, errno, why);
+    if (got != 0 && code == ENOENT) return ERR_OK;
+    if (got != 0 && code != EAGAIN && code != EINPROGRESS) return path_why(path, code, why);
+    (void)why_set(why, ERR_BUSY, "another program is already listening at %.200s", path);
+    return why_next(why, ERR_BUSY, "Stop the other program, or choose another path with --listen.");
+}
+
+enum err listener_open_path(const char *path, int *out_fd, struct stat *out_made, struct why *why)
+{
+    if (path[0] != '/') return path_why(path, ENOENT, why);
+    enum err err = clear_place(path, why);
+    if (err != ERR_OK) return err;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0 || local_at(fd, path, local_bind_group) != 0 || listen(fd, SOMAXCONN) != 0 || lstat(path, out_made) != 0) {
+        err = path_why(path, errno, why);
+        if (fd >= 0) (void)close(fd);
+        return err;
+    }
+    *out_fd = fd;
+    return ERR_OK;
 }

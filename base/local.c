@@ -17,14 +17,24 @@ int local_connect(int fd, const char *path)
     return connect(fd, (const struct sockaddr *)&at, sizeof at);
 }
 
-int local_bind(int fd, const char *path)
+static int bind_for(int fd, const char *path, mode_t nobody)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     memcpy(at.sun_path, path, strlen(path) + 1);
-    mode_t before = umask(0177);
+    mode_t before = umask(nobody);
     int got = bind(fd, (const struct sockaddr *)&at, sizeof at);
     (void)umask(before);
     return got;
+}
+
+int local_bind(int fd, const char *path)
+{
+    return bind_for(fd, path, 0177);
+}
+
+int local_bind_group(int fd, const char *path)
+{
+    return bind_for(fd, path, 0117);
 }
 
 int local_at(int fd, const char *path, int (*call)(int fd, const char *path))

@@ -7,5 +7,6 @@
 int local_at(int fd, const char *path, int (*call)(int fd, const char *path));
 int local_connect(int fd, const char *path);
 int local_bind(int fd, const char *path);
+int local_bind_group(int fd, const char *path); /* for its group too */
 
 #endif

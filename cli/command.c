@@ -14,7 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { KEY_HOME = 0x100, KEY_JSON, KEY_NO_INPUT, KEY_PASS_FILE, KEY_PASS_FD, KEY_COLOR, KEY_DEVICE, KEY_FLAGS = 0x200 };
+enum { KEY_HOME = 0x100, KEY_JSON, KEY_NO_INPUT, KEY_PASS_FILE, KEY_PASS_FD, KEY_COLOR, KEY_DEVICE, KEY_STORE, KEY_FLAGS = 0x200 };
 
 static const struct argp_option global_options[] = {
     {"home", KEY_HOME, "DIR", 0, "where keys and data lie", 90},
@@ -24,9 +24,10 @@ static const struct argp_option global_options[] = {
     {"passphrase-fd", KEY_PASS_FD, "N", 0, "read the passphrase from descriptor N", 90},
     {"color", KEY_COLOR, "WHEN", 0, "auto, always or never (this version prints no colours)", 90},
     {"device-secret", KEY_DEVICE, "FILE", 0, "this device's part of its keys (default: in the home)", 90},
+    {"store", KEY_STORE, "URL", 0, "postgres://…: the database with the hub's store (default: as at init)", 90},
 };
-/* The last one is for programs with device_secret alone. */
-enum { N_GLOBAL = sizeof global_options / sizeof global_options[0] };
+/* Of the last two a program has one: --device-secret if it has that, else --store. */
+enum { N_GLOBAL = sizeof global_options / sizeof global_options[0] - 1 };
 
 const char *cli_flag_at(const struct cli *c, const char *name, int i)
 {
@@ -74,6 +75,7 @@ static error_t parse_global(int key, char *arg, struct cli *c, struct argp_state
     case KEY_JSON: c->json = true; return 0;
     case KEY_NO_INPUT: c->no_input = true; return 0;
     case KEY_DEVICE: c->device_secret = arg; return 0;
+    case KEY_STORE: c->store = arg; return 0;
     case KEY_PASS_FILE: c->passphrase_file = arg; return 0;
     case KEY_PASS_FD: {
         char *end = NULL;
@@ -147,9 +149,16 @@ static _Noreturn void wrong_call(struct cli *c, const char *title)
     exit(EX_USAGE);
 }
 
-static size_t n_global(const struct program *p)
+static void put_global(struct argp_option out[N_GLOBAL], const struct program *p)
 {
-    return N_GLOBAL - (p->device_secret ? 0 : 1);
+    memcpy(out, global_options, N_GLOBAL * sizeof global_options[0]);
+    if (!p->device_secret) out[N_GLOBAL - 1] = global_options[N_GLOBAL];
+}
+
+static struct argp_option one_option(const struct flag *f, int key)
+{
+    bool optional = f->arg != NULL && f->arg[0] == '[';
+    return (struct argp_option){f->name, key, optional ? "WHEN" : f->arg, optional ? OPTION_ARG_OPTIONAL : 0, f->help, 10};
 }
 
 /* Hand argv[first..] to argp with the command's own options before the common ones. */
@@ -158,11 +167,12 @@ static void parse_rest(struct cli *c, int argc, char **argv, int first)
     struct argp_option options[CLI_MAX_FLAGS + N_GLOBAL + 1] = {0};
     size_t n = 0;
     for (const struct flag *f = c->command->flags; f != NULL && f->name != NULL && n < CLI_MAX_FLAGS; f++, n++)
-        options[n] = (struct argp_option){f->name, KEY_FLAGS + (int)n, f->arg, 0, f->help, 10};
-    memcpy(options + n, global_options, n_global(c->program) * sizeof global_options[0]);
+        options[n] = one_option(f, KEY_FLAGS + (int)n);
+    put_global(options + n, c->program);
 
-    char doc[2048];
-    snprintf(doc, sizeof doc, "%s\vExample:\n  %s", c->command->help, c->command->example);
+    char doc[2048], who[200] = "";
+    if (c->program->who != NULL) c->program->who(c->command, who, sizeof who);
+    snprintf(doc, sizeof doc, "%s\v%s%sExample:\n  %s", c->command->help, who, who[0] != '\0' ? "\n\n" : "", c->command->example);
     char title[128];
     snprintf(title, sizeof title, "%s %s", c->program->name, c->command->name);
     struct argp argp = {.options = options, .parser = parse_command, .args_doc = c->command->args, .doc = doc};
@@ -216,7 +226,7 @@ static error_t parse_leading(int key, char *arg, struct argp_state *state)
 static int parse_front(struct cli *c, int argc, char **argv)
 {
     struct argp_option options[N_GLOBAL + 2] = {{"help", '?', NULL, 0, "this help", 99}};
-    memcpy(options + 1, global_options, n_global(c->program) * sizeof global_options[0]);
+    put_global(options + 1, c->program);
     struct argp argp = {.options = options, .parser = parse_leading};
     c->n_args = argc;
     unsigned quiet = c->json ? ARGP_NO_ERRS : 0;

@@ -13,7 +13,7 @@ struct cli;
 
 struct flag {
     const char *name; /* "rag" for --rag */
-    const char *arg;  /* name of its value in help; NULL: a switch */
+    const char *arg;  /* name of its value in help, in brackets if it may be left out; NULL: a switch */
     const char *help;
 };
 
@@ -32,7 +32,9 @@ struct program {
     const char *about;                   /* first paragraph of its help */
     const char *home_env;                /* "SPOKE_HOME" */
     const struct command *const *groups; /* command tables, each ended by name NULL; the list ended by NULL */
-    bool device_secret;                  /* its keys are mixed with one: --device-secret */
+    bool device_secret;                  /* its keys are mixed with one: --device-secret; else it has --store */
+    /* A line for the help of a command, who may give it; NULL: nothing is said of that. */
+    void (*who)(const struct command *command, char *out, size_t n);
 };
 
 /* For commands that set a passphrase: struct env takes it as unlock_ms. */
@@ -51,6 +53,7 @@ struct cli {
     struct env world;
     char home[1024];
     const char *device_secret;   /* --device-secret */
+    const char *store;           /* --store; NULL: as the home says */
     bool json;                   /* --json */
     bool no_input;               /* --no-input */
     bool attention;              /* done, but something wants a person: exit 3 */

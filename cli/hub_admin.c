@@ -1,6 +1,7 @@
 /* spoke-hub bundle, held, conflict, act, verify: what lies in the store. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
+#include "hub/watch.h"
 #include "sync/bundle.h"
 
 #include <stdio.h>
@@ -91,10 +92,13 @@ static enum err list_acts(struct cli *c, struct hub *h, struct why *why)
                                               {"at", "When", SHOW_TIME},
                                               {"act", "What", SHOW_TEXT},
                                               {"about", "About", SHOW_TEXT},
-                                              {"reason", "Why, and what came of it", SHOW_TEXT}};
+                                              {"reason", "Why, and what came of it", SHOW_TEXT},
+                                              {"who", "Who", SHOW_TEXT},
+                                              {"second", "Approved by", SHOW_TEXT}};
     struct stmt *s = NULL;
     enum err e =
-        db_prepare(hub_db(h), "SELECT no, at, act, about, reason FROM h_act ORDER BY no DESC LIMIT $1", &s, why);
+        db_prepare(hub_db(h), "SELECT a.no, a.at, a.act, a.about, a.reason, b.who, b.second FROM h_act a LEFT JOIN h_act_by b ON "
+                   "b.act_no = a.no ORDER BY a.no DESC LIMIT $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, cli_has(c, "all") ? INT64_MAX : 100);
     return show_list(c, s, cols, COUNT(cols), "Nothing was done yet.", NULL, why);
@@ -103,6 +107,7 @@ static enum err list_acts(struct cli *c, struct hub *h, struct why *why)
 static enum err verify(struct cli *c, struct hub *h, struct why *why)
 {
     enum err e = hub_verify(h, why);
+    if (e == ERR_OK) e = hub_verified(h, why);
     if (e != ERR_OK) return e;
     if (!c->json) {
         puts("Who sees what was worked out anew for every row, and agrees with what is stored.");

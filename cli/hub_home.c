@@ -1,5 +1,6 @@
 #include "cli/hub_home.h"
 
+#include "cli/hub_role.h"
 #include "cli/hub_turn.h"
 #include "cli/secretin.h"
 
@@ -8,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, struct why *why)
+enum err hub_home_there(const struct cli *c, struct why *why)
 {
-    struct secret pass = {0};
     char key[1100];
     uint64_t size = 0;
     enum err e = path_join(key, sizeof key, c->home, "hub.key", why);
@@ -18,8 +18,32 @@ static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, 
         (void)why_set(why, ERR_UNINIT, "There is no hub in this folder yet.");
         return why_next(why, ERR_UNINIT, "Make one: spoke-hub init --name NAME, or name its folder with --home.");
     }
+    return e;
+}
+
+/* A store that several processes have open at once is had without waiting for a turn. */
+static enum err is_shared(const struct cli *c, bool *out, struct why *why)
+{
+    const struct hub_place at = {.home = c->home, .store = c->store};
+    struct buf url;
+    buf_init(&url, 4096);
+    enum err e = hub_place_store(c->env, &at, &url, why);
+    *out = url.len > 0;
+    buf_release(&url);
+    return e;
+}
+
+static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, struct why *why)
+{
+    const struct hub_place at = {.home = c->home, .store = c->store};
+    struct hub_opening how = {turn, c};
+    struct secret pass = {0};
+    bool shared = false;
+    enum err e = hub_home_there(c, why);
+    if (e == ERR_OK) e = is_shared(c, &shared, why);
+    if (shared) how.turn = NULL;
     if (e == ERR_OK) e = secretin_passphrase(c, false, &pass, why);
-    if (e == ERR_OK) e = hub_open_in_turn(out, c->env, c->home, bytes_of(pass.p, pass.n), turn, c, why);
+    if (e == ERR_OK) e = hub_open_at(out, c->env, &at, bytes_of(pass.p, pass.n), &how, why);
     secret_release(&pass);
     return e;
 }
@@ -34,8 +58,16 @@ static enum err ask_nobody(void *ctx, struct hub_clock *clock, struct why *why)
 
 enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
 {
+    bool shared = false;
     enum err e = open_in_turn(c, ask_nobody, out, why);
-    if (e == ERR_BUSY) {
+    if (e == ERR_BUSY) (void)is_shared(c, &shared, NULL); /* then others may be at work beside us: its own words say it */
+    if (e == ERR_OK) {
+        e = hub_role_check(c, *out, why);
+        if (e == ERR_OK) return e;
+        hub_close(*out);
+        *out = NULL;
+    }
+    if (e == ERR_BUSY && !shared) {
         (void)why_set(why, e, "This hub is served already, or another command is at work with its store. Nothing was changed.");
         (void)why_next(why, e, "Stop the other server first, or wait until the command has finished.");
     }
@@ -115,6 +147,7 @@ enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *
     struct hub *h = NULL;
     struct held_back said = {0};
     enum err e = open_in_turn(c, ask_turn, &h, why);
+    if (e == ERR_OK) e = hub_role_check(c, h, why);
     if (e == ERR_OK && c->hub_turn >= 0) e = hold_back(&said, why);
     if (e == ERR_OK) e = act(c, h, why);
     give_back(c, h);
@@ -129,16 +162,26 @@ enum err hub_home_list(struct cli *c, struct hub *h, const char *sql, const stru
     return e == ERR_OK ? show_list(c, s, cols, n, none, NULL, why) : e;
 }
 
+/* Digit k of the first and of the last id that begin like that. */
+static void put_digit(uint8_t first[16], uint8_t last[16], size_t k, char c)
+{
+    unsigned digit = isdigit((unsigned char)c) ? (unsigned)(c - '0') : (unsigned)(tolower((unsigned char)c) - 'a') + 10;
+    unsigned shift = k % 2 == 0 ? 4 : 0;
+    first[k / 2] = (uint8_t)(first[k / 2] | digit << shift);
+    last[k / 2] = (uint8_t)((last[k / 2] & ~(0xfu << shift)) | digit << shift);
+}
+
 enum err hub_home_pick(struct hub *h, const char *sql, const char *typed, const char *what, uint8_t out_id[16],
                        struct why *why)
 {
-    char hex[33];
+    uint8_t first[16] = {0}, last[16];
     size_t k = 0;
     bool plain = true;
+    memset(last, 0xff, sizeof last);
     for (const char *p = typed; *p != '\0' && plain; p++) {
         if (*p == '-' || *p == ' ') continue;
         plain = isxdigit((unsigned char)*p) && k < 32;
-        if (plain) hex[k++] = (char)toupper((unsigned char)*p);
+        if (plain) put_digit(first, last, k++, *p);
     }
     if (!plain || k < 8)
         return why_set(why, ERR_USAGE, "The id of a %s is typed as the list shows it, or its first 8 or more letters.",
@@ -149,7 +192,8 @@ enum err hub_home_pick(struct hub *h, const char *sql, const char *typed, const 
     uint8_t id[16] = {0};
     bool row = false;
     int n = 0;
-    db_bind_text(s, 1, bytes_of(hex, k));
+    db_bind_id(s, 1, first);
+    db_bind_id(s, 2, last);
     while (n < 2 && (e = db_step(s, &row, why)) == ERR_OK && row)
         if (n++ == 0) (void)db_id(s, 0, id);
     db_done(s);

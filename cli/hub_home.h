@@ -6,6 +6,8 @@
 #include "cli/show.h"
 #include "hub/hub.h"
 
+/* ERR_UNINIT: there is no hub in the home. */
+MUST_CHECK enum err hub_home_there(const struct cli *c, struct why *why);
 /* Open the hub of --home with the passphrase, for good: for the server. ERR_UNINIT before a passphrase is asked; ERR_BUSY. */
 MUST_CHECK enum err hub_home_open(struct cli *c, struct hub **out, struct why *why);
 /* For a policy that is put in force, which takes long, between two of its transactions: a server beside it answers what has
@@ -19,8 +21,8 @@ MUST_CHECK enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, s
 /* A list that is one question without parameters. */
 MUST_CHECK enum err hub_home_list(struct cli *c, struct hub *h, const char *sql, const struct show_column *cols,
                                   size_t n, const char *none, struct why *why);
-/* A whole id or its unique beginning (8 hex digits or more; hyphens and blanks do not matter). sql gives the ids whose
- * hex begins with $1. ERR_NOTFOUND, ERR_USAGE. */
+/* A whole id or its unique beginning (8 hex digits or more; hyphens and blanks do not matter). sql gives the ids from
+ * $1 to $2: those that begin so. ERR_NOTFOUND, ERR_USAGE. */
 MUST_CHECK enum err hub_home_pick(struct hub *h, const char *sql, const char *typed, const char *what,
                                   uint8_t out_id[16], struct why *why);
 /* Say that something was done: a sentence, or {key: value}. */

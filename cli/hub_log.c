@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KID_SQL "SELECT kid FROM h_node WHERE substr(hex(kid), 1, length($1)) = $1"
+#define KID_SQL "SELECT kid FROM h_node WHERE kid >= $1 AND kid <= $2"
 
 /* --node ID; *out NULL: the hub's own log. */
 static enum err whose(struct cli *c, struct hub *h, uint8_t kid[16], const uint8_t **out, struct why *why)

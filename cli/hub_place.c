@@ -2,23 +2,30 @@
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
 #include "cli/secretin.h"
+#include "hub/admins.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ------------------------------------------------------------------------------------------------------- init */
 static enum err run_init(struct cli *c, struct why *why)
 {
-    const char *name = NULL;
+    const char *name = NULL, *admin = cli_flag(c, "admin");
     struct secret pass = {0};
     struct hub *h = NULL;
     enum err e = cli_need(c, "name", &name, why);
     if (e == ERR_OK) e = secretin_passphrase(c, true, &pass, why);
-    if (e == ERR_OK) e = hub_init(c->env, c->home, name, bytes_of(pass.p, pass.n), why);
-    if (e == ERR_OK) e = hub_open(&h, c->env, c->home, bytes_of(pass.p, pass.n), why);
+    const struct hub_place at = {.home = c->home, .store = c->store};
+    if (e == ERR_OK) e = hub_init_at(c->env, &at, name, bytes_of(pass.p, pass.n), why);
+    if (e == ERR_OK) e = hub_open_at(&h, c->env, &at, bytes_of(pass.p, pass.n), NULL, why);
+    if (e == ERR_OK && admin != NULL && strcmp(admin, "admin") != 0) e = hub_admin_rename(h, admin, why);
     secret_release(&pass);
-    if (e != ERR_OK) return e;
+    if (e != ERR_OK) {
+        hub_close(h);
+        return e;
+    }
     char spoken[48];
     identity_spoken(hub_identity(h)->kid, spoken, sizeof spoken);
     if (c->json) {
@@ -72,7 +79,7 @@ static enum err add_duty(struct cli *c, struct hub *h, struct why *why)
 {
     uint8_t id[16];
     char uuid[37];
-    enum err e = hub_home_pick(h, "SELECT id FROM practitioner WHERE substr(hex(id), 1, length($1)) = $1", c->args[0],
+    enum err e = hub_home_pick(h, "SELECT id FROM practitioner WHERE id >= $1 AND id <= $2", c->args[0],
                                "practitioner", id, why);
     if (e == ERR_OK) e = hub_add_duty(h, id, c->args[1], c->args[2], why);
     if (e != ERR_OK) return e;
@@ -191,7 +198,10 @@ static enum err run_duty_list(struct cli *c, struct why *why)
     return hub_home_run(c, list_duties, why);
 }
 
-static const struct flag init_flags[] = {{"name", "NAME", "what partners read on their screens"}, {0}};
+static const struct flag init_flags[] = {
+    {"name", "NAME", "what partners read on their screens"},
+    {"admin", "NAME", "who you are: the first security administrator (default: admin)"},
+    {0}};
 static const struct flag agency_flags[] = {
     {"kind", "KIND", "what sort of organisation: police, health, education, housing, probation, social_care, ..."},
     {0}};

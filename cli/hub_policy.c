@@ -1,6 +1,7 @@
 /* spoke-hub policy: who sees what, in plain words; and which of two people's values stands. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
+#include "cli/hub_proposal.h"
 #include "hub/policy_check.h"
 #include "hub/policy_text.h"
 #include "sync/rules.h"
@@ -83,8 +84,16 @@ static enum err policy_show(struct cli *c, struct hub *h, struct why *why)
 
 static enum err policy_set(struct cli *c, struct hub *h, struct why *why)
 {
-    char both[200];
-    enum err e = hub_set_policy(h, c->args[0], c->args[1], c->args[2], c->n_args > 3 ? c->args[3] : NULL, why);
+    char both[200], says[400];
+    bool two = false;
+    const char *arg = c->n_args > 3 ? c->args[3] : NULL;
+    const struct hub_proposal p = {
+        .kind = PROPOSE_COLUMN, .text = bytes_of_str(c->args[0]), .text2 = c->args[1], .text3 = c->args[2], .text4 = arg};
+    enum err e = hub_takes_two(h, &p, &two, why);
+    (void)snprintf(says, sizeof says, "Where two people's values meet in %.60s.%.60s, the rule is %.60s%s%.100s.", c->args[0], c->args[1],
+                   c->args[2], arg != NULL ? " " : "", arg != NULL ? arg : "");
+    if (e == ERR_OK && two) return hub_proposal_make(c, h, &p, says, why);
+    if (e == ERR_OK) e = hub_set_policy(h, c->args[0], c->args[1], c->args[2], arg, why);
     if (e != ERR_OK) return e;
     snprintf(both, sizeof both, "%s.%s", c->args[0], c->args[1]);
     return hub_home_said(c, "column", both, "The rule holds for every change from now on.", why);

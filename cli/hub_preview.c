@@ -1,6 +1,8 @@
 /* spoke-hub policy apply, policy continue, preview: who will see what, before and while it changes. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
+#include "cli/hub_preview.h"
+#include "cli/hub_proposal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,17 @@
 #define FILE_MAX ((uint64_t)1 << 20)
 #define AT_ONCE  100 /* cases in one transaction: a moment, should the power fail */
 
+static enum err no_rows(void *ctx, const struct hub_preview_rows *r, struct why *why)
+{
+    (void)ctx, (void)r, (void)why;
+    return ERR_OK;
+}
+static enum err no_device(void *ctx, const struct hub_preview_device *d, struct why *why)
+{
+    (void)ctx, (void)d, (void)why;
+    return ERR_OK;
+}
+
 /* -------------------------------------------------------------------------------------------------- policy apply */
 static void say_progress(const struct hub_policy_progress *p)
 {
@@ -17,7 +30,7 @@ static void say_progress(const struct hub_policy_progress *p)
             (unsigned long long)p->cases);
 }
 
-static enum err carry_out(struct cli *c, struct hub *h, struct why *why)
+enum err hub_preview_carry_out(struct cli *c, struct hub *h, struct why *why)
 {
     struct hub_policy_progress p = {0};
     bool done = false, terminal = isatty(STDERR_FILENO) == 1;
@@ -51,20 +64,33 @@ static enum err go_on(struct cli *c, struct hub *h, struct why *why)
         (void)why_set(why, ERR_USAGE, "No policy is coming: there is nothing to go on with.");
         return why_next(why, ERR_USAGE, "To put another one in force: spoke-hub policy apply FILE --reason TEXT");
     }
-    return e == ERR_OK ? carry_out(c, h, why) : e;
+    return e == ERR_OK ? hub_preview_carry_out(c, h, why) : e;
+}
+
+/* What it would change is said, where it takes a second person. */
+static enum err apply_or_propose(struct cli *c, struct hub *h, struct bytes text, const char *reason, bool *out_proposed,
+                                 struct why *why)
+{
+    const struct hub_proposal p = {.kind = PROPOSE_POLICY, .text = text, .reason = reason};
+    enum err e = hub_takes_two(h, &p, out_proposed, why);
+    if (e != ERR_OK || !*out_proposed) return e == ERR_OK ? hub_policy_apply(h, text, reason, why) : e;
+    const struct hub_preview nothing = {NULL, no_rows, no_device};
+    e = c->json ? hub_preview_policy(h, text, &nothing, why) : hub_preview_say_policy(c, h, text, why);
+    return e == ERR_OK ? hub_proposal_make(c, h, &p, "Another policy comes into force: who sees what.", why) : e;
 }
 
 static enum err apply(struct cli *c, struct hub *h, struct why *why)
 {
     const char *reason = NULL;
     struct buf text;
+    bool proposed = false;
     if (c->n_args == 0) return go_on(c, h, why);
     buf_init(&text, FILE_MAX);
     enum err e = cli_need(c, "reason", &reason, why);
     if (e == ERR_OK) e = c->env->read_file(c->env->ctx, c->args[0], FILE_MAX, &text, why);
-    if (e == ERR_OK) e = hub_policy_apply(h, buf_bytes(&text), reason, why);
+    if (e == ERR_OK) e = apply_or_propose(c, h, buf_bytes(&text), reason, &proposed, why);
     buf_release(&text);
-    return e == ERR_OK ? carry_out(c, h, why) : e;
+    return e == ERR_OK && !proposed ? hub_preview_carry_out(c, h, why) : e;
 }
 
 /* ------------------------------------------------------------------------------------------------------- preview */
@@ -172,15 +198,12 @@ static enum err print_device(void *ctx, const struct hub_preview_device *d, stru
     return ERR_OK;
 }
 
-static enum err preview_policy(struct cli *c, struct hub *h, struct why *why)
+enum err hub_preview_say_policy(struct cli *c, struct hub *h, struct bytes text, struct why *why)
 {
     struct report r;
-    struct buf text;
-    buf_init(&text, FILE_MAX);
     report_init(&r, c, false);
     const struct hub_preview p = {&r, print_rows, print_device};
-    enum err e = c->env->read_file(c->env->ctx, c->args[0], FILE_MAX, &text, why);
-    if (e == ERR_OK) e = hub_preview_policy(h, buf_bytes(&text), &p, why);
+    enum err e = hub_preview_policy(h, text, &p, why);
     if (e == ERR_OK && c->json) {
         struct json *o = json_object_new();
         json_set_obj(o, "rows", r.rows);
@@ -193,8 +216,17 @@ static enum err preview_policy(struct cli *c, struct hub *h, struct why *why)
         puts("\nNothing was changed. Rows count once for each site. What leaves a site goes first, what appears comes "
              "after; what its devices have not sent yet is taken in all the same.");
     }
-    buf_release(&text);
     report_release(&r);
+    return e;
+}
+
+static enum err preview_policy(struct cli *c, struct hub *h, struct why *why)
+{
+    struct buf text;
+    buf_init(&text, FILE_MAX);
+    enum err e = c->env->read_file(c->env->ctx, c->args[0], FILE_MAX, &text, why);
+    if (e == ERR_OK) e = hub_preview_say_policy(c, h, buf_bytes(&text), why);
+    buf_release(&text);
     return e;
 }
 
@@ -218,7 +250,7 @@ static enum err preview_revoke(struct cli *c, struct hub *h, struct why *why)
     uint8_t kid[16];
     report_init(&r, c, true);
     const struct hub_preview p = {&r, print_rows, print_device};
-    enum err e = hub_home_pick(h, "SELECT kid FROM h_node WHERE substr(hex(kid), 1, length($1)) = $1", c->args[0],
+    enum err e = hub_home_pick(h, "SELECT kid FROM h_node WHERE kid >= $1 AND kid <= $2", c->args[0],
                                "device", kid, why);
     if (e == ERR_OK && !c->json) puts("Rows that the device could hold now, and would keep:");
     if (e == ERR_OK) e = hub_preview_revoke(h, kid, &p, &x, why);

@@ -4,10 +4,18 @@
 #include "sync/bundle.h"
 
 #include <string.h>
+#include <time.h>
 
 #define OCTETS       "application/octet-stream"
 #define RETRY_AFTER  "5" /* seconds (RFC 9110 §10.2.3) */
 #define POLICY_CASES 20 /* put under a coming policy with each exchange */
+
+static int64_t mono_us(void)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 static int status_of(enum err e)
 {
@@ -24,6 +32,7 @@ static int status_of(enum err e)
     case ERR_FULL:
     case ERR_IO:
     case ERR_BUSY:
+    case ERR_UNREACHABLE: /* the database, of a hub that has its store in one */
     case ERR_NOMEM: return 503;
     default: return 500;
     }
@@ -52,6 +61,7 @@ static void answer(struct http_reply *reply, enum err e, const struct why *why, 
     if (e != ERR_OK) {
         buf_release(out);
         fail(reply, status_of(e), err_word(e), why->text[0] != '\0' ? why->text : "The request could not be answered.");
+        if (reply->status == 503) http_reply_header(reply, "Retry-After", RETRY_AFTER);
         return;
     }
     buf_release(&reply->body);
@@ -88,6 +98,8 @@ static void post_enrol(struct hub_route *r, const struct http_request *req, stru
     buf_init(&out, BUNDLE_MAX);
     enum err e = hub_enrol(r->hub, req->body, &out, &why);
     answer(reply, e, &why, &out);
+    /* For the words on the device alone: that it gets nothing is the hub's doing. */
+    if (e == ERR_OK && reply->status == 200 && hub_enrol_waits(r->hub)) http_reply_header(reply, "Spoke-Enrolment", "waiting");
 }
 
 static void post_door(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
@@ -108,8 +120,37 @@ static void continue_policy(struct hub_route *r, struct httpd *server)
     if (!hub_policy_is_coming(r->hub)) return;
     enum err e = hub_policy_continue(r->hub, POLICY_CASES, &done, &why);
     if (e == ERR_OK && server != NULL) httpd_wake(server);
-    if (e != ERR_OK && r->log != NULL)
-        fprintf(r->log, "time=%lld policy=stopped error=%s\n", (long long)(env_now(r->env) / 1000), err_word(e));
+    if (e == ERR_OK) return;
+    struct logline l;
+    logline_begin(&l, r->log, r->log_format, r->env, "warning", "policy");
+    logline_str(&l, "policy", "stopped");
+    logline_str(&l, "error", err_word(e));
+    logline_end(&l);
+}
+
+bool hub_route_concerns(void *ctx, const int64_t keep[HTTP_KEEP])
+{
+    struct hub_route *r = ctx;
+    const struct hub_waiting w = {keep[0], keep[1], keep[2], keep[3]};
+    bool news = true;
+    if (r->turn != NULL && !hub_turn_enter(r->turn)) return true; /* it will be told to come again */
+    if (r->turn == NULL) (void)pthread_mutex_lock(&r->one);
+    if (hub_policy_is_coming(r->hub) || hub_waiting_news(r->hub, &w, &news, NULL) != ERR_OK) news = true;
+    if (r->turn == NULL) (void)pthread_mutex_unlock(&r->one);
+    if (r->turn != NULL) hub_turn_leave(r->turn);
+    return news;
+}
+
+static void park(const struct http_request *req, const struct hub_exchange_result *result, struct http_reply *reply)
+{
+    const struct hub_waiting *w = &result->waiting;
+    const int64_t keep[HTTP_KEEP] = {w->node_no, w->request, w->version, w->acts};
+    int64_t ms = (int64_t)req->wait_s * 1000;
+    memcpy(reply->keep, keep, sizeof reply->keep);
+    reply->park_who = (uint64_t)w->node_no;
+    reply->status = 0;
+    reply->park_ms = result->park_ms < ms ? result->park_ms : ms;
+    if (reply->park_ms <= 0) reply->park_ms = 1;
 }
 
 static void post_exchange(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
@@ -125,12 +166,10 @@ static void post_exchange(struct hub_route *r, const struct http_request *req, s
     enum err e = hub_exchange(r->hub, req->body, may_park, &out, &result, &why);
     struct httpd *server = atomic_load(&r->server);
     if (e == ERR_OK && result.moved && server != NULL) httpd_wake(server);
+    if (e == ERR_OK) hub_count_verdicts(r->count, &result);
     if (e == ERR_OK && result.parked) {
         buf_release(&out);
-        reply->status = 0;
-        int64_t now_ms = (int64_t)req->wait_s * 1000;
-        reply->park_ms = result.park_ms < now_ms ? result.park_ms : now_ms;
-        if (reply->park_ms <= 0) reply->park_ms = 1;
+        park(req, &result, reply);
         return;
     }
     answer(reply, e, &why, &out);
@@ -189,22 +228,90 @@ static const struct route *find(const struct http_request *req, bool *out_method
     return NULL;
 }
 
-/* The path is not logged: a stranger may write anything there. The key id is the one the bundle claims. */
-static void log_line(const struct hub_route *r, const struct route *route, const struct http_request *req,
-                     const struct http_reply *reply, int64_t began)
+/* The path is not logged: a stranger may write anything there. The device is the one that the bundle claims to be of. */
+static void log_line(const struct hub_route *r, const struct http_request *req, const struct hub_counted *c)
 {
     struct seal_header h;
-    char kid[9] = "-";
-    if (r->log == NULL || reply->status == 0) return;
-    if (req->body.n > 0 && seal_peek(req->body, &h, NULL) == ERR_OK) hex_encode(kid, h.sender, 4);
-    int64_t now = env_now(r->env);
+    struct logline l;
+    if (r->log == NULL || c->status == 0) return;
+    logline_begin(&l, r->log, r->log_format, r->env, c->status < 500 ? "info" : "error", "request");
+    logline_str(&l, "route", c->kind);
+    logline_int(&l, "status", c->status);
+    logline_int(&l, "in", (int64_t)c->in);
+    logline_int(&l, "out", (int64_t)c->out);
+    logline_int(&l, "ms", c->us / 1000);
+    if (req->body.n > 0 && seal_peek(req->body, &h, NULL) == ERR_OK) logline_id(&l, "node", h.sender);
+    if (c->error != NULL) logline_str(&l, "error", c->error);
+    logline_end(&l);
+}
+
+/* Once for the log and for who counts. */
+static void note(struct hub_route *r, const struct route *route, const struct http_request *req,
+                 const struct http_reply *reply, int64_t began)
+{
     struct json *body = NULL;
+    struct hub_counted c = {.kind = route != NULL ? route->name : "none",
+                            .status = reply->status,
+                            .in = req->body.n,
+                            .out = reply->body.len,
+                            .us = mono_us() - began};
     if (reply->status >= 400 && json_parse(buf_bytes(&reply->body), &body, NULL) != ERR_OK) body = NULL;
-    const char *error = json_get_str(json_get(body, "error"), "code");
-    fprintf(r->log, "time=%lld.%03d route=%s status=%d in=%zu out=%zu ms=%lld node=%s%s%s\n", (long long)(now / 1000),
-            (int)(now % 1000), route != NULL ? route->name : "none", reply->status, req->body.n, reply->body.len,
-            (long long)(now - began), kid, error != NULL ? " error=" : "", error != NULL ? error : "");
+    c.error = json_get_str(json_get(body, "error"), "code");
+    log_line(r, req, &c);
+    if (reply->status < 500) c.error = NULL;
+    hub_count_request(r->count, &c);
     json_free(body);
+}
+
+/* The device that a sealed request claims to be of; zeros: none that can be read. */
+static void claimed(const struct http_request *req, uint8_t kid[KID_BYTES])
+{
+    struct seal_header h;
+    memset(kid, 0, KID_BYTES);
+    if (seal_peek(req->body, &h, NULL) == ERR_OK) memcpy(kid, h.sender, KID_BYTES);
+}
+
+/* Before anything is opened, and before the store is asked for. What was parked passed already. */
+static bool within_limits(struct hub_route *r, const struct route *route, const struct http_request *req, struct http_reply *reply)
+{
+    uint8_t kid[KID_BYTES];
+    unsigned wait_s = 1;
+    char text[16];
+    if (r->limit == NULL || req->woken) return true;
+    if (route->run == post_enrol) {
+        if (hub_limit_enrol(r->limit, &wait_s)) return true;
+    } else if (route->run == post_door) {
+        if (hub_limit_door(r->limit, &wait_s)) return true;
+    } else if (route->run == post_exchange) {
+        claimed(req, kid);
+        if (hub_limit_device(r->limit, kid, &wait_s)) return true;
+    } else {
+        return true;
+    }
+    (void)snprintf(text, sizeof text, "%u", wait_s);
+    fail(reply, 503, err_word(ERR_BUSY), "Too many requests. Nothing was changed. A device tries again by itself.");
+    http_reply_header(reply, "Retry-After", text);
+    return false;
+}
+
+/* 403 and 400: whoever it was did not prove himself. A device that waits for approval is known, and so is one that came late; what
+ * went wrong here (5xx) is nobody's fault. */
+static void was(struct hub_route *r, const struct route *route, const struct http_request *req, const struct http_reply *reply)
+{
+    uint8_t kid[KID_BYTES];
+    struct json *body = NULL;
+    bool good = reply->status == 200 || reply->status == 0, bad = reply->status == 400 || reply->status == 403;
+    if (r->limit == NULL || req->woken || (!good && !bad)) return;
+    if (bad && json_parse(buf_bytes(&reply->body), &body, NULL) != ERR_OK) body = NULL;
+    const char *code = json_get_str(json_get(body, "error"), "code");
+    bool waits = code != NULL && strcmp(code, err_word(ERR_DENIED)) == 0;
+    json_free(body);
+    if (waits) return;
+    if (route->run == post_enrol) hub_limit_enrol_was(r->limit, good);
+    if (route->run == post_door) hub_limit_door_was(r->limit, good);
+    if (route->run != post_exchange) return;
+    claimed(req, kid);
+    hub_limit_was(r->limit, kid, good);
 }
 
 /* A command beside the server may have the store. */
@@ -216,23 +323,52 @@ static void in_turn(struct hub_route *r, const struct route *route, const struct
         http_reply_header(reply, "Retry-After", RETRY_AFTER);
         return;
     }
+    if (r->turn == NULL) (void)pthread_mutex_lock(&r->one);
     route->run(r, req, reply);
+    was(r, route, req, reply);
+    bool moved = hub_has_moved(r->hub);
+    if (r->turn == NULL) (void)pthread_mutex_unlock(&r->one);
     if (r->turn != NULL) hub_turn_leave(r->turn);
+    if (moved && r->lost != NULL) r->lost(r); /* to another place: this process has nothing to serve any more */
+}
+
+bool hub_route_borrow(struct hub_route *r, int64_t wait_ms)
+{
+    struct timespec until = {0};
+    if (r->turn != NULL) return hub_turn_try(r->turn, wait_ms);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(wait_ms / 1000);
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    return pthread_mutex_clocklock(&r->one, CLOCK_MONOTONIC, &until) == 0;
+}
+
+void hub_route_return(struct hub_route *r)
+{
+    if (r->turn != NULL)
+        hub_turn_put_back(r->turn);
+    else
+        (void)pthread_mutex_unlock(&r->one);
 }
 
 void hub_route(void *ctx, const struct http_request *req, struct http_reply *reply)
 {
     struct hub_route *r = ctx;
-    int64_t began = env_now(r->env);
+    int64_t began = mono_us();
     bool method_ok = false;
     const struct route *route = find(req, &method_ok);
     if (route == NULL)
         fail(reply, 404, err_word(ERR_NOTFOUND), "There is nothing here. A Spoke device finds its way by itself.");
     else if (!method_ok)
         fail(reply, 405, err_word(ERR_USAGE), "That is asked in another way.");
+    else if (!within_limits(r, route, req, reply))
+        ; /* it is told when to come again, and nothing of it was looked at */
     else if (route->hub)
         in_turn(r, route, req, reply);
     else
         route->run(r, req, reply);
-    log_line(r, route, req, reply, began);
+    note(r, route, req, reply, began);
 }

@@ -42,6 +42,8 @@ struct hub_turn {
     bool ended;
     unsigned waiting;   /* requests in hub_turn_enter */
     int64_t away_since; /* CLOCK_MONOTONIC, ms */
+    int64_t away_total; /* ms */
+    uint64_t turns;
     enum err failed;    /* what `why` says */
     struct why why;
 };
@@ -82,9 +84,11 @@ static bool say_word(int fd, const struct hub_clock *c)
 static void note(const struct hub_turn *t, const char *what, enum err e)
 {
     if (t->opt.log == NULL) return;
-    int64_t now = env_now(t->opt.env);
-    fprintf(t->opt.log, "time=%lld.%03d store=%s%s%s\n", (long long)(now / 1000), (int)(now % 1000), what,
-            e != ERR_OK ? " error=" : "", e != ERR_OK ? err_word(e) : "");
+    struct logline l;
+    logline_begin(&l, t->opt.log, t->opt.log_format, t->opt.env, e == ERR_OK ? "info" : "error", "store");
+    logline_str(&l, "store", what);
+    if (e != ERR_OK) logline_str(&l, "error", err_word(e));
+    logline_end(&l);
 }
 
 /* ------------------------------------------------------------------------------------------------------- who is on */
@@ -129,13 +133,44 @@ void hub_turn_leave(struct hub_turn *t)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
+bool hub_turn_try(struct hub_turn *t, int64_t wait_ms)
+{
+    int64_t until = mono_ms() + wait_ms;
+    (void)pthread_mutex_lock(&t->lock);
+    while (!may_enter(t) && !t->away && !t->ended && mono_ms() < until) wait_until(t, until);
+    bool ok = may_enter(t);
+    t->in_use = t->in_use || ok;
+    (void)pthread_mutex_unlock(&t->lock);
+    return ok;
+}
+
+void hub_turn_put_back(struct hub_turn *t)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    t->in_use = false;
+    (void)pthread_cond_broadcast(&t->moved);
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+void hub_turn_look(struct hub_turn *t, struct hub_turn_load *out)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    *out = (struct hub_turn_load){.turns = t->turns, .total_ms = t->away_total};
+    if (t->away) {
+        out->away_ms = mono_ms() - t->away_since;
+        if (out->away_ms < 1) out->away_ms = 1;
+        out->total_ms += out->away_ms;
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
 static bool take_stand(struct hub *h, struct stand *out)
 {
     struct stmt *s = NULL;
     bool row = false;
     if (db_prepare(hub_db(h),
                    "SELECT (SELECT max(value) FROM h_counter WHERE name = 'version'), (SELECT max(no) FROM h_act), "
-                   "(SELECT count(*) FROM h_order), (SELECT sum(last_request + last_seq) FROM h_node)",
+                   "(SELECT count(*) FROM h_order), (SELECT CAST(sum(last_request + last_seq) AS INTEGER) FROM h_node)",
                    &s, NULL) != ERR_OK)
         return false;
     bool ok = db_step(s, &row, NULL) == ERR_OK && row;
@@ -161,6 +196,7 @@ static void take_away(struct hub_turn *t)
     t->wanted = false;
     t->away = true;
     t->away_since = mono_ms();
+    t->turns++;
     (void)pthread_mutex_unlock(&t->lock);
     t->stand_known = take_stand(t->opt.hub, &t->stand);
     hub_pause(t->opt.hub);
@@ -202,6 +238,7 @@ static void bring_back(struct hub_turn *t)
     bool changed = e == ERR_OK && was_changed(t);
     (void)pthread_mutex_lock(&t->lock);
     t->away = e != ERR_OK;
+    if (!t->away) t->away_total += mono_ms() - t->away_since;
     t->served = false;
     t->failed = e;
     t->why = why;

@@ -13,6 +13,7 @@
 #ifndef SPOKE_CLI_HUB_TURN_H
 #define SPOKE_CLI_HUB_TURN_H
 
+#include "cli/logline.h"
 #include "hub/hub.h"
 
 #include <stdio.h>
@@ -28,6 +29,7 @@ struct hub_turn_options {
     struct hub *hub;              /* open; stays the caller's */
     const struct env *env;        /* for the time in the log */
     FILE *log;                    /* a line when the store stays away, or cannot be opened again; NULL: none */
+    enum log_format log_format;
     void (*back)(void *ctx);      /* the store is here again, and was changed: called in a thread of its own */
     void (*lost)(void *ctx);      /* it cannot be opened any more: hub_turn_end says why. Likewise */
     void *ctx;
@@ -40,6 +42,16 @@ MUST_CHECK enum err hub_turn_start(struct hub_turn **out, const struct hub_turn_
  * nothing may be done, and hub_turn_leave is not called. */
 bool hub_turn_enter(struct hub_turn *t);
 void hub_turn_leave(struct hub_turn *t);
+/* The same for who only looks, for some milliseconds: waits no longer than wait_ms, and not at all while a command has the store. It
+ * is nobody that a command has to let go first. */
+bool hub_turn_try(struct hub_turn *t, int64_t wait_ms);
+void hub_turn_put_back(struct hub_turn *t);
+struct hub_turn_load {
+    uint64_t turns;     /* that commands had */
+    int64_t away_ms;    /* since the store is away, now; 0: it is here */
+    int64_t total_ms;   /* that it was away, in all */
+};
+void hub_turn_look(struct hub_turn *t, struct hub_turn_load *out);
 /* No more turns; `back` and `lost` are not called any more. While a command still has the store it stays away, and
  * hub_turn_enter says so at once. An error says why the store could not be opened again. NULL is fine. */
 enum err hub_turn_end(struct hub_turn *t, struct why *why);

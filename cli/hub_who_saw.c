@@ -138,7 +138,7 @@ static enum err who_saw(struct cli *c, struct hub *h, struct why *why)
     if (e == ERR_OK && at != NULL && at_ms <= 0) e = why_set(why, ERR_USAGE, "--at is a time that has been.");
     if (e == ERR_OK) e = by_reference(h, c->args[0], id, &found, why);
     if (e == ERR_OK && !found)
-        e = hub_home_pick(h, "SELECT DISTINCT id FROM h_row WHERE substr(hex(id), 1, length($1)) = $1 AND gone = 0",
+        e = hub_home_pick(h, "SELECT DISTINCT id FROM h_row WHERE id >= $1 AND id <= $2 AND gone = 0",
                           c->args[0], "row", id, why);
     if (e == ERR_OK) e = table_of(h, id, &table, why);
     l.array = c->json ? json_array_new() : NULL;

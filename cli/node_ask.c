@@ -9,7 +9,7 @@
 
 /* ------------------------------------------------------------------------------------------------------ the contact */
 
-static enum err waits_here(struct work *w, uint64_t number, struct why *why)
+enum err node_reply_waits(struct work *w, uint64_t number, struct why *why)
 {
     if (!w->c->json) {
         puts("The question is kept here. It goes with the next contact, by network or by USB stick; the answer stands "
@@ -31,9 +31,8 @@ static enum err unreachable(struct work *w, struct why *why)
     return why_next(why, ERR_UNREACHABLE, "After the next contact, type: spoke %s ... --offline", w->c->command->name);
 }
 
-/* *out_number: of the question. *out_replied: there is something to show. */
-static enum err put_question(struct work *w, const struct node_question *q, uint64_t *out_number, bool *out_replied,
-                             struct why *why)
+enum err node_reply_ask(struct work *w, const struct node_question *q, uint64_t *out_number, bool *out_replied,
+                        struct why *why)
 {
     struct carrier_http *http = NULL;
     struct round_result r;
@@ -60,9 +59,9 @@ static enum err ask(struct work *w, const struct node_question *q, const char *n
 {
     uint64_t number = 0;
     bool replied = false;
-    enum err e = put_question(w, q, &number, &replied, why);
+    enum err e = node_reply_ask(w, q, &number, &replied, why);
     if (e != ERR_OK) return e;
-    if (!replied) return waits_here(w, number, why);
+    if (!replied) return node_reply_waits(w, number, why);
     return node_reply_show(w, (enum question_kind)q->kind, number, none, why);
 }
 
@@ -149,10 +148,10 @@ static enum err preview(struct work *w, bool unshare, struct why *why)
                                     .unshare = unshare};
     enum err e = work_pick(w, "case_file", w->c->args[0], id, why);
     if (e == ERR_OK) e = look_preview_question(&in, text, &q, why);
-    if (e == ERR_OK) e = put_question(w, &q, &number, &replied, why);
+    if (e == ERR_OK) e = node_reply_ask(w, &q, &number, &replied, why);
     if ((e == ERR_UNREACHABLE || (e == ERR_OK && !replied)) && !w->c->json) say_rule(&in);
     if (e != ERR_OK) return e;
-    if (!replied) return waits_here(w, number, why);
+    if (!replied) return node_reply_waits(w, number, why);
     return node_reply_show(
         w, (enum question_kind)q.kind, number,
         "Nothing would change, or it is not yours to change: the lead agency, or a manager or social "
@@ -247,9 +246,9 @@ static enum err do_break_glass(struct work *w, struct why *why)
         e = why_set(why, ERR_USAGE, "The reason is too long: at most about 900 letters.");
     if (e == ERR_OK) e = look(w, reference, &g, why);
     if (e == ERR_OK && g.open) return say_opened(w, reference, 0, why);
-    if (e == ERR_OK) e = put_question(w, &q, &number, &replied, why);
+    if (e == ERR_OK) e = node_reply_ask(w, &q, &number, &replied, why);
     if (e != ERR_OK) return e;
-    return replied ? say_opened(w, reference, number, why) : waits_here(w, number, why);
+    return replied ? say_opened(w, reference, number, why) : node_reply_waits(w, number, why);
 }
 static enum err run_break_glass(struct cli *c, struct why *why)
 {

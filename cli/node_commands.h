@@ -4,7 +4,8 @@
 
 #include "cli/command.h"
 
-extern const struct command node_home_commands[];   /* enrol, status, sync, bundle, outbox, verify */
+extern const struct command node_home_commands[];   /* enrol, status, sync, bundle, outbox */
+extern const struct command node_trust_commands[];  /* verify, log */
 extern const struct command node_user_commands[];   /* user */
 extern const struct command node_lock_commands[];   /* unlock, lock, rekey */
 extern const struct command node_orders_commands[]; /* orders */
@@ -33,6 +34,11 @@ enum err node_case_show(struct cli *c, struct why *why); /* case show, in a file
 extern const struct flag node_release_list_flags[];
 enum err node_release_list(struct cli *c, struct why *why); /* release list and show likewise */
 enum err node_release_show(struct cli *c, struct why *why);
+/* What the device thinks of its hub, in status (cli/node_trust.c). */
+struct node_trust;
+struct json;
+void node_trust_text(const struct node_trust *t);
+void node_trust_json(const struct node_trust *t, struct json *o);
 /* The code in groups, what it is and where it belongs: printed once, when it is made (cli/node_user.c). */
 void node_say_recovery_code(const char *code);
 

@@ -1,4 +1,4 @@
-/* enrol, status, sync, bundle, verify, outbox: the node as a whole. */
+/* enrol, status, sync, bundle, outbox: the node as a whole. */
 #include "cli/node_agent.h"
 #include "cli/node_commands.h"
 #include "cli/node_orders.h"
@@ -7,6 +7,7 @@
 #include "cli/secretin.h"
 
 #include "node/door.h"
+#include "node/trust.h"
 #include "sync/bundle.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static enum err stays_as_it_is(struct why *why)
                     "up anew before, ask for a code that is given after that.");
 }
 
-static enum err ask_hub(struct cli *c, const struct invitation *code, struct bytes pass, const char *user,
+static enum err ask_hub(struct cli *c, const struct invitation *code, struct bytes pass, const char *user, bool *out_waits,
                         struct why *why)
 {
     struct carrier_http *http = NULL;
@@ -62,6 +63,7 @@ static enum err ask_hub(struct cli *c, const struct invitation *code, struct byt
     if (e == ERR_OK && request.len > 0) { /* else this code has done its work */
         e = carrier_http_enrol(http, buf_bytes(&request), &answer, why);
         if (e == ERR_REFUSED && again) e = stays_as_it_is(why);
+        *out_waits = carrier_http_waits(http);
         if (e == ERR_OK) e = node_enrol_finish(c->env, c->home, pass, buf_bytes(&answer), why);
     }
     carrier_http_free(http);
@@ -107,7 +109,7 @@ static enum err first_code(struct cli *c, struct node *n, char out[RECOVERY_CODE
     return why_next(why, e, "Mend that, then type: spoke user recovery-code");
 }
 
-static enum err say_enrolled(struct cli *c, const struct node_info *info, const char *code, struct why *why)
+static enum err say_enrolled(struct cli *c, const struct node_info *info, const char *code, bool waits, struct why *why)
 {
     struct json *o = c->json ? json_object_new() : NULL;
     if (c->json)
@@ -118,23 +120,25 @@ static enum err say_enrolled(struct cli *c, const struct node_info *info, const 
     say_fingerprint(c, o, "hub", "The MASH server", &info->hub);
     if (c->json) {
         json_set_int(o, "rescued", (int64_t)info->rescued);
+        json_set_bool(o, "waiting", waits);
         if (code[0] != '\0') json_set_str(o, "recovery_code", code);
         return show_json(o, why);
     }
-    puts("Read both aloud to the hub's administrator: they must be the same there."); /* and not the code below */
+    puts(waits ? "It waits for approval: read these groups to the hub's administrator, who has to see the same."
+               : "Read both aloud to the hub's administrator: they must be the same there."); /* and not the code below */
     if (code[0] != '\0') node_say_recovery_code(code);
     if (cli_has(c, "again")) say_rescued(c, info);
-    puts("Now type: spoke sync");
+    puts(waits ? "Once it is approved, type: spoke sync" : "Now type: spoke sync");
     return ERR_OK;
 }
 
-static enum err enrol(struct cli *c, const char *user, struct node **out, struct why *why)
+static enum err enrol(struct cli *c, const char *user, struct node **out, bool *out_waits, struct why *why)
 {
     struct invitation code;
     struct secret pass = {0};
     enum err e = read_code(c, &code, why);
     if (e == ERR_OK) e = secretin_passphrase(c, !cli_has(c, "again"), &pass, why);
-    if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, why);
+    if (e == ERR_OK) e = ask_hub(c, &code, bytes_of(pass.p, pass.n), user, out_waits, why);
     const struct node_key key = {.passphrase = bytes_of(pass.p, pass.n)};
     enum node_for what_for = cli_has(c, "again") ? NODE_FOR_HUB : NODE_FOR_PEOPLE; /* it may be to be wiped, and closed */
     if (e == ERR_OK) e = node_open_as(out, c->env, c->home, &key, what_for, why);
@@ -149,11 +153,13 @@ static enum err run_enrol(struct cli *c, struct why *why)
     struct node *n = NULL;
     struct node_info info;
     enum err e = cli_has(c, "again") ? ERR_OK : cli_need(c, "user", &user, why);
-    if (e == ERR_OK) e = enrol(c, user, &n, why);
+    bool waits = false;
+    if (e == ERR_OK) e = enrol(c, user, &n, &waits, why);
     if (e == ERR_OK) e = node_get_info(n, &info, why);
     if (e == ERR_OK) e = first_code(c, n, recovery, why);
     node_close(n);
-    if (e == ERR_OK) e = say_enrolled(c, &info, recovery, why);
+    if (e == ERR_OK) e = say_enrolled(c, &info, recovery, waits, why);
+    c->attention = waits;
     secret_wipe(recovery, sizeof recovery);
     return e;
 }
@@ -176,6 +182,8 @@ static void status_json(const struct node_info *i, struct json *o)
     json_set_int(o, "waiting", (int64_t)i->waiting);
     json_set_int(o, "conflicts", (int64_t)i->conflicts);
     json_set_int(o, "rows", (int64_t)i->rows);
+    json_set_str(o, "room", i->rows_stopped ? "stopped" : i->rows_most != 0 ? "alarm" : "ok");
+    if (i->rows_most != 0) json_set_int(o, "rows_allowed", (int64_t)i->rows_most);
     json_set_int(o, "hidden", (int64_t)i->hidden);
     json_set_int(o, "receipts_due", (int64_t)i->receipts_due);
     json_set_bool(o, "revoked", i->revoked);
@@ -218,6 +226,20 @@ static void lease_text(const struct work *w)
     printf("%-18s until %s, if nothing is done\n", "Unlocked", t);
 }
 
+/* What the hub says of the rows that may be here. */
+static void room_text(const struct node_info *i)
+{
+    if (i->rows_stopped)
+        printf("%-18s This device holds as many rows as it may (%llu), so nothing new comes from the MASH.\n%-18s What you write is "
+               "still sent. Phone the MASH's administrator: give this device more room, or end\n%-18s your part in cases that are "
+               "over.\n",
+               "Stopped", (unsigned long long)i->rows_most, "", "");
+    else if (i->rows_most != 0)
+        printf("%-18s This device holds %llu rows of the %llu that it may; then nothing new would come. Tell the MASH's "
+               "administrator.\n",
+               "Nearly full", (unsigned long long)i->rows_held, (unsigned long long)i->rows_most);
+}
+
 static void status_text(const struct node_info *i, int64_t now)
 {
     char t[64], span[64], hub[sizeof i->hub_name], user[sizeof i->user_name];
@@ -234,6 +256,7 @@ static void status_text(const struct node_info *i, int64_t now)
     printf("%-18s %llu\n%-18s %llu\n", "Not accepted yet", (unsigned long long)(i->held + i->waiting), "Two versions",
            (unsigned long long)i->conflicts);
     printf("%-18s %llu\n", "Rows held here", (unsigned long long)i->rows);
+    room_text(i);
     if (i->hidden != 0)
         printf("%-18s %llu %s come to the end of the time for which %s shared; %s back if the MASH extends it\n",
                "Not shown any more", (unsigned long long)i->hidden, i->hidden == 1 ? "row has" : "rows have",
@@ -242,10 +265,14 @@ static void status_text(const struct node_info *i, int64_t now)
 
 static enum err do_status(struct work *w, struct why *why)
 {
-    w->c->attention = w->info.held + w->info.waiting + w->info.conflicts > 0 || w->info.revoked;
+    struct node_trust trust;
+    enum err e = node_trust(w->node, &trust, why);
+    if (e != ERR_OK) return e;
+    w->c->attention = w->info.rows_stopped || w->info.held + w->info.waiting + w->info.conflicts > 0 || w->info.revoked || trust.distrusts;
     if (!w->c->json) {
         status_text(&w->info, w->now);
         lease_text(w);
+        node_trust_text(&trust);
         if (w->info.revoked) puts("The hub has cut this device off. Phone its administrator.");
         return ERR_OK;
     }
@@ -255,6 +282,7 @@ static enum err do_status(struct work *w, struct why *why)
     status_json(&w->info, o);
     show_rfc3339(until, t, sizeof t);
     json_set_str(o, "unlocked_until", until != 0 ? t : NULL);
+    node_trust_json(&trust, o);
     return show_json(o, why);
 }
 static enum err run_status(struct cli *c, struct why *why)
@@ -383,30 +411,6 @@ static enum err run_bundle_import(struct cli *c, struct why *why)
     return work_contact(c, do_import, why);
 }
 
-/* ------------------------------------------------------------------------------------------------------ verify */
-static enum err do_verify(struct work *w, struct why *why)
-{
-    struct verify_result r = {0};
-    enum err e = node_verify(w->node, &r, why);
-    if (e != ERR_OK) return e;
-    if (!w->c->json) {
-        printf("All is sound: %llu pages, %llu rows, %llu signed changes, %llu rows with changes not judged yet.\n",
-               (unsigned long long)r.pages, (unsigned long long)r.rows, (unsigned long long)r.envelopes,
-               (unsigned long long)r.pending_rows);
-        return ERR_OK;
-    }
-    struct json *o = json_object_new();
-    json_set_int(o, "pages", (int64_t)r.pages);
-    json_set_int(o, "rows", (int64_t)r.rows);
-    json_set_int(o, "envelopes", (int64_t)r.envelopes);
-    json_set_int(o, "pending_rows", (int64_t)r.pending_rows);
-    return show_json(o, why);
-}
-static enum err run_verify(struct cli *c, struct why *why)
-{
-    return work_read(c, do_verify, why);
-}
-
 /* ------------------------------------------------------------------------------------------------------ outbox */
 struct outbox_list {
     struct json *array; /* NULL when printed as text */
@@ -493,5 +497,4 @@ const struct command node_home_commands[] = {
      "spoke bundle import /media/usb/from-mash.spoke", NULL, run_bundle_import},
     {"outbox list", "", 0, 0, "Every change written on this device and what became of it.", "spoke outbox list", NULL,
      run_outbox},
-    {"verify", "", 0, 0, "Check every page, row and signature on this device.", "spoke verify", NULL, run_verify},
     {0}};

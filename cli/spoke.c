@@ -2,6 +2,7 @@
 #include "cli/node_commands.h"
 
 static const struct command *const groups[] = {node_home_commands,
+                                               node_trust_commands,
                                                node_lock_commands,
                                                node_user_commands,
                                                node_orders_commands,

@@ -3,7 +3,16 @@
 #include "crypto/base64.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+void checkpoint_origin(char out[CHECKPOINT_ORIGIN_MAX], const uint8_t hub[KID_BYTES], const uint8_t *device)
+{
+    char h[2 * KID_BYTES + 1], d[2 * KID_BYTES + 1] = "";
+    hex_encode(h, hub, KID_BYTES);
+    if (device != NULL) hex_encode(d, device, KID_BYTES);
+    (void)snprintf(out, CHECKPOINT_ORIGIN_MAX, "spoke/%s%s%s", h, device == NULL ? "" : "/", d);
+}
 
 /* FORMAT.md §7. */
 static enum err malformed(struct why *why)

@@ -19,6 +19,26 @@ void hash_labelled(uint8_t out[HASH_BYTES], const char *label, struct bytes in)
     sodium_memzero(&st, sizeof st); /* callers hash keys too */
 }
 
+_Static_assert(sizeof(struct hash_run) >= sizeof(crypto_generichash_state) &&
+                   _Alignof(struct hash_run) >= _Alignof(crypto_generichash_state),
+               "a hash_run holds libsodium's state");
+
+void hash_begin(struct hash_run *h)
+{
+    (void)crypto_generichash_init((crypto_generichash_state *)(void *)h->state, NULL, 0, HASH_BYTES);
+}
+
+void hash_add(struct hash_run *h, struct bytes in)
+{
+    (void)crypto_generichash_update((crypto_generichash_state *)(void *)h->state, in.p, in.n);
+}
+
+void hash_end(struct hash_run *h, uint8_t out[HASH_BYTES])
+{
+    (void)crypto_generichash_final((crypto_generichash_state *)(void *)h->state, out, HASH_BYTES);
+    sodium_memzero(h, sizeof *h);
+}
+
 void hash_sha256(uint8_t out[HASH_BYTES], struct bytes in)
 {
     (void)crypto_hash_sha256(out, in.p, in.n);

@@ -20,7 +20,7 @@ enum {
     HEADER_BYTES = AT_STREAM + crypto_secretstream_xchacha20poly1305_HEADERBYTES,
     FRAME_BYTES = SEAL_CHUNK + FRAME_EXTRA,
     VERSION = 1,
-    KIND_LAST = 6,
+    KIND_LAST = 7,
     FIRST_ROOM = 3072, /* bytes of plaintext that a writer has room for at first: one page, and most rounds fit */
 };
 static const uint8_t magic[4] = {'S', 'P', 'K', 'S'};

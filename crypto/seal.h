@@ -10,7 +10,7 @@
 
 struct seal_header {
     uint8_t version; /* 1 */
-    uint8_t kind;    /* 1 request, 2 answer, 3 enrolment request, 4 enrolment answer, 5 to the door, 6 beside a request */
+    uint8_t kind;    /* 1 request, 2 answer, 3 enrolment request, 4 enrolment answer, 5 to the door, 6 beside a request, 7 backup */
     uint8_t recipient[KID_BYTES];
     uint8_t sender[KID_BYTES]; /* claimed; all zero in an enrolment request and at the door */
 };

@@ -1,5 +1,6 @@
 /* What administrators do. Each act is one transaction with its line in h_act. */
 #include "hub/people.h"
+#include "hub/proposal.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -84,7 +85,7 @@ static enum err add_agency(struct hub *h, const char *code, const char *name, co
     const struct value v[] = {value_id(id), value_str(code), value_str(name), value_str(kind)};
     if (e == ERR_OK) e = insert(h, "agency", v, 4, why);
     if (e == ERR_OK) e = sight_settle(h, why);
-    return e == ERR_OK ? people_act(h, "agency add", code, NULL, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "agency add", code, NULL, why) : e;
 }
 
 enum err hub_add_agency(struct hub *h, const char *code, const char *name, const char *kind, struct why *why)
@@ -124,7 +125,7 @@ static enum err add_site(struct hub *h, const struct hub_site *s, struct why *wh
     for (size_t i = 0; e == ERR_OK && i < s->n_areas; i++) e = add_coverage(h, s->code, s->areas[i], why);
     if (e == ERR_OK && s->n_areas == 0) e = add_coverage(h, s->code, "*", why);
     if (e == ERR_OK) e = sight_settle(h, why);
-    return e == ERR_OK ? people_act(h, "site add", s->code, NULL, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "site add", s->code, NULL, why) : e;
 }
 
 enum err hub_add_site(struct hub *h, const struct hub_site *s, struct why *why)
@@ -149,7 +150,7 @@ static enum err add_practitioner(struct hub *h, const char *site, const char *na
     if (e == ERR_OK) e = people_find(h, site, name, id, &found, why);
     if (e == ERR_OK && found) e = why_set(why, ERR_EXISTS, "There is a person of this name at the site already.");
     if (e == ERR_OK) e = people_add(h, site, name, role, out_id, why);
-    return e == ERR_OK ? people_act(h, "practitioner add", site, NULL, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "practitioner add", site, NULL, why) : e;
 }
 
 enum err hub_add_practitioner(struct hub *h, const char *site, const char *name, const char *role, uint8_t out_id[16],
@@ -171,8 +172,8 @@ static enum err check_duty_new(struct hub *h, const uint8_t person[16], const ch
     bool row = false;
     enum err e =
         db_prepare(h->db,
-                   "SELECT EXISTS (SELECT 1 FROM duty d WHERE d.practitioner = $1 AND d.area = $2 AND d.duty = $3) "
-                   "FROM practitioner WHERE id = $1",
+                   "SELECT CASE WHEN EXISTS (SELECT 1 FROM duty d WHERE d.practitioner = $1 AND d.area = $2 AND "
+                   "d.duty = $3) THEN 1 ELSE 0 END FROM practitioner WHERE id = $1",
                    &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, person);
@@ -198,7 +199,7 @@ static enum err add_duty(struct hub *h, const uint8_t person[16], const char *ar
     if (e == ERR_OK) e = insert(h, "duty", v, 4, why);
     if (e == ERR_OK) e = sight_settle(h, why);
     uuid_format(person, about);
-    return e == ERR_OK ? people_act(h, "duty add", about, duty, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "duty add", about, duty, why) : e;
 }
 
 enum err hub_add_duty(struct hub *h, const uint8_t practitioner[16], const char *area, const char *duty,
@@ -214,7 +215,21 @@ enum err hub_add_duty(struct hub *h, const uint8_t practitioner[16], const char 
 
 /* -------------------------------------------------------------------------------------------------- invitations */
 
-static enum err put_invite(struct hub *h, const char *site, const uint8_t token[16], int64_t expires_at,
+static enum err note_inviter(struct hub *h, const uint8_t hash[HASH_BYTES], bool approve, struct why *why)
+{
+    struct stmt *s;
+    int64_t all = 0;
+    enum err e = rule_get(h, RULE_APPROVE, &all, why);
+    if (e == ERR_OK)
+        e = db_prepare(h->db, "INSERT INTO h_invite_by(token_hash, slot, approve) VALUES($1, $2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_blob(s, 1, bytes_of(hash, HASH_BYTES));
+    db_bind_id(s, 2, h->keys.slot);
+    db_bind_int(s, 3, approve || all != 0);
+    return db_run(s, why);
+}
+
+static enum err put_invite(struct hub *h, const char *site, const uint8_t token[16], int64_t expires_at, bool approve,
                            struct why *why)
 {
     uint8_t hash[HASH_BYTES];
@@ -231,11 +246,18 @@ static enum err put_invite(struct hub *h, const char *site, const uint8_t token[
     db_bind_int(s, 2, expires_at);
     db_bind_str(s, 3, site);
     e = db_run(s, why);
-    return e == ERR_OK ? people_act(h, "invite", site, NULL, why) : e;
+    if (e == ERR_OK) e = note_inviter(h, hash, approve, why);
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "invite", site, NULL, why) : e;
 }
 
 enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms, struct buf *out_code,
                     struct why *why)
+{
+    return hub_invite_approved(h, site, address, valid_ms, false, out_code, why);
+}
+
+enum err hub_invite_approved(struct hub *h, const char *site, const char *address, int64_t valid_ms, bool approve,
+                             struct buf *out_code, struct why *why)
 {
     struct invitation i = {0};
     struct buf code;
@@ -250,27 +272,11 @@ enum err hub_invite(struct hub *h, const char *site, const char *address, int64_
     buf_init(&code, 4096);
     enum err e = invitation_put(&code, &i, why);
     if (e == ERR_OK) e = hub_begin(h, why);
-    if (e == ERR_OK) e = finish(h, put_invite(h, site, i.token, h->now_ms + valid_ms, why), why);
+    if (e == ERR_OK) e = finish(h, put_invite(h, site, i.token, h->now_ms + valid_ms, approve, why), why);
     if (e == ERR_OK) buf_put_bytes(out_code, buf_bytes(&code));
     if (e == ERR_OK && out_code->err != ERR_OK)
         e = why_set(why, out_code->err, "There is not enough memory for the code.");
     buf_release(&code);
     secret_wipe(&i, sizeof i);
     return e;
-}
-
-/* ------------------------------------------------------------------------------------------------- revoking */
-
-static enum err revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why)
-{
-    struct hub_node n;
-    enum err e = nodes_by_kid(h, kid, &n, why);
-    return e == ERR_OK ? nodes_revoke(h, &n, reason, why) : e;
-}
-
-enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why)
-{
-    enum err e = check_text("The reason", reason, true, why);
-    if (e == ERR_OK) e = hub_begin(h, why);
-    return e == ERR_OK ? finish(h, revoke(h, kid, reason, why), why) : e;
 }

@@ -1,5 +1,6 @@
 /* Times by which things are due, and the days on which working hours stand still. Both are rows of reference data,
  * which go to every site; web/API.md (Clocks) says how they are read. */
+#include "hub/admins.h"
 #include "hub/people.h"
 #include "hub/sight.h"
 
@@ -89,7 +90,7 @@ static enum err set_timescale(struct hub *h, const struct hub_timescale *t, stru
                      "SELECT id FROM timescale WHERE rag = $1 AND what = $2 AND subject_kind IS NOT DISTINCT FROM $3"
                      " ORDER BY id LIMIT 1",
                      3, about, why);
-    return e == ERR_OK ? people_act(h, "timescale set", about + strlen("timescale|"), minutes, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "timescale set", about + strlen("timescale|"), minutes, why) : e;
 }
 
 enum err hub_set_timescale(struct hub *h, const struct hub_timescale *t, struct why *why)
@@ -109,7 +110,7 @@ static enum err set_holiday(struct hub *h, const char *date, const char *name, s
     r.v[2] = value_str(date);
     r.v[3] = value_str(name);
     enum err e = put(h, &r, "SELECT id FROM code_list WHERE list = $1 AND code = $2 ORDER BY id LIMIT 1", 2, seed, why);
-    return e == ERR_OK ? people_act(h, name != NULL ? "holiday add" : "holiday remove", date, name, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, name != NULL ? "holiday add" : "holiday remove", date, name, why) : e;
 }
 
 static enum err holiday_there(struct hub *h, const char *date, bool *out, struct why *why)

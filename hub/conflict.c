@@ -56,7 +56,8 @@ static enum err open_one(struct hub *h, const struct clash *c, uint8_t out[16], 
     enum err e = db_prepare(h->db,
                             "SELECT c.id FROM conflict c JOIN h_conflict k ON k.conflict_id = c.id "
                             "WHERE c.case_id = $1 AND c.tbl = $2 AND c.row_id = $3 AND c.col = $4 "
-                            "AND c.state = 'open' AND k.node_no = $5 AND c.lost_by IS $6 AND c.voided_at IS NULL",
+                            "AND c.state = 'open' AND k.node_no = $5 AND c.lost_by IS NOT DISTINCT FROM $6 "
+                            "AND c.voided_at IS NULL",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, c->case_id);

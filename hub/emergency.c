@@ -1,6 +1,7 @@
 /* Break-glass: a manager opens a case that is not his site's, for a fixed time and with a reason. Off unless
  * administrators switch it on. Whatever comes of it, the reply is the same; and every attempt is an act that they
  * see. */
+#include "hub/admins.h"
 #include "hub/people.h"
 #include "hub/question.h"
 
@@ -41,7 +42,7 @@ static enum err put_hours(struct hub *h, int64_t hours, struct why *why)
     e = db_run(s, why);
     (void)snprintf(text, sizeof text, "%" PRId64 " hours", hours);
     return e == ERR_OK
-               ? people_act(h, hours == 0 ? "emergency off" : "emergency on", NULL, hours == 0 ? NULL : text, why)
+               ? admins_act(h, MAY_SECURE, hours == 0 ? "emergency off" : "emergency on", NULL, hours == 0 ? NULL : text, why)
                : e;
 }
 

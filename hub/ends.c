@@ -108,7 +108,7 @@ static enum err choose(struct ends *x, const struct sight_case *c, struct why *w
     x->whole = c->all || c->seats || c->consents || c->turn != 0 || x->policy == CASE_BOTH || x->h->policy_own ||
                s->n_work > ENDS_ROWS;
     if (x->whole) return ERR_OK;
-    e = db_prepare(x->h->db, "SELECT 1 FROM h_case k CROSS JOIN conflict c ON c.case_id = k.id WHERE k.no = $1 LIMIT 1",
+    e = db_prepare(x->h->db, "SELECT 1 FROM h_case k CROSS JOIN conflict c WHERE k.no = $1 AND c.case_id = k.id LIMIT 1",
                    &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, x->case_no);

@@ -25,6 +25,7 @@ struct enrolment {
     int64_t after_act; /* acts up to this one were before the invitation */
     char site[64], agency[64];
     uint8_t user[16];
+    bool approve; /* an administrator has to approve it first */
 };
 
 /* One message for a wrong, used or expired code and for a senseless request: whoever guesses learns nothing. */
@@ -93,9 +94,10 @@ static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_aga
     bool row = false;
     enum err e = db_prepare(x->h->db,
                             "SELECT i.site_no, i.expires_at, i.used_at, i.request_hash, i.answer, t.code, t.agency, "
-                            "i.after_act, (SELECT n.kid FROM h_node n WHERE n.no = i.node_no) "
+                            "i.after_act, (SELECT n.kid FROM h_node n WHERE n.no = i.node_no), coalesce(b.approve, 0), "
+                            "(SELECT n.state FROM h_node n WHERE n.no = i.node_no) "
                             "FROM h_invite i JOIN h_site k ON k.no = i.site_no JOIN site t ON t.code = k.code "
-                            "WHERE i.token_hash = $1",
+                            "LEFT JOIN h_invite_by b ON b.token_hash = i.token_hash WHERE i.token_hash = $1",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_blob(s, 1, bytes_of(x->token_hash, HASH_BYTES));
@@ -107,12 +109,14 @@ static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_aga
                   bytes_equal(db_bytes(s, 8), bytes_of(x->node.kid, KID_BYTES)));
     if (*out_again) {
         buf_put_bytes(out, db_bytes(s, 4));
+        x->approve = bytes_equal(db_bytes(s, 10), bytes_of_str("waiting"));
     } else if (!row || !db_is_null(s, 2) || db_int(s, 1) <= x->h->now_ms || site.n >= sizeof x->site ||
                agency.n >= sizeof x->agency) {
         e = refused(why);
     } else {
         x->site_no = db_int(s, 0);
         x->after_act = db_int(s, 7);
+        x->approve = db_int(s, 9) != 0;
         memcpy(x->site, site.p, site.n);
         memcpy(x->agency, agency.p, agency.n);
     }
@@ -218,7 +222,7 @@ static enum err put_node(struct enrolment *x, struct why *why)
     if (e != ERR_NOTFOUND) return e == ERR_OK ? refused(why) : why_set(why, e, "The hub could not look a device up.");
     e = db_prepare(x->h->db,
                    "INSERT INTO h_node(kid, public, site_no, state, enrolled_at, last_hash, software, replaces, door, "
-                   "door_kid) VALUES($1, $2, $3, 'enrolled', $4, $5, $6, nullif($7, 0), $8, $9)",
+                   "door_kid) VALUES($1, $2, $3, $10, $4, $5, $6, nullif($7, 0), $8, $9)",
                    &s, why);
     if (e != ERR_OK) return e;
     identity_to_bytes(&x->node, public);
@@ -231,6 +235,7 @@ static enum err put_node(struct enrolment *x, struct why *why)
     db_bind_int(s, 7, x->old.no);
     db_bind_blob(s, 8, bytes_of(x->m.door, sizeof x->m.door));
     db_bind_id(s, 9, x->door.kid);
+    db_bind_str(s, 10, x->approve ? "waiting" : "enrolled");
     e = db_run(s, why);
     return e == ERR_OK ? log_enrolled(x, public, why) : e;
 }
@@ -310,6 +315,7 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
             hub_abort(h);
     }
     if (e == ERR_OK) {
+        h->waits = x.approve;
         buf_put_bytes(out, buf_bytes(&answer));
         if (out->err != ERR_OK)
             e = why_set(why, out->err,
@@ -319,4 +325,9 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
     buf_release(&answer);
     buf_release(&x.replaces);
     return e;
+}
+
+bool hub_enrol_waits(const struct hub *h)
+{
+    return h->waits;
 }

@@ -1,8 +1,13 @@
 /* One round: sealed request in, sealed answer out, everything between in one transaction. Read hub_exchange first. */
+#include "hub/budget.h"
 #include "hub/cover.h"
 #include "hub/intake.h"
+#include "hub/known.h"
+#include "hub/log.h"
 #include "hub/order.h"
+#include "hub/note.h"
 #include "hub/question.h"
+#include "hub/restore_internal.h"
 
 #include "sync/bundle.h"
 #include "sync/courier.h"
@@ -10,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KIND_REQUEST = 1, KIND_ANSWER = 2 };
 #define DEFAULT_BUDGET (4u << 20)
 #define MAX_BUDGET     (16u << 20)
 #define MAX_PARK_MS    (10 * 60 * 1000)
+#define MAX_OVERTAKEN  8 /* times in a row: somebody sends one request after the other to several processes */
 
 struct round {
     struct hub *h;
+    enum hearing hearing;
     struct hub_node node;
     struct node_hello hello;
     struct bytes request;
@@ -28,6 +34,7 @@ struct round {
     bool too_old;        /* its schema version: it is told so, and the rest waits until it is updated */
     const char *refusal; /* for administrators: why a device that proved itself was refused; NULL otherwise */
     bool put_back;       /* its hello says that it was put back from an old image, or copied */
+    struct merkle_head seen; /* the checkpoint of its log that it has; size 0: none */
     struct cut cut;      /* where the node stands */
     struct buf drops;    /* framed items */
     uint64_t n_drops;
@@ -43,19 +50,10 @@ static void round_release(struct round *r)
     served_release(&r->served);
 }
 
-/* One message for every refusal: a stranger learns nothing from it. */
-static enum err refused(struct why *why)
-{
-    (void)why_set(why, ERR_REFUSED, "This device's request is not accepted.");
-    return why_next(why, ERR_REFUSED,
-                    "Ask the MASH's administrators. If this device was put back from a copy, it must be "
-                    "enrolled anew.");
-}
-
 static enum err refuse_known(struct round *r, const char *reason, struct why *why)
 {
     r->refusal = reason;
-    return refused(why);
+    return known_refused(why);
 }
 
 static enum err refuse_put_back(struct round *r, const char *reason, struct why *why)
@@ -89,6 +87,10 @@ static enum err check_hello(struct round *r, const uint8_t binding[32], struct w
         return why_set(why, ERR_TAMPERED, "The request was not sealed by the device that signed it.");
     if (r->node.replaced) return refuse_known(r, "another device took the place of this one", why);
     if (strcmp(r->node.state, "forked") == 0) return refuse_known(r, "a copy of this device was in use", why);
+    if (m->epoch < r->h->epoch)
+        return hear_again(r->h, &r->node, m, &r->hearing, why) == ERR_OK
+                   ? ERR_OK
+                   : refuse_known(r, "the device stands before the hub's backup: it was restored from a copy, or was not in it", why);
     /* No device comes to a number but by the answers of a hub: it is the hub that was put back. */
     if (m->epoch > r->h->epoch || m->request > r->node.last_request + 1)
         return refuse_known(r, "the device knows a later state of the hub than this", why);
@@ -99,7 +101,8 @@ static enum err check_hello(struct round *r, const uint8_t binding[32], struct w
     /* An answer is taken whole, so that the last answer proves the cursor. */
     if (memcmp(m->cursor, r->node.cursor, CUT_BYTES) != 0)
         return refuse_put_back(r, "the device stands elsewhere than the hub's last answer left it", why);
-    return check_schema(r, why);
+    enum err e = hear_return(r->h, &r->node, &r->hearing, why);
+    return e == ERR_OK ? check_schema(r, why) : e;
 }
 
 static enum err take_receipt(struct round *r, struct bytes item, struct why *why)
@@ -115,6 +118,11 @@ static enum err take_receipt(struct round *r, struct bytes item, struct why *why
 static enum err take_item(struct round *r, struct bytes item, struct why *why)
 {
     enum err e;
+    if (message_type(item) == MSG_SEEN) { /* no work: a request of nothing else may wait */
+        if (r->seen.size > 0) return why_set(why, ERR_FORMAT, "The request says one thing twice.");
+        return message_get_seen(item, &r->seen, why);
+    }
+    if (r->hearing != HEARD_AS_EVER) return hear_item(r->h, &r->node, r->hearing, item, why);
     r->n_work++;
     switch (message_type(item)) {
     case MSG_RECEIPT: return take_receipt(r, item, why);
@@ -268,7 +276,14 @@ static enum err put_orders(struct round *r, struct bundle_writer *w, struct why 
 static enum err gather(struct round *r, struct why *why)
 {
     uint64_t budget = r->hello.budget == 0 ? DEFAULT_BUDGET : r->hello.budget;
-    enum err e = drops_take(r->h, &r->node, r->hello.request, &r->drops, &r->n_drops, why);
+    enum err e = ERR_OK;
+    if (r->hearing != HEARD_AS_EVER) {
+        r->served.cut = r->cut;
+        return hear_more(r->h, &r->node, &r->served.more, why);
+    }
+    e = drops_take(r->h, &r->node, r->hello.request, &r->drops, &r->n_drops, why);
+    if (e != ERR_OK) return e;
+    if (r->n_drops > 0) e = budget_forgot(r->h, &r->node, r->hello.request, why);
     if (e != ERR_OK) return e;
     if (r->revoked || r->too_old) {
         r->served.cut = r->cut;
@@ -276,6 +291,23 @@ static enum err gather(struct round *r, struct why *why)
     }
     e = serve_page(r->h, &r->node, &r->cut, budget < MAX_BUDGET ? budget : MAX_BUDGET, &r->served, why);
     return e == ERR_OK ? served_put_ends(r->h, &r->node, r->hello.request, &r->served, why) : e;
+}
+
+/* The note goes before the verdicts are marked as told. */
+static enum err put_rest(struct round *r, struct bundle_writer *w, struct why *why)
+{
+    enum err e = ERR_OK;
+    if (r->hearing != HEARD_AS_EVER) return hear_answer(r->h, &r->node, w, why);
+    if (r->seen.size > 0 || message_knows(r->hello.software, "log"))
+        e = log_tell(r->h, &r->node, &r->seen, w, &r->refusal, why);
+    if (e == ERR_OK && message_knows(r->hello.software, "note"))
+        e = note_tell(r->h, &r->node, r->hello.request, r->served.any ? &r->served.cut : NULL, w, why);
+    if (e == ERR_OK && message_knows(r->hello.software, "budget"))
+        e = budget_tell(r->h, &r->node, r->hello.request, &r->served, w, why);
+    if (e == ERR_OK) e = answer_put_verdicts(r->h, &r->node, r->hello.request, w, why);
+    if (e == ERR_OK) e = answer_put_framed(w, &r->drops, why);
+    if (e == ERR_OK) e = answer_put_framed(w, &r->replies, why);
+    return e == ERR_OK && r->served.any ? answer_put_framed(w, &r->served.items, why) : e;
 }
 
 static enum err write_answer(struct round *r, struct buf *answer, struct why *why)
@@ -288,10 +320,7 @@ static enum err write_answer(struct round *r, struct buf *answer, struct why *wh
     enum err e = bundle_writer_new(&w, &head, &r->node.id, answer, binding, why);
     if (e == ERR_OK) e = put_hello(r, w, binding, why);
     if (e == ERR_OK) e = put_orders(r, w, why);
-    if (e == ERR_OK) e = answer_put_verdicts(r->h, &r->node, r->hello.request, w, why);
-    if (e == ERR_OK) e = answer_put_framed(w, &r->drops, why);
-    if (e == ERR_OK) e = answer_put_framed(w, &r->replies, why);
-    if (e == ERR_OK && r->served.any) e = answer_put_framed(w, &r->served.items, why);
+    if (e == ERR_OK) e = put_rest(r, w, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     if (e == ERR_OK && answer->err != ERR_OK) e = why_set(why, answer->err, "There is not enough memory to answer.");
@@ -340,43 +369,6 @@ static enum err record_refusal(struct hub *h, const struct round *r)
 
 /* ---------------------------------------------------------------------------------------------------- the round */
 
-static enum err answer_of(struct hub *h, const uint8_t request_hash[32], struct buf *out, bool *out_found,
-                          struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT answer FROM h_answer WHERE request_hash = $1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_blob(s, 1, bytes_of(request_hash, HASH_BYTES));
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) {
-        buf_put_bytes(out, db_bytes(s, 0));
-        if (out->err != ERR_OK) e = why_set(why, out->err, "There is not enough memory to answer.");
-    }
-    db_done(s);
-    if (e == ERR_OK) *out_found = row;
-    return e;
-}
-
-enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why)
-{
-    bool found = false;
-    enum err e = answer_of(h, request_hash, out, &found, why);
-    return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "The hub has no answer to this request.") : e;
-}
-
-/* Bytes that were answered before, and not by the last answer: a courier brings them after newer ones. */
-static enum err refuse_late(struct hub *h, const struct round *r, struct why *why)
-{
-    bool had = false;
-    enum err e = nodes_had_request(h, r->node.no, r->request_hash, &had, why);
-    if (e != ERR_OK || !had) return e;
-    (void)why_set(why, ERR_EXISTS,
-                  "This came late: everything in it had been taken in already, and newer requests of the same device since. "
-                  "Nothing was changed, and no answer is needed.");
-    return why_next(why, ERR_EXISTS, "Carry on with the newest file of that device.");
-}
-
 static enum err should_park(struct round *r, bool may_park, bool *out, struct why *why)
 {
     bool pending = true;
@@ -395,11 +387,12 @@ static enum err run(struct round *r, bool may_park, bool *park, struct buf *answ
     if (e == ERR_OK) e = take_more(r, why);
     r->revoked = nodes_cut_off(&r->node);
     if (e == ERR_OK) e = order_heard(r->h, &r->node, r->hello.order, why);
-    if (e == ERR_OK) e = cut_get(r->h, r->node.no, r->hello.cursor, &r->cut, why);
-    if (e == ERR_OK) e = should_park(r, may_park, park, why);
+    if (e == ERR_OK) e = hear_cut(r->h, &r->node, r->hearing, r->hello.cursor, &r->cut, why);
+    if (e == ERR_OK && r->hearing == HEARD_AS_EVER) e = should_park(r, may_park, park, why);
     if (e != ERR_OK || *park) return e;
     if (r->too_old) e = nodes_note_refusal(r->h, &r->node, "the device's Spoke is too old for this hub: update the device", why);
-    if (e == ERR_OK && !r->revoked && !r->too_old)
+    r->questions.seen = r->seen.size;
+    if (e == ERR_OK && !r->revoked && !r->too_old && r->hearing == HEARD_AS_EVER)
         e = questions_answer(r->h, &r->node, &r->questions, &r->replies, why);
     if (e != ERR_OK) return e;
     e = gather(r, why);
@@ -408,31 +401,25 @@ static enum err run(struct round *r, bool may_park, bool *park, struct buf *answ
     return e;
 }
 
-static enum err find_node(struct hub *h, struct bytes request, struct hub_node *out, struct why *why)
-{
-    struct seal_header head;
-    enum err e = seal_peek(request, &head, why);
-    if (e != ERR_OK) return e;
-    if (head.kind != KIND_REQUEST || memcmp(head.recipient, h->id.pub.kid, KID_BYTES) != 0) return refused(why);
-    e = nodes_by_kid(h, head.sender, out, NULL);
-    return e == ERR_NOTFOUND ? refused(why) : e == ERR_OK ? e : why_set(why, e, "The hub could not look a device up.");
-}
-
 /* Its request was answered before. A device that is shut out has its answer again, and nothing of it is taken. */
 static enum err run_more(struct round *r, struct why *why)
 {
-    if (r->more.n == 0 || r->node.replaced || strcmp(r->node.state, "forked") == 0) return ERR_OK;
+    bool overtaken = false;
+    if (r->more.n == 0) return ERR_OK;
     enum err e = hub_begin(r->h, why);
     if (e != ERR_OK) return e;
-    e = take_more(r, why);
+    e = known_again(r->h, r->request, &r->node, &overtaken, why);
+    bool shut_out = r->node.replaced || strcmp(r->node.state, "forked") == 0;
+    if (e == ERR_OK && !shut_out) e = take_more(r, why);
     if (e == ERR_OK) e = nodes_save(r->h, &r->node, why);
     if (e == ERR_OK) return hub_commit(r->h, why);
     hub_abort(r->h);
     return e;
 }
 
-static enum err exchange(struct hub *h, struct bytes request, struct bytes more, bool may_park, struct buf *out,
-                         struct hub_exchange_result *result, struct why *why)
+/* *out_overtaken: while it waited for its transaction another process answered the device, and nothing was done. */
+static enum err attempt(struct hub *h, struct bytes request, struct bytes more, bool may_park, struct buf *out,
+                        struct hub_exchange_result *result, bool *out_overtaken, struct why *why)
 {
     struct round r = {.h = h, .request = request, .more = more};
     struct hub_exchange_result res = {0};
@@ -443,17 +430,24 @@ static enum err exchange(struct hub *h, struct bytes request, struct bytes more,
     buf_init(&r.served.items, 0);
     buf_init(&answer, BUNDLE_MAX);
     hash_blake2b(r.request_hash, request);
-    enum err e = find_node(h, request, &r.node, why);
+    enum err e = known_node(h, request, &r.node, why);
+    if (e == ERR_OK) e = nodes_must_be_approved(&r.node, why);
     /* Given again also to a device revoked since: it may have had these very bytes already, and nothing newer. */
     if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0)
-        e = answer_of(h, r.request_hash, &answer, &again, why);
-    if (e == ERR_OK) e = again ? run_more(&r, why) : refuse_late(h, &r, why);
-    if (e == ERR_OK && !again) {
-        e = hub_begin(h, why);
+        e = known_answer(h, r.request_hash, &answer, &again, why);
+    if (e == ERR_OK) e = again ? run_more(&r, why) : known_refuse_late(h, &r.node, r.request_hash, why);
+    /* Or another process answered this very request between two of these questions: then it did not come late. */
+    if (e == ERR_EXISTS && known_again(h, request, &r.node, out_overtaken, NULL) == ERR_OK && *out_overtaken) e = ERR_OK;
+    if (e == ERR_OK && !again && !*out_overtaken) {
+        e = hear_begin(h, &r.node, why);
         if (e == ERR_OK) {
-            e = run(&r, may_park, &res.parked, &answer, why);
+            h->routine = true;
+            e = known_again(h, request, &r.node, out_overtaken, why);
+            if (e == ERR_OK && !*out_overtaken) e = run(&r, may_park, &res.parked, &answer, why);
+            if (e == ERR_OK && res.parked) e = waiting_note(h, &r.node, &res.waiting, why);
             res.moved = h->moved && !res.parked;
-            if (e == ERR_OK && !res.parked)
+            memcpy(res.verdicts, h->verdicts, sizeof res.verdicts);
+            if (e == ERR_OK && !res.parked && !*out_overtaken)
                 e = hub_commit(h, why);
             else
                 hub_abort(h);
@@ -469,6 +463,17 @@ static enum err exchange(struct hub *h, struct bytes request, struct bytes more,
     buf_release(&answer);
     round_release(&r);
     return e;
+}
+
+static enum err exchange(struct hub *h, struct bytes request, struct bytes more, bool may_park, struct buf *out,
+                         struct hub_exchange_result *result, struct why *why)
+{
+    for (int i = 0; i < MAX_OVERTAKEN; i++) {
+        bool overtaken = false;
+        enum err e = attempt(h, request, more, may_park, out, result, &overtaken, why);
+        if (!overtaken) return e;
+    }
+    return why_set(why, ERR_BUSY, "Another process of this hub answers this device just now.");
 }
 
 enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,

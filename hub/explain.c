@@ -31,11 +31,11 @@ static enum err tell_channels(struct asking *a, int64_t bits, struct why *why)
     struct stmt *s;
     bool row = false;
     char name[REPLY_MAX_WORD + 1];
-    enum err e = db_prepare(a->h->db, "SELECT name FROM h_channel WHERE ($1 & (1 << bit)) <> 0 ORDER BY bit", &s, why);
+    enum err e = db_prepare(a->h->db, "SELECT name, bit FROM h_channel ORDER BY bit", &s, why);
     if (e != ERR_OK) return e;
-    db_bind_int(s, 1, bits);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         struct bytes n = db_bytes(s, 0);
+        if (((uint64_t)bits >> db_int(s, 1) & 1) == 0) continue;
         (void)snprintf(name, sizeof name, "%.*s", (int)n.n, (const char *)n.p);
         const char *const words[] = {"channel", name, sentence_of(name)};
         asking_line(a, words, WORD(words));

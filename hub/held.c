@@ -265,8 +265,8 @@ static enum err close_rows(struct hub *h, int64_t node_no, uint64_t seq, const s
     uint8_t id[16];
     enum err e = db_prepare(h->db,
                             "SELECT x.id FROM h_held_case k JOIN held x ON x.id = k.held_id "
-                            "WHERE k.node_no = $1 AND k.seq = $2 AND (x.state IS NOT $3 OR (x.state = 'accepted' AND "
-                            "x.what IS NOT NULL)) LIMIT 1",
+                            "WHERE k.node_no = $1 AND k.seq = $2 AND (x.state IS DISTINCT FROM $3 OR "
+                            "(x.state = 'accepted' AND x.what IS NOT NULL)) LIMIT 1",
                             &s, why);
     if (e != ERR_OK) return e;
     for (;;) { /* asked anew each time: the table changes underneath */

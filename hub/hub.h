@@ -13,6 +13,16 @@ struct hub; /* opaque */
 /* Make a hub in `home`: keys, store under the passphrase, default policy and code lists, recovery key. ERR_EXISTS. */
 MUST_CHECK enum err hub_init(const struct env *env, const char *home, const char *name, struct bytes passphrase,
                              struct why *why);
+/* Where a hub is: its folder, and its store. store NULL: the one that HOME/store names, else the file HOME/hub.db; sqlite: that
+ * file; postgres://… a schema in a PostgreSQL database (hub/STORE.md), which hub_init_at writes into HOME/store. */
+struct hub_place {
+    const char *home, *store;
+};
+/* As hub_init. ERR_USAGE: not the name of a store, or one with a password in it. ERR_UNREACHABLE, ERR_DENIED: the database. */
+MUST_CHECK enum err hub_init_at(const struct env *env, const struct hub_place *at, const char *name, struct bytes passphrase,
+                                struct why *why);
+/* The URL of the store, appended; nothing: it is the file in the home. ERR_USAGE, ERR_FORMAT. */
+MUST_CHECK enum err hub_place_store(const struct env *env, const struct hub_place *at, struct buf *out_url, struct why *why);
 /* ERR_UNINIT, ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
 MUST_CHECK enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                              struct why *why);
@@ -29,6 +39,17 @@ void hub_clock_set(struct hub *h, const struct hub_clock *c);
 typedef enum err (*hub_turn_fn)(void *ctx, struct hub_clock *clock, struct why *why); /* clock: unknown, unless it is told */
 MUST_CHECK enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                                      hub_turn_fn turn, void *ctx, struct why *why);
+/* As hub_open_in_turn, of a store that may be elsewhere; how NULL: at once. */
+struct hub_opening {
+    hub_turn_fn turn;
+    void *ctx;
+};
+MUST_CHECK enum err hub_open_at(struct hub **out, const struct env *env, const struct hub_place *at, struct bytes passphrase,
+                                const struct hub_opening *how, struct why *why);
+/* Is it a store that several processes have open at once? Then nobody waits for a turn. */
+bool hub_is_shared(const struct hub *h);
+/* Of such a store: a second connection, for who listens. The caller closes it. */
+MUST_CHECK enum err hub_open_beside(const struct hub *h, struct db **out, struct why *why);
 /* One process at a time has a store on this computer open. Close it, so that another can, and open it again: what the hub knows
  * of its clocks stays. Between the two only hub_resume, hub_clock_get, hub_clock_set, hub_identity, hub_name and hub_close may be
  * called. hub_resume fails as hub_open does, the hub stays paused, and it may be tried again. */
@@ -39,20 +60,38 @@ struct db *hub_db(struct hub *h); /* for lists of the commands: read only there 
 const struct identity *hub_identity(const struct hub *h);
 const char *hub_name(const struct hub *h);
 
+/* Of a store that several processes have open (hub/tell.h): what this one is called to the others, 32 letters, and a
+ * connection of its own (hub_open_beside) that hears whenever one of them has moved something: db_wait tells each one's
+ * name. */
+const char *hub_teller(struct hub *h);
+/* Was it moved elsewhere while this process had it open (hub/move.h)? Then nothing more can be done with it. */
+bool hub_has_moved(const struct hub *h);
+MUST_CHECK enum err hub_hear(struct db *beside, struct why *why);
+
 /* ------------------------------------------------------------------------------------------------ the protocol */
+/* A request that is parked: what was known when it was asked last. */
+struct hub_waiting {
+    int64_t node_no, request, version, acts;
+};
 struct hub_exchange_result {
     bool parked;     /* nothing to say yet: nothing was written; ask again when something moved or time is over */
     int64_t park_ms; /* how long the node is willing to wait */
+    struct hub_waiting waiting; /* parked: for hub_waiting_news */
     bool moved;      /* something was written that another site may be waiting for */
+    uint64_t verdicts[6]; /* of its changes that are new, by enum verdict; when a manager decides later, it is counted by nobody */
 };
 /* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before
  * this returns. The last request, byte for byte, gets the same answer again; an older one that was answered is ERR_EXISTS,
  * with words for whoever carried it: it came late, and nothing was changed. may_park: the caller can hold the request.
+ * ERR_DENIED: the device waits for approval; nothing changed.
  * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback,
  * old request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL,
  * ERR_IO, …: nothing changed. */
 MUST_CHECK enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
                                  struct hub_exchange_result *result, struct why *why);
+/* Something moved: may it concern a device whose request is parked? false: it does not have to be asked again. Cheap beside
+ * hub_exchange, and without a transaction. hub/waiting.c. */
+MUST_CHECK enum err hub_waiting_news(struct hub *h, const struct hub_waiting *w, bool *out, struct why *why);
 /* The same for a courier's file (sync/courier.h): the request, and what its device wrote since it was made, which is taken in
  * also where the request was answered before; the answer is the request's. */
 MUST_CHECK enum err hub_exchange_file(struct hub *h, struct bytes file, struct buf *out, struct why *why);
@@ -61,6 +100,8 @@ MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[3
 /* Enrolment: sealed MSG_ENROL in, sealed MSG_ENROLLED out. The same request gets the same answer again. ERR_REFUSED for
  * a wrong, used or expired code alike. */
 MUST_CHECK enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why);
+/* Has the device of the last hub_enrol to be approved first? */
+bool hub_enrol_waits(const struct hub *h);
 /* The door of a device that nobody has opened, or of which nothing is left (sync/FORMAT.md §4.1): a sealed knock or wiped in,
  * the hub's signed word and the orders that are due appended to out. ERR_REFUSED: with one word, whatever was wrong. */
 MUST_CHECK enum err hub_door(struct hub *h, struct bytes request, struct buf *out, struct why *why);
@@ -81,6 +122,14 @@ MUST_CHECK enum err hub_add_duty(struct hub *h, const uint8_t practitioner[16], 
 /* One-time code (see struct invitation); only the hash of its token is kept. valid_ms from now. */
 MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms,
                                struct buf *out_code, struct why *why);
+/* `approve`: a second administrator has to approve the device before it gets anything; so it is too where the rule
+ * "approve_devices" is on (hub/proposal.h). */
+MUST_CHECK enum err hub_invite_approved(struct hub *h, const char *site, const char *address, int64_t valid_ms, bool approve,
+                                        struct buf *out_code, struct why *why);
+/* By an administrator who did not give its invitation. ERR_USAGE: it does not wait for that. ERR_DENIED: the inviter. */
+MUST_CHECK enum err hub_device_approve(struct hub *h, const uint8_t kid[16], struct why *why);
+/* It gets nothing, and is revoked. */
+MUST_CHECK enum err hub_device_refuse(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
 MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
 /* Orders to a device, signed, and sent until it has carried them out; both are acts. Lease: how many days it may be opened
  * without contact, 1 to 3650 (ERR_USAGE); ERR_DENIED: it is to be wiped. Wipe: also revokes. at_once: it does not wait until
@@ -89,6 +138,12 @@ MUST_CHECK enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t day
 MUST_CHECK enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why);
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
+/* The same for a device that is "lost", or "retired": that one is not cut off before, so that what it still sends is taken in as
+ * ever. The word stands in the lists. */
+MUST_CHECK enum err hub_wipe_as(struct hub *h, const uint8_t kid[16], const char *fate, const char *reason, bool at_once,
+                                struct why *why);
+/* Every device of a site that is not cut off yet. *out_n: how many. ERR_NOTFOUND: none is. */
+MUST_CHECK enum err hub_revoke_site(struct hub *h, const char *site, const char *reason, uint64_t *out_n, struct why *why);
 /* By when things are due, and days on which working hours stand still (web/API.md, Clocks). Both replace what was said of the
  * same before. ERR_USAGE: a word that is none, or red by working hours. */
 struct hub_timescale {

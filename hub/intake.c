@@ -1,4 +1,5 @@
 #include "hub/draft.h"
+#include "hub/restore_internal.h"
 
 #include "sync/messages.h"
 
@@ -299,23 +300,74 @@ static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, 
     return e == ERR_OK ? conclude(h, d, j, l, why) : e;
 }
 
-static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, struct why *why)
+/* It was judged before, by this hub before it was lost: by that verdict, whatever would be said today. But what its rows build on may
+ * be lost: then it cannot be carried out, and is held with that reason. */
+static enum err settle_recorded(struct hub *h, struct draft *d, const struct recorded *was, struct judgement *j, struct decisions *l,
+                                struct why *why)
+{
+    struct judgement now = {0};
+    bool known = false, taken = was->verdict == VERDICT_APPLIED || was->verdict == VERDICT_MERGED;
+    enum err e = draft_decode(h, d, &now, why);
+    if (e == ERR_OK && now.verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
+    if (e == ERR_OK && known) return rescue_skip(h, j, why);
+    if (e == ERR_OK && now.verdict != VERDICT_FAULT) e = intake_authorise(h, d, &now, why);
+    if (e != ERR_OK) return e;
+    j->hard = now.hard;
+    j->verdict = was->verdict == VERDICT_DISMISSED ? VERDICT_HELD : was->verdict;
+    (void)snprintf(j->reason, sizeof j->reason, "%.*s", (int)was->reason.n, (const char *)was->reason.p);
+    if (now.verdict == VERDICT_FAULT || (taken && (now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
+        j->verdict = now.verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD;
+        (void)snprintf(j->reason, sizeof j->reason, "This was taken in before the hub was put back from a backup. %.200s", now.reason);
+    } else if (taken) {
+        j->verdict = VERDICT_APPLIED;
+        j->reason[0] = '\0';
+    }
+    return conclude(h, d, j, l, why);
+}
+
+static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, const struct recorded *was, struct why *why)
 {
     struct judgement j = {0};
     struct decisions l = {0};
-    d->received_at = h->now_ms;
-    enum err e = settle_new(h, d, &j, &l, why);
+    d->received_at = was != NULL ? was->received_at : h->now_ms;
+    enum err e = was != NULL ? settle_recorded(h, d, was, &j, &l, why) : settle_new(h, d, &j, &l, why);
     /* Here only: what is accepted later, its device has taken back from its screen by then and must be sent. */
     if (e == ERR_OK && j.verdict == VERDICT_APPLIED) e = journal_as_sent(h, d, why);
     if (e == ERR_OK) e = journal_put(h, d, &j, why);
     if (e == ERR_OK) e = rescue_note(h, d, why);
     if (e == ERR_OK) {
-        node->last_seq = d->env.h.seq;
-        memcpy(node->last_hash, d->hash, HASH_BYTES);
+        if (d->env.h.seq > node->last_seq) {
+            node->last_seq = d->env.h.seq;
+            memcpy(node->last_hash, d->hash, HASH_BYTES);
+        }
         late_note(d);
         e = decide_all(h, &l, why);
     }
     free(l.all);
+    return e;
+}
+
+enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes item, const struct recorded *was, struct why *why)
+{
+    struct envelope env;
+    struct bytes cose;
+    struct draft d = {0};
+    uint8_t hash[HASH_BYTES];
+    size_t n = 0;
+    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
+    if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to take in a change.");
+    enum err e = message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, why);
+    if (e == ERR_OK) e = envelope_verify(cose, &node->id, &env, why);
+    if (e == ERR_OK) envelope_hash(cose, hash);
+    if (e == ERR_OK && memcmp(hash, was->hash, sizeof hash) != 0)
+        e = why_set(why, ERR_TAMPERED, "A device returned another change than the hub had of it.");
+    if (e == ERR_OK) {
+        draft_init(&d, node, &env, cose, parts, n);
+        parts = NULL;
+        e = take_in(h, node, &d, was, why);
+    }
+    draft_release(&d);
+    free(parts);
     return e;
 }
 
@@ -337,7 +389,7 @@ enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item
     } else if (e == ERR_OK) {
         draft_init(&d, node, &env, cose, parts, n);
         parts = NULL;
-        e = take_in(h, node, &d, why);
+        e = take_in(h, node, &d, NULL, why);
     }
     draft_release(&d);
     free(parts);

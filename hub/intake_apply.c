@@ -53,19 +53,19 @@ static enum err has_authority(struct hub *h, const struct applying *a, const cha
     bool lead = strcmp(who, "lead") == 0;
     enum err e =
         db_prepare(h->db,
-                   lead ? "SELECT 1 FROM case_file c WHERE c.id = $1 AND (c.lead_agency = $2 OR EXISTS "
+                   lead ? "SELECT 1 FROM case_file c WHERE c.id = $2 AND (c.lead_agency = $1 OR EXISTS "
                           "(SELECT 1 FROM duty d JOIN practitioner p ON p.id = d.practitioner WHERE p.id = $3 AND "
                           "coalesce(p.active, 1) = 1 AND d.duty = 'manager' AND d.area IN ('*', c.area)))"
-                        : "SELECT 1 FROM agency WHERE code = $2 AND kind = $4",
+                        : "SELECT 1 FROM agency WHERE code = $1 AND kind = $2",
                    &s, why);
     if (e != ERR_OK) return e;
     if (lead) {
-        db_bind_id(s, 1, a->p->case_id);
+        db_bind_id(s, 2, a->p->case_id);
         db_bind_id(s, 3, user);
     } else {
-        db_bind_str(s, 4, who);
+        db_bind_str(s, 2, who);
     }
-    db_bind_str(s, 2, agency);
+    db_bind_str(s, 1, agency);
     e = db_step(s, out, why);
     db_done(s);
     return e;

@@ -5,7 +5,9 @@
 #include "crypto/keyslot.h"
 #include "hub/hub.h"
 
+struct hub_node; /* below */
 struct sight; /* hub/sight.h: what moved in the running step */
+struct second; /* hub/proposal.h */
 
 /* How far a change of the policy has come: none is under way, or every case is put under both, or under the coming one. */
 enum policy_phase { POLICY_STANDS, POLICY_NARROWS, POLICY_WIDENS };
@@ -13,10 +15,16 @@ enum policy_phase { POLICY_STANDS, POLICY_NARROWS, POLICY_WIDENS };
 struct hub {
     const struct env *env;
     struct db *db;       /* NULL: paused */
+    char *keyfile;       /* path of hub.key */
+    struct second *second; /* a proposal that is being carried out; NULL: none (hub/proposal.h) */
+    bool waits;          /* the device of the last hub_enrol has to be approved */
     struct keyring keys; /* of the store, to open it again */
-    char *store;         /* path of it */
+    char *store;         /* path of it, or its URL */
+    bool shared;         /* it is a URL: other processes may have it open too */
+    uint64_t generation; /* of the connection that policy_seen is of */
     struct identity_secret id;
     uint8_t recovery_pk[32];
+    struct secret note_key; /* made of id when it is first asked for: hub/note.c */
     char name[128];
     uint64_t epoch;
     int64_t version;     /* the hub's order: of the last step; h_counter holds it durably */
@@ -25,6 +33,14 @@ struct hub {
     bool clock_known;    /* clock_ahead is set: this process has looked at both */
     struct sight *sight; /* rows and cases touched in the running step */
     bool moved;          /* the running transaction changed rows that some site sees */
+    uint64_t verdicts[6]; /* of changes that are new in it, by enum verdict */
+    bool routine;        /* it is one exchange: what waits elsewhere is concerned only where rows moved (hub/tell.c) */
+    bool moved_away;     /* the store was moved elsewhere while this process had it open: hub/move.h */
+    char teller[33];     /* this process, to the others that have the store open: hub/tell.c */
+    bool gathering;      /* as hub_begin found it: put back from a backup, and not all devices have reported (hub/restore.h) */
+    bool applying;       /* there is work for hub_restore_continue */
+    bool replaying;      /* what they returned is being re-applied */
+    int64_t mark;        /* rows up to this version are told whole to a device that begins anew after a restore; 0: none */
     int64_t policy_seen; /* counter of changes of the policy that this connection's views stand for; -1 unknown */
     enum policy_phase policy_phase;
     bool policy_moved;   /* the running transaction laid or took away views: gone with it, if it is undone */
@@ -36,6 +52,9 @@ struct hub {
 MUST_CHECK enum err hub_begin(struct hub *h, struct why *why);
 MUST_CHECK enum err hub_commit(struct hub *h, struct why *why);
 void hub_abort(struct hub *h);
+
+/* hub/waiting.c. Of a request that is about to be parked, within its transaction. */
+MUST_CHECK enum err waiting_note(struct hub *h, const struct hub_node *n, struct hub_waiting *out, struct why *why);
 
 /* hub/step_time.c: when steps of the order were made. */
 /* Those of the running transaction, at its end. */
@@ -52,7 +71,7 @@ struct hub_node {
     char site[64];
     char agency[64];
     char site_kind[16];
-    char state[16]; /* enrolled, revoked, forked, replaced, wiped */
+    char state[16]; /* waiting (for approval), enrolled, revoked, forked, replaced, wiped */
     int64_t replaces; /* the device whose place it took; 0 none */
     bool replaced;    /* another device took its place, whatever the state says: it is not heard any more */
     uint64_t last_seq;
@@ -73,8 +92,12 @@ MUST_CHECK enum err nodes_by_kid(struct hub *h, const uint8_t kid[16], struct hu
 MUST_CHECK enum err nodes_by_no(struct hub *h, int64_t no, struct hub_node *out, struct why *why);
 /* The device whose door, or which itself, has this key id. ERR_NOTFOUND. */
 MUST_CHECK enum err nodes_by_door(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
-/* Cut it off, with an act. ERR_EXISTS: it is. */
-MUST_CHECK enum err nodes_revoke(struct hub *h, const struct hub_node *n, const char *reason, struct why *why);
+/* Cut it off, with an act of somebody who has one of the roles `may` (hub/admins.h); 0: of the hub. ERR_EXISTS: it is. */
+MUST_CHECK enum err nodes_revoke(struct hub *h, const struct hub_node *n, unsigned may, const char *reason, struct why *why);
+/* ERR_DENIED: it waits for approval, and nothing of it is opened. */
+MUST_CHECK enum err nodes_must_be_approved(const struct hub_node *n, struct why *why);
+/* What became of it by an administrator's word: lost, retired, refused; "": nothing to note. */
+MUST_CHECK enum err nodes_put_fate(struct hub *h, const struct hub_node *n, const char *fate, struct why *why);
 MUST_CHECK enum err nodes_save(struct hub *h, const struct hub_node *n,
                                struct why *why); /* state, chain head, request, cursor */
 /* Requests that were answered, by the hash of their bytes. */

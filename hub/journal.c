@@ -73,6 +73,7 @@ enum err journal_put(struct hub *h, const struct draft *d, const struct judgemen
         e = db_run(s, why);
     }
     buf_release(&parts);
+    if (e == ERR_OK) h->verdicts[j->verdict]++;
     if (e == ERR_OK) e = log_note(h, d->node->no, LOG_ENVELOPE, d->env.h.seq, bytes_of(d->hash, sizeof d->hash), why);
     return e == ERR_OK ? log_verdict(h, d->node->no, d->env.h.seq, j->verdict, why) : e;
 }

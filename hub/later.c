@@ -1,11 +1,26 @@
 #include "hub/later.h"
 
+#include "hub/admins_sql.h"
+#include "hub/budget_sql.h"
+#include "hub/disaster_sql.h"
+
+#include "hub/watch_sql.h"
+
 #include <stddef.h>
 
 /* One line a file: hub_NAME_sql of hub/NAME.sql. */
 static const char *const later[] = {
+    hub_admins_sql,
+    hub_disaster_sql,
+    hub_budget_sql,
+    hub_watch_sql,
     NULL,
 };
+
+void later_schema(struct buf *out)
+{
+    for (const char *const *sql = later; *sql != NULL; sql++) buf_put_str(out, *sql);
+}
 
 enum err later_bring(struct db *db, struct why *why)
 {

@@ -37,36 +37,6 @@ enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out
     return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "Nothing was written to this log yet.") : e;
 }
 
-static enum err get_hash(void *ctx, unsigned level, uint64_t index, uint8_t out[MERKLE_HASH_BYTES], struct why *why)
-{
-    const struct log_source *of = ctx;
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(of->h->db,
-                            level == 0 ? "SELECT commitment FROM h_leaf WHERE log_no = $1 AND n = $2"
-                                       : "SELECT hash FROM h_tree WHERE log_no = $1 AND n = $2 AND level = $3",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, of->log_no);
-    db_bind_int(s, 2, (int64_t)index);
-    if (level > 0) db_bind_int(s, 3, (int64_t)level);
-    e = db_step(s, &row, why);
-    struct bytes got = e == ERR_OK && row ? db_bytes(s, 0) : (struct bytes){0};
-    if (e == ERR_OK && got.n != MERKLE_HASH_BYTES)
-        e = damaged(why);
-    else if (e == ERR_OK && level == 0)
-        merkle_leaf_hash(out, got);
-    else if (e == ERR_OK)
-        memcpy(out, got.p, MERKLE_HASH_BYTES);
-    db_done(s);
-    return e;
-}
-
-struct merkle_source log_source(struct log_source *of)
-{
-    return (struct merkle_source){of, get_hash};
-}
-
 /* ---------------------------------------------------------------------------------------------------------- appending */
 
 static enum err put_leaf(struct hub *h, int64_t log_no, uint64_t n, struct bytes content, uint8_t out[HASH_BYTES],
@@ -202,6 +172,30 @@ enum err log_act_words(struct hub *h, int64_t act_no, const uint8_t salt[32], ui
     return e;
 }
 
+enum err log_act_who(struct hub *h, int64_t act_no, const uint8_t salt[32], uint8_t out[HASH_BYTES], bool *out_found,
+                     struct why *why)
+{
+    struct stmt *s;
+    struct buf names;
+    enum err e = db_prepare(h->db, "SELECT who, second FROM h_act_by WHERE act_no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    buf_init(&names, 4096);
+    db_bind_int(s, 1, act_no);
+    e = db_step(s, out_found, why);
+    if (e == ERR_OK && *out_found) {
+        cbor_put_array(&names, 2);
+        put_text_or_null(&names, s, 0);
+        put_text_or_null(&names, s, 1);
+        if (names.err == ERR_OK)
+            hash_commit(out, salt, buf_bytes(&names));
+        else
+            e = why_set(why, names.err, "There is not enough memory for the hub's log.");
+    }
+    db_done(s);
+    buf_release(&names);
+    return e;
+}
+
 static enum err put_salt(struct hub *h, int64_t act_no, const uint8_t salt[32], struct why *why)
 {
     struct stmt *s;
@@ -214,18 +208,21 @@ static enum err put_salt(struct hub *h, int64_t act_no, const uint8_t salt[32], 
 
 enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why)
 {
-    uint8_t salt[32], words[HASH_BYTES];
+    uint8_t salt[32], words[HASH_BYTES], who[HASH_BYTES];
     struct buf rest;
+    bool given = false;
     env_random(h->env, salt, sizeof salt);
     enum err e = put_salt(h, act_no, salt, why);
     if (e == ERR_OK) e = log_act_words(h, act_no, salt, words, why);
+    if (e == ERR_OK) e = log_act_who(h, act_no, salt, who, &given, why);
     if (e != ERR_OK) return e;
     buf_init(&rest, 4096);
     cbor_put_uint(&rest, (uint64_t)act_no);
     cbor_put_str(&rest, act);
     cbor_put_bytes(&rest, bytes_of(words, sizeof words));
+    if (given) cbor_put_bytes(&rest, bytes_of(who, sizeof who));
     e = rest.err != ERR_OK ? why_set(why, rest.err, "There is not enough memory for the hub's log.")
-                           : log_append(h, LOG_HUB, LOG_ACT, buf_bytes(&rest), 3, why);
+                           : log_append(h, LOG_HUB, LOG_ACT, buf_bytes(&rest), given ? 4 : 3, why);
     buf_release(&rest);
     return e;
 }

@@ -33,6 +33,9 @@ MUST_CHECK enum err log_verdict(struct hub *h, int64_t log_no, uint64_t seq, enu
 /* What administrators are told, from h_act; and the commitment to what it is about and why. */
 MUST_CHECK enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why);
 MUST_CHECK enum err log_act_words(struct hub *h, int64_t act_no, const uint8_t salt[32], uint8_t out[32], struct why *why);
+/* And to who gave it. *out_found false: nobody did. */
+MUST_CHECK enum err log_act_who(struct hub *h, int64_t act_no, const uint8_t salt[32], uint8_t out[32], bool *out_found,
+                                struct why *why);
 /* At the end of a transaction: the heads of the logs of devices that grew in it go into the hub's own. */
 MUST_CHECK enum err log_heads(struct hub *h, struct why *why);
 
@@ -41,11 +44,18 @@ MUST_CHECK enum err log_export_all(struct hub *h, hub_log_fn each, void *ctx, st
 
 /* A log as it stands. ERR_NOTFOUND: nothing was ever written to it. */
 MUST_CHECK enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why);
-/* Hashes of its complete subtrees: what proofs are made of. */
-struct log_source {
-    struct hub *h;
-    int64_t log_no;
-};
-struct merkle_source log_source(struct log_source *of); /* borrowed */
+/* hub/log_proof.c: proofs, for any size that the log has had. What they are made of is looked up in one go. ERR_NOTFOUND: as
+ * merkle_inclusion and merkle_consistency say. out_leaf: the leaf's hash. */
+MUST_CHECK enum err log_inclusion(struct hub *h, int64_t log_no, uint64_t index, uint64_t size, struct merkle_proof *out,
+                                  uint8_t out_leaf[MERKLE_HASH_BYTES], struct why *why);
+MUST_CHECK enum err log_consistency(struct hub *h, int64_t log_no, uint64_t old_size, uint64_t size,
+                                    struct merkle_proof *out, struct why *why);
+
+struct bundle_writer;
+/* hub/log_tell.c: what a device is told of its log in an answer, once every other leaf of the running transaction is there.
+ * `seen`: the checkpoint that it says it has; size 0: none. Puts MSG_CHECKPOINT; nothing where the log is empty and none was
+ * told. ERR_REFUSED, with words for the device, and for administrators in *out_refusal: what it saw is not in this hub's log. */
+MUST_CHECK enum err log_tell(struct hub *h, const struct hub_node *n, const struct merkle_head *seen,
+                             struct bundle_writer *w, const char **out_refusal, struct why *why);
 
 #endif

@@ -21,7 +21,7 @@ struct claim {
     struct merkle_head head;
 };
 struct kept {
-    char origin[LOG_ORIGIN_MAX];
+    char origin[CHECKPOINT_ORIGIN_MAX];
     struct buf note;
     struct merkle_head head;
     bool found;
@@ -39,7 +39,7 @@ struct log_audit {
     bool own;                /* the running log is the hub's */
     bool begun;              /* a log was begun: the hub's own is the first */
     uint8_t kid[KID_BYTES], last_kid[KID_BYTES];
-    char origin[LOG_ORIGIN_MAX];
+    char origin[CHECKPOINT_ORIGIN_MAX];
     struct merkle_head head; /* that the running log must come to */
     struct merkle_frontier frontier;
     uint8_t leaf[MERKLE_HASH_BYTES]; /* of a proof */
@@ -259,7 +259,7 @@ static enum err begin_log(struct log_audit *a, struct bytes line, struct why *wh
         enum err e = check_kept(a, why);
         if (e != ERR_OK) return e;
     }
-    log_origin(a->origin, a->sum.hub.kid, a->own ? NULL : a->kid);
+    checkpoint_origin(a->origin, a->sum.hub.kid, a->own ? NULL : a->kid);
     a->begun = true;
     a->frontier = (struct merkle_frontier){0};
     a->state = AT_CHECKPOINT;
@@ -386,7 +386,7 @@ static enum err take_index(struct log_audit *a, struct bytes line, struct why *w
     struct bytes whose = take_field(&line);
     if (!number(line, &a->sum.index) || (!is_dash(whose) && !kid_of(whose, a->kid))) return no_file(why);
     a->own = is_dash(whose);
-    log_origin(a->origin, a->sum.hub.kid, a->own ? NULL : a->kid);
+    checkpoint_origin(a->origin, a->sum.hub.kid, a->own ? NULL : a->kid);
     memcpy(a->sum.origin, a->origin, sizeof a->origin);
     a->state = AT_ONE_LEAF;
     return check_kept(a, why);
@@ -419,7 +419,7 @@ enum err log_audit_keep(struct log_audit *a, struct bytes note, struct why *why)
     /* Who signed it is asked when the file says whose it is; here only what it says. */
     const uint8_t *blank = memmem(note.p, note.n, "\n\n", 2);
     if (blank == NULL || checkpoint_parse(bytes_of(note.p, (size_t)(blank - note.p) + 1), &c, NULL) != ERR_OK ||
-        c.origin.n >= LOG_ORIGIN_MAX)
+        c.origin.n >= CHECKPOINT_ORIGIN_MAX)
         return why_set(why, ERR_FORMAT, "This is no checkpoint of a hub's log.");
     struct kept *k = &a->kept[a->n_kept];
     buf_init(&k->note, NOTE_MAX);

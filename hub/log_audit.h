@@ -3,17 +3,12 @@
 #ifndef SPOKE_HUB_LOG_AUDIT_H
 #define SPOKE_HUB_LOG_AUDIT_H
 
-#include "crypto/identity.h"
-#include "crypto/merkle.h"
+#include "crypto/checkpoint.h"
 
 #define LOG_EXPORT_LINE "spoke/log-export/1"
 #define LOG_PROOF_LINE  "spoke/log-proof/1"
 
 #define LOG_LINE_MAX (2u << 20) /* bytes of a line */
-
-/* "spoke/HUB" or "spoke/HUB/DEVICE": name of a log and of the key that signs its checkpoints. */
-#define LOG_ORIGIN_MAX 80
-void log_origin(char out[LOG_ORIGIN_MAX], const uint8_t hub[KID_BYTES], const uint8_t *device /* 16; NULL: the hub's own */);
 
 struct log_audit; /* opaque */
 
@@ -23,7 +18,7 @@ struct log_audit_sum {
     uint64_t logs, leaves, erased, kept; /* kept: checkpoints that were given and fit */
     bool proof;                          /* one leaf, not logs: the rest tells of it */
     uint64_t index, size;                /* of that leaf, and of its log */
-    char origin[LOG_ORIGIN_MAX];         /* of its log */
+    char origin[CHECKPOINT_ORIGIN_MAX];         /* of its log */
     unsigned kind;                       /* enum log_kind; 0: erased, or none that is known */
 };
 

@@ -27,12 +27,12 @@ static enum err log_no_of(struct hub *h, const uint8_t *kid, int64_t *out, struc
 
 enum err hub_log_key(struct hub *h, const uint8_t *kid, struct buf *out, struct why *why)
 {
-    char origin[LOG_ORIGIN_MAX];
+    char origin[CHECKPOINT_ORIGIN_MAX];
     struct note_key key;
     int64_t no = 0;
     enum err e = log_no_of(h, kid, &no, why);
     if (e != ERR_OK) return e;
-    log_origin(origin, h->id.pub.kid, kid);
+    checkpoint_origin(origin, h->id.pub.kid, kid);
     e = note_key_make(&key, bytes_of_str(origin), h->id.pub.sign_pk, why);
     if (e != ERR_OK) return e;
     note_key_put(&key, out);
@@ -43,9 +43,9 @@ enum err hub_log_key(struct hub *h, const uint8_t *kid, struct buf *out, struct 
 static enum err sign(struct hub *h, const uint8_t *kid, const struct merkle_frontier *f, struct buf *out,
                      struct why *why)
 {
-    char origin[LOG_ORIGIN_MAX];
+    char origin[CHECKPOINT_ORIGIN_MAX];
     struct checkpoint c = {.head.size = f->size};
-    log_origin(origin, h->id.pub.kid, kid);
+    checkpoint_origin(origin, h->id.pub.kid, kid);
     c.origin = bytes_of_str(origin);
     merkle_root(f, c.head.root);
     return checkpoint_sign(&h->id, &c, out, why);
@@ -111,14 +111,14 @@ static void put_index(struct buf *out, const uint8_t *kid, uint64_t index)
 }
 
 /* Nothing is given out that whoever gets it cannot verify. */
-static enum err check_proof(const struct merkle_source *from, const struct merkle_frontier *f, uint64_t index,
-                            const struct merkle_proof *proof, struct why *why)
+static enum err proof_of(struct hub *h, int64_t log_no, const struct merkle_frontier *f, uint64_t index,
+                         struct merkle_proof *out, struct why *why)
 {
     struct merkle_head head = {.size = f->size};
     uint8_t leaf[MERKLE_HASH_BYTES];
     merkle_root(f, head.root);
-    enum err e = from->get(from->ctx, 0, index, leaf, why);
-    if (e == ERR_OK && merkle_verify_inclusion(&head, index, leaf, merkle_proof_bytes(proof), NULL) != ERR_OK)
+    enum err e = log_inclusion(h, log_no, index, f->size, out, leaf, why);
+    if (e == ERR_OK && merkle_verify_inclusion(&head, index, leaf, merkle_proof_bytes(out), NULL) != ERR_OK)
         e = why_set(why, ERR_TAMPERED, "A transparency log of this hub is damaged.");
     return e;
 }
@@ -133,10 +133,7 @@ enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t index, struct
     if (e == ERR_OK && index >= f.size)
         e = why_set(why, ERR_NOTFOUND, "This log has %llu entries, numbered from 0.", (unsigned long long)f.size);
     if (e != ERR_OK) return e;
-    struct log_source of = {h, no};
-    const struct merkle_source source = log_source(&of);
-    e = merkle_inclusion(&source, index, f.size, &proof, why);
-    if (e == ERR_OK) e = check_proof(&source, &f, index, &proof, why);
+    e = proof_of(h, no, &f, index, &proof, why);
     if (e != ERR_OK) return e;
     log_put_head(out, true, &h->id.pub, h->name);
     put_index(out, kid, index);

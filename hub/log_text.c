@@ -5,16 +5,6 @@
 #include "crypto/base64.h"
 #include "crypto/hash.h"
 
-#include <stdio.h>
-
-void log_origin(char out[LOG_ORIGIN_MAX], const uint8_t hub[KID_BYTES], const uint8_t *device)
-{
-    char h[2 * KID_BYTES + 1], d[2 * KID_BYTES + 1] = "";
-    hex_encode(h, hub, KID_BYTES);
-    if (device != NULL) hex_encode(d, device, KID_BYTES);
-    (void)snprintf(out, LOG_ORIGIN_MAX, "spoke/%s%s%s", h, device == NULL ? "" : "/", d);
-}
-
 static void put_value(struct buf *out, const uint8_t *p, size_t n)
 {
     char *to = p == NULL ? NULL : (char *)buf_grow(out, BASE64_CHARS(n) + 1);

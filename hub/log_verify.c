@@ -13,6 +13,7 @@ struct verify {
     int64_t log_no;                  /* of the leaf before */
     struct merkle_frontier frontier; /* of its log */
     struct buf judged;               /* a bit for each change of a device whose last verdict was met */
+    int64_t given;                   /* leaves of acts that somebody gave */
     int64_t changes, acts, erased;   /* leaves of changes and acts that fit; leaves of devices without content */
 };
 
@@ -153,15 +154,21 @@ static enum err act_stands(struct verify *v, uint64_t no, int64_t at, struct byt
 
 static enum err check_act(struct verify *v, uint64_t at, struct cbor_reader *r, struct why *why)
 {
-    uint8_t said[HASH_BYTES], kept[HASH_BYTES], salt[32];
-    bool same = false;
+    uint8_t said[HASH_BYTES], kept[HASH_BYTES], who[HASH_BYTES], salt[32];
+    bool same = false, given = false;
     uint64_t no = cbor_get_uint(r);
     struct bytes act = cbor_get_text(r);
     cbor_get_fixed(r, said, sizeof said);
+    const bool by_somebody = r->err == ERR_OK && !cbor_at_end(r);
+    if (by_somebody) cbor_get_fixed(r, who, sizeof who);
     if (!cbor_at_end(r)) return damaged(why);
     enum err e = act_stands(v, no, (int64_t)at, act, salt, &same, why);
     if (e == ERR_OK && same) e = log_act_words(v->h, (int64_t)no, salt, kept, why);
     if (e == ERR_OK && (!same || memcmp(said, kept, sizeof said) != 0)) e = unlike("an act", why);
+    if (e == ERR_OK) e = log_act_who(v->h, (int64_t)no, salt, kept, &given, why);
+    if (e == ERR_OK && (given != by_somebody || (given && memcmp(who, kept, sizeof who) != 0)))
+        e = unlike("somebody who gave an act,", why);
+    v->given += by_somebody;
     v->acts += e == ERR_OK;
     return e;
 }
@@ -228,19 +235,25 @@ static enum err count_of(struct verify *v, const char *sql, int64_t *out, struct
     return e;
 }
 
+/* Acts from before there were logs have no salt. One that is none is of no time. */
+static const char given_acts[] = "SELECT count(*) FROM h_act_by b WHERE EXISTS (SELECT 1 FROM h_act_salt s WHERE s.act_no = b.act_no) "
+                                 "OR NOT EXISTS (SELECT 1 FROM h_act a WHERE a.no = b.act_no)";
+
 static enum err check_counts(struct verify *v, struct why *why)
 {
-    int64_t changes = 0, acts = 0;
+    int64_t changes = 0, acts = 0, given = 0;
     enum err e = count_of(v,
                           "SELECT (SELECT count(*) FROM h_envelope) - "
-                          "(SELECT coalesce(sum(older), 0) FROM h_log_from WHERE node_no > 0)",
+                          "(SELECT CAST(coalesce(sum(older), 0) AS INTEGER) FROM h_log_from WHERE node_no > 0)",
                           &changes, why);
     if (e == ERR_OK)
         e = count_of(v,
                      "SELECT (SELECT count(*) FROM h_act) - "
-                     "(SELECT coalesce(sum(older), 0) FROM h_log_from WHERE node_no = 0)",
+                     "(SELECT CAST(coalesce(sum(older), 0) AS INTEGER) FROM h_log_from WHERE node_no = 0)",
                      &acts, why);
+    if (e == ERR_OK) e = count_of(v, given_acts, &given, why);
     if (e != ERR_OK) return e;
+    if (given != v->given) return why_set(why, ERR_TAMPERED, "The hub keeps who gave an act, of which its logs do not tell.");
     if (acts != v->acts) return why_set(why, ERR_TAMPERED, "The hub keeps an act that its logs do not tell of.");
     /* A leaf whose content was erased may have been of a change. */
     if (changes < v->changes || changes > v->changes + v->erased)

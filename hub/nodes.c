@@ -1,4 +1,5 @@
 /* A device as the hub knows it: its keys, its chain, its last round. */
+#include "hub/admins.h"
 #include "hub/people.h"
 
 #include "crypto/hash.h"
@@ -8,12 +9,14 @@
 #define NODE                                                                                                           \
     "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "             \
     "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, ''), coalesce(n.replaces, 0), "         \
-    "EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no), coalesce(n.schema, 1), n.base_at, n.door, n.ordered "     \
+    "CASE WHEN EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no) THEN 1 ELSE 0 END, coalesce(n.schema, 1), "       \
+    "n.base_at, n.door, n.ordered "                                                                                    \
     "FROM h_node n "                                                                                                   \
     "JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code "
 static const char by_kid[] = NODE "WHERE n.kid = $1";
 static const char by_no[] = NODE "WHERE n.no = $1";
-static const char by_door[] = NODE "WHERE n.door_kid = $1 OR n.kid = $1 ORDER BY n.door_kid = $1 DESC LIMIT 1";
+static const char by_door[] = 
+    NODE "WHERE n.door_kid = $1 OR n.kid = $1 ORDER BY CASE WHEN n.door_kid = $1 THEN 0 ELSE 1 END LIMIT 1";
 
 static bool copy_text(char *out, size_t n, struct bytes v)
 {
@@ -96,7 +99,7 @@ bool nodes_cut_off(const struct hub_node *n)
     return strcmp(n->state, "revoked") == 0 || strcmp(n->state, "wiped") == 0;
 }
 
-enum err nodes_revoke(struct hub *h, const struct hub_node *n, const char *reason, struct why *why)
+enum err nodes_revoke(struct hub *h, const struct hub_node *n, unsigned may, const char *reason, struct why *why)
 {
     struct stmt *s;
     char about[2 * KID_BYTES + 1];
@@ -107,7 +110,23 @@ enum err nodes_revoke(struct hub *h, const struct hub_node *n, const char *reaso
     db_bind_int(s, 2, n->no);
     e = db_run(s, why);
     hex_encode(about, n->id.kid, KID_BYTES);
-    return e == ERR_OK ? people_act(h, "revoke", about, reason, why) : e;
+    if (e != ERR_OK) return e;
+    return may != 0 ? admins_act(h, may, "revoke", about, reason, why) : people_act(h, "revoke", about, reason, why);
+}
+
+enum err nodes_put_fate(struct hub *h, const struct hub_node *n, const char *fate, struct why *why)
+{
+    struct stmt *s;
+    if (fate[0] == '\0') return ERR_OK;
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_fate(node_no, fate, at) VALUES($1, $2, $3) "
+                            "ON CONFLICT(node_no) DO UPDATE SET fate = excluded.fate, at = excluded.at",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_str(s, 2, fate);
+    db_bind_int(s, 3, h->now_ms);
+    return db_run(s, why);
 }
 
 enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
@@ -186,6 +205,23 @@ enum err nodes_report(struct hub *h, const struct hub_node *n, const struct node
     return db_run(s, why);
 }
 
+/* For node list: the last, and how often it came. */
+static enum err note_last(struct hub *h, const struct hub_node *n, const char *reason, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_refusal(node_no, reason, since, at, times) VALUES($1, $2, $3, $3, 1) "
+                            "ON CONFLICT(node_no) DO UPDATE SET reason = excluded.reason, at = excluded.at, "
+                            "since = CASE WHEN h_refusal.reason = excluded.reason THEN h_refusal.since ELSE excluded.at END, "
+                            "times = CASE WHEN h_refusal.reason = excluded.reason THEN h_refusal.times + 1 ELSE 1 END",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_str(s, 2, reason);
+    db_bind_int(s, 3, h->now_ms);
+    return db_run(s, why);
+}
+
 /* The same one is noted once: a broken device asks again and again. */
 enum err nodes_note_refusal(struct hub *h, const struct hub_node *n, const char *reason, struct why *why)
 {
@@ -199,5 +235,6 @@ enum err nodes_note_refusal(struct hub *h, const struct hub_node *n, const char 
     db_bind_str(s, 2, reason);
     e = db_step(s, &known, why);
     db_done(s);
+    if (e == ERR_OK) e = note_last(h, n, reason, why);
     return e == ERR_OK && !known ? people_act(h, "refused", kid, reason, why) : e;
 }

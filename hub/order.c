@@ -3,6 +3,7 @@
 
 #include "hub/log.h"
 #include "hub/people.h"
+#include "hub/proposal.h"
 
 #include "base/cbor.h"
 
@@ -95,8 +96,8 @@ static enum err newest(struct hub *h, const struct hub_node *n, enum order_kind 
     bool row = false;
     enum err e =
         db_prepare(h->db,
-                   "SELECT value, done_at IS NOT NULL, EXISTS(SELECT 1 FROM h_order r WHERE r.node_no = o.node_no "
-                   "AND r.kind = o.kind AND r.receipt IS NOT NULL) FROM h_order o WHERE node_no = $1 AND kind = $2 "
+                   "SELECT value, CASE WHEN done_at IS NOT NULL THEN 1 ELSE 0 END, CASE WHEN EXISTS(SELECT 1 FROM h_order r "
+                   "WHERE r.node_no = o.node_no AND r.kind = o.kind AND r.receipt IS NOT NULL) THEN 1 ELSE 0 END FROM h_order o WHERE node_no = $1 AND kind = $2 "
                    "ORDER BY number DESC LIMIT 1",
                    &s, why);
     if (e != ERR_OK) return e;
@@ -122,7 +123,7 @@ static enum err lease(struct hub *h, const uint8_t kid[16], uint64_t days, struc
     if (e == ERR_OK) e = give(h, &n, ORDER_LEASE, days, why);
     hex_encode(about, kid, KID_BYTES);
     (void)snprintf(text, sizeof text, "%llu days", (unsigned long long)days);
-    return e == ERR_OK ? people_act(h, "lease", about, text, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "lease", about, text, why) : e;
 }
 
 enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t days, struct why *why)
@@ -132,7 +133,7 @@ enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t days, struct w
     return e == ERR_OK ? finish(h, lease(h, kid, days, why), why) : e;
 }
 
-static enum err wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why)
+static enum err wipe(struct hub *h, const uint8_t kid[16], const char *fate, const char *reason, bool at_once, struct why *why)
 {
     struct hub_node n;
     struct standing was = {0};
@@ -144,19 +145,26 @@ static enum err wipe(struct hub *h, const uint8_t kid[16], const char *reason, b
     if (e == ERR_OK && was.any && (was.value == ORDER_AT_ONCE || !at_once))
         e = why_set(why, ERR_EXISTS, "This device is to be wiped already%s.",
                     was.value == ORDER_AT_ONCE ? ", at once" : "; --now would not wait for what it has not sent");
-    if (e == ERR_OK && !nodes_cut_off(&n)) e = nodes_revoke(h, &n, reason, why);
+    if (e == ERR_OK && !nodes_cut_off(&n) && strcmp(fate, "retired") != 0) e = nodes_revoke(h, &n, MAY_SECURE, reason, why);
     if (e == ERR_OK) e = give(h, &n, ORDER_WIPE, at_once ? ORDER_AT_ONCE : ORDER_WHEN_SENT, why);
+    if (e == ERR_OK) e = nodes_put_fate(h, &n, fate, why);
     hex_encode(about, kid, KID_BYTES);
-    return e == ERR_OK ? people_act(h, at_once ? "wipe now" : "wipe", about, reason, why) : e;
+    if (e == ERR_OK && fate[0] != '\0') e = admins_act(h, MAY_SECURE, fate, about, reason, why);
+    return e == ERR_OK ? admins_act(h, MAY_SECURE, at_once ? "wipe now" : "wipe", about, reason, why) : e;
 }
 
 enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why)
 {
+    return hub_wipe_as(h, kid, "", reason, at_once, why);
+}
+
+enum err hub_wipe_as(struct hub *h, const uint8_t kid[16], const char *fate, const char *reason, bool at_once, struct why *why)
+{
     struct bytes text = bytes_of_str(reason);
     if (text.n == 0 || text.n > REASON_MAX || !utf8_valid(text))
         return why_set(why, ERR_USAGE, "The reason has 1 to %u bytes.", REASON_MAX);
-    enum err e = hub_begin(h, why);
-    return e == ERR_OK ? finish(h, wipe(h, kid, reason, at_once, why), why) : e;
+    enum err e = two_begin(h, true, why);
+    return e == ERR_OK ? two_finish(h, wipe(h, kid, fate, reason, at_once, why), why) : e;
 }
 
 /* It has the same disk, and what was not sent from it: a wipe is not undone by setting the device up anew. */
@@ -164,7 +172,7 @@ static enum err inherit_wipe(struct hub *h, const struct hub_node *n, uint64_t v
 {
     static const char reason[] = "the device whose place it takes is to be wiped, or was";
     char about[2 * KID_BYTES + 1];
-    enum err e = nodes_revoke(h, n, reason, why);
+    enum err e = nodes_revoke(h, n, 0, reason, why);
     if (e == ERR_OK) e = give(h, n, ORDER_WIPE, value, why);
     hex_encode(about, n->id.kid, KID_BYTES);
     return e == ERR_OK ? people_act(h, value == ORDER_AT_ONCE ? "wipe now" : "wipe", about, reason, why) : e;
@@ -325,9 +333,10 @@ static enum err check_wiped(struct hub *h, const struct hub_node *n, const struc
     uint8_t hash[HASH_BYTES] = {0};
     bool row = false;
     if (memcmp(m->node, n->id.kid, KID_BYTES) != 0) return not_ordered(why);
-    enum err e = db_prepare(
-        h->db, "SELECT item, receipt IS NOT NULL FROM h_order WHERE node_no = $1 AND number = $2 AND kind = $3", &s,
-        why);
+    enum err e = db_prepare(h->db,
+                            "SELECT item, CASE WHEN receipt IS NOT NULL THEN 1 ELSE 0 END FROM h_order"
+                            " WHERE node_no = $1 AND number = $2 AND kind = $3",
+                            &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, n->no);
     db_bind_int(s, 2, (int64_t)m->number);
@@ -346,22 +355,22 @@ static enum err confirm_drops(struct hub *h, const struct hub_node *n, const str
                               struct why *why)
 {
     static const char *const steps[] = {
-        ("INSERT INTO h_drop_order(node_no, request, hash, rows) SELECT $2, 0, $4, count(*) FROM h_drop WHERE node_no = $2 "
+        ("INSERT INTO h_drop_order(node_no, request, hash, rows) SELECT $1, 0, $2, count(*) FROM h_drop WHERE node_no = $1 "
          "AND request IS NULL HAVING count(*) > 0 ON CONFLICT(node_no, request) DO NOTHING"),
-        "UPDATE h_drop_order SET receipt = $3, receipt_at = $1, parked = 0 WHERE node_no = $2 AND receipt IS NULL",
-        "UPDATE h_drop SET receipt_at = $1, request = coalesce(request, 0) WHERE node_no = $2 AND receipt_at IS NULL",
-        "UPDATE h_order SET done_at = $1 WHERE node_no = $2 AND done_at IS NULL",
-        "UPDATE h_node SET state = 'wiped', wiped_at = $1, unsent = 0, oldest_ms = 0 WHERE no = $2",
+        "UPDATE h_drop_order SET receipt = $3, receipt_at = $2, parked = 0 WHERE node_no = $1 AND receipt IS NULL",
+        "UPDATE h_drop SET receipt_at = $2, request = coalesce(request, 0) WHERE node_no = $1 AND receipt_at IS NULL",
+        "UPDATE h_order SET done_at = $2 WHERE node_no = $1 AND done_at IS NULL",
+        "UPDATE h_node SET state = 'wiped', wiped_at = $2, unsent = 0, oldest_ms = 0 WHERE no = $1",
     };
     struct stmt *s;
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < sizeof steps / sizeof steps[0]; i++) {
         e = db_prepare(h->db, steps[i], &s, why);
         if (e != ERR_OK) return e;
-        if (i != 0) db_bind_int(s, 1, h->now_ms);
-        db_bind_int(s, 2, n->no);
+        db_bind_int(s, 1, n->no);
+        if (i == 0) db_bind_blob(s, 2, bytes_of(m->order_hash, HASH_BYTES));
+        if (i != 0) db_bind_int(s, 2, h->now_ms);
         if (i == 1) db_bind_blob(s, 3, cose);
-        if (i == 0) db_bind_blob(s, 4, bytes_of(m->order_hash, HASH_BYTES));
         e = db_run(s, why);
     }
     return e;

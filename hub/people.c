@@ -9,7 +9,25 @@
 
 #define NAME_BYTES 200u
 
+static enum err put_by(struct hub *h, int64_t act_no, const struct act_by *by, struct why *why)
+{
+    struct stmt *s;
+    if (by == NULL) return ERR_OK;
+    enum err e = db_prepare(h->db, "INSERT INTO h_act_by(act_no, who, second) VALUES($1, $2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, act_no);
+    db_bind_str(s, 2, by->who);
+    db_bind_str(s, 3, by->second);
+    return db_run(s, why);
+}
+
 enum err people_act(struct hub *h, const char *act, const char *about, const char *reason, struct why *why)
+{
+    return people_act_by(h, act, about, reason, NULL, why);
+}
+
+enum err people_act_by(struct hub *h, const char *act, const char *about, const char *reason, const struct act_by *by,
+                       struct why *why)
 {
     struct stmt *s;
     int64_t no = 0;
@@ -23,6 +41,7 @@ enum err people_act(struct hub *h, const char *act, const char *about, const cha
     db_bind_str(s, 4, reason);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) no = db_int(s, 0);
     db_done(s);
+    if (e == ERR_OK) e = put_by(h, no, by, why);
     return e == ERR_OK ? log_act(h, no, act, why) : e;
 }
 

@@ -14,5 +14,11 @@ MUST_CHECK enum err people_find(struct hub *h, const char *site, const char *nam
                                 struct why *why);
 /* Into h_act; about and reason may be NULL. Never content of cases. */
 MUST_CHECK enum err people_act(struct hub *h, const char *act, const char *about, const char *reason, struct why *why);
+/* The same, given by somebody (hub/admins.h: admins_act); NULL: by nobody. */
+struct act_by {
+    const char *who, *second; /* second: who approved it; NULL: nobody had to */
+};
+MUST_CHECK enum err people_act_by(struct hub *h, const char *act, const char *about, const char *reason,
+                                  const struct act_by *by, struct why *why);
 
 #endif

@@ -1,5 +1,6 @@
 /* How two values of a column are settled, where this hub wants it otherwise than sync/rules.h says. */
 #include "hub/people.h"
+#include "hub/proposal.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -75,7 +76,7 @@ static enum err put(struct hub *h, const char *tbl, const char *col, const char 
     for (size_t c = 3; e == ERR_OK && found && c < 5; c++) e = sight_set(h, t, id, c, r.v[c], &the_hub, why);
     if (e == ERR_OK) e = sight_settle(h, why);
     (void)snprintf(about, sizeof about, "%s.%s", tbl, col);
-    return e == ERR_OK ? people_act(h, "policy set", about, policy, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_SECURE, "policy set", about, policy, why) : e;
 }
 
 enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
@@ -92,10 +93,6 @@ enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const c
         return why_set(why, ERR_USAGE, "A rule is lww, max, strictest, authority or escalate.");
     if (arg == NULL && p == c->policy) arg = c->arg;
     enum err e = check_arg(c, p, arg, why);
-    if (e == ERR_OK) e = hub_begin(h, why);
-    if (e != ERR_OK) return e;
-    e = put(h, tbl, col, policy, arg, why);
-    if (e == ERR_OK) return hub_commit(h, why);
-    hub_abort(h);
-    return e;
+    if (e == ERR_OK) e = two_begin(h, true, why);
+    return e == ERR_OK ? two_finish(h, put(h, tbl, col, policy, arg, why), why) : e;
 }

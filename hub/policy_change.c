@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "hub/log.h"
 #include "hub/people.h"
+#include "hub/proposal.h"
 #include "hub/policy_check_case.h"
 #include "hub/policy_sql.h"
 #include "hub/policy_try.h"
@@ -50,6 +51,8 @@ enum err policy_change_clear(struct hub *h, struct why *why)
     char name[POLICY_MAX_NAME], sql[POLICY_MAX_NAME + 32];
     bool any = true;
     enum err e = ERR_OK;
+    db_forget_statements(h->db);
+    if (db_is_postgres(h->db)) return db_exec(h->db, "DISCARD TEMP", why);
     while (e == ERR_OK) {
         e = next_view(h, name, &any, why);
         if (e != ERR_OK || !any) return e;
@@ -287,7 +290,7 @@ static enum err begin_change(struct hub *h, struct bytes text, const char *reaso
     if (e == ERR_OK) e = check_sizes(h, why);
     sight_forget(h);
     (void)snprintf(about, sizeof about, "policy %lld", (long long)gen);
-    return e == ERR_OK ? people_act(h, "policy apply", about, reason, why) : e;
+    return e == ERR_OK ? admins_act(h, MAY_SECURE, "policy apply", about, reason, why) : e;
 }
 
 enum err hub_policy_apply(struct hub *h, struct bytes text, const char *reason, struct why *why)
@@ -295,12 +298,8 @@ enum err hub_policy_apply(struct hub *h, struct bytes text, const char *reason, 
     if (reason == NULL || reason[0] == '\0')
         return why_set(why, ERR_USAGE, "A policy is changed for a reason, which is kept. Say it.");
     enum err e = policy_text_check(h->env, text, why);
-    if (e == ERR_OK) e = hub_begin(h, why);
-    if (e != ERR_OK) return e;
-    e = begin_change(h, text, reason, why);
-    if (e == ERR_OK) return hub_commit(h, why);
-    hub_abort(h);
-    return e;
+    if (e == ERR_OK) e = two_begin(h, true, why);
+    return e == ERR_OK ? two_finish(h, begin_change(h, text, reason, why), why) : e;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- going on */
@@ -348,6 +347,8 @@ static enum err finish(struct hub *h, const struct change *c, struct why *why)
     int64_t gen = 0;
     buf_init(&old, POLICY_TEXT_MAX + 1);
     enum err e = policy_text_in_force(h->db, &old, &gen, why);
+    /* PostgreSQL takes the names of a new view's tables as they stand when it is created: not those of the temporary ones. */
+    if (e == ERR_OK) e = policy_change_clear(h, why);
     if (e == ERR_OK) e = policy_text_remove(h->db, buf_bytes(&old), false, why);
     if (e == ERR_OK) e = policy_text_install(h->db, buf_bytes(&c->text), false, why);
     buf_release(&old);
@@ -412,7 +413,7 @@ enum err hub_policy_progress(struct hub *h, struct hub_policy_progress *out, str
     *out = (struct hub_policy_progress){0};
     enum err e =
         db_prepare(h->db,
-                   "SELECT p.gen, p.phase = 'widening', (SELECT count(*) FROM h_case),"
+                   "SELECT p.gen, CASE WHEN p.phase = 'widening' THEN 1 ELSE 0 END, (SELECT count(*) FROM h_case),"
                    " (SELECT count(*) FROM h_case WHERE no <= p.upto) FROM h_policy p WHERE p.state = 'coming'",
                    &q, why);
     if (e != ERR_OK) return e;

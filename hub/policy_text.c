@@ -1,5 +1,7 @@
 #include "hub/policy_text.h"
 
+#include "hub/policy_plain.h"
+#include "hub/policy_scan.h"
 #include "base/cbor.h"
 #include "sync/db_view.h"
 #include "sync/rules.h"
@@ -10,87 +12,6 @@
 #include <strings.h>
 
 /* ------------------------------------------------------------------------------------------------- taking it apart */
-
-enum token { TOKEN_END, TOKEN_WORD, TOKEN_QUOTED, TOKEN_MARK, TOKEN_OPEN_QUOTE, TOKEN_OPEN_COMMENT };
-
-struct scan {
-    struct bytes text;
-    size_t at, line;      /* behind the last token */
-    size_t from, on_line; /* where the last token begins */
-    struct bytes last;    /* the last token itself */
-};
-
-static bool is_word(int c)
-{
-    return isalnum(c) || c == '_' || c == '$' || c >= 0x80;
-}
-
-static int peek(const struct scan *s, size_t ahead)
-{
-    return s->at + ahead < s->text.n ? s->text.p[s->at + ahead] : -1;
-}
-
-static void step(struct scan *s)
-{
-    if (peek(s, 0) == '\n') s->line++;
-    s->at++;
-}
-
-/* Past blanks and comments. False: a comment without an end, which begins on s->on_line. */
-static bool skip(struct scan *s)
-{
-    for (;;) {
-        int c = peek(s, 0);
-        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-            step(s);
-        } else if (c == '-' && peek(s, 1) == '-') {
-            while (peek(s, 0) >= 0 && peek(s, 0) != '\n') step(s);
-        } else if (c == '/' && peek(s, 1) == '*') {
-            s->at += 2;
-            s->on_line = s->line;
-            while (peek(s, 0) >= 0 && !(peek(s, 0) == '*' && peek(s, 1) == '/')) step(s);
-            if (peek(s, 0) < 0) return false;
-            s->at += 2;
-        } else {
-            return true;
-        }
-    }
-}
-
-static enum token quoted(struct scan *s, int end)
-{
-    for (step(s); peek(s, 0) >= 0; step(s)) {
-        if (peek(s, 0) != end) continue;
-        if (end == ']' || peek(s, 1) != end) {
-            step(s);
-            return TOKEN_QUOTED;
-        }
-        step(s);
-    }
-    return TOKEN_OPEN_QUOTE;
-}
-
-static enum token next(struct scan *s)
-{
-    enum token t = TOKEN_MARK;
-    bool closed = skip(s);
-    s->from = s->at;
-    if (!closed) return TOKEN_OPEN_COMMENT;
-    s->on_line = s->line;
-    int c = peek(s, 0);
-    if (c < 0) {
-        t = TOKEN_END;
-    } else if (c == '\'' || c == '"' || c == '`' || c == '[') {
-        t = quoted(s, c == '[' ? ']' : c);
-    } else if (is_word(c)) {
-        while (peek(s, 0) >= 0 && is_word(peek(s, 0))) step(s);
-        t = TOKEN_WORD;
-    } else {
-        step(s);
-    }
-    s->last = bytes_of(s->text.p + s->from, s->at - s->from);
-    return t;
-}
 
 static bool says(struct bytes token, const char *word)
 {
@@ -158,7 +79,7 @@ static enum err take_rest(struct scan *s, struct policy_view *v, struct why *why
     bool schema = says_schema(s->last), begins = false;
     enum token t;
     for (;;) {
-        t = next(s);
+        t = scan_next(s);
         if (t == TOKEN_OPEN_QUOTE || t == TOKEN_OPEN_COMMENT) return broken(why, s, t);
         if (t == TOKEN_END || (t == TOKEN_MARK && s->last.p[0] == ';')) break;
         if (schema && t == TOKEN_MARK && s->last.p[0] == '.')
@@ -183,8 +104,8 @@ static enum err take_view(struct scan *s, struct policy_text *p, struct why *why
     if (!says(s->last, "create")) return broken(why, s, t);
     if (p->n == POLICY_MAX_VIEWS) return policy_text_fault(why, s->on_line, "there are too many views");
     p->views[p->n].line = s->on_line;
-    if ((t = next(s)) != TOKEN_WORD || !says(s->last, "view")) return broken(why, s, t);
-    if ((t = next(s)) != TOKEN_WORD || says(s->last, "if")) return broken(why, s, t);
+    if ((t = scan_next(s)) != TOKEN_WORD || !says(s->last, "view")) return broken(why, s, t);
+    if ((t = scan_next(s)) != TOKEN_WORD || says(s->last, "if")) return broken(why, s, t);
     enum err e = take_name(s, p, why);
     if (e == ERR_OK) e = take_rest(s, &p->views[p->n], why);
     if (e == ERR_OK) p->n++;
@@ -200,7 +121,7 @@ enum err policy_text_read(struct bytes text, struct policy_text *out, struct why
     if (text.n > 0 && memchr(text.p, 0, text.n) != NULL) return why_set(why, ERR_USAGE, "This is not a text.");
     /* Its channels are told to devices (explain), and what is no text could not be: they would ask again for ever. */
     if (!utf8_valid(text)) return why_set(why, ERR_USAGE, "This is not a text: save it as UTF-8.");
-    while ((t = next(&s)) == TOKEN_WORD) {
+    while ((t = scan_next(&s)) == TOKEN_WORD) {
         enum err e = take_view(&s, out, why);
         if (e != ERR_OK) return e;
     }
@@ -218,7 +139,10 @@ static enum err create(struct db *db, const struct policy_view *v, bool temp, st
     buf_init(&sql, POLICY_TEXT_MAX + 128);
     buf_printf(&sql, "CREATE %sVIEW %s%s", temp ? "TEMP " : "", temp ? "" : "main.", v->name);
     size_t head = sql.len;
-    buf_put_bytes(&sql, v->rest);
+    if (db_is_postgres(db))
+        policy_plain_put(v, &sql);
+    else
+        buf_put_bytes(&sql, v->rest);
     const char *text = buf_cstr(&sql);
     enum err e = text == NULL ? why_set(why, sql.err, "There is not enough memory to read the policy.")
                               : db_view_create(db, text, &fault, why);
@@ -232,21 +156,36 @@ static enum err create(struct db *db, const struct policy_view *v, bool temp, st
     return e;
 }
 
+/* In which order: as they stand, or those first that others ask. */
+static enum err read_for(struct db *db, struct bytes text, struct policy_text *p, size_t order[POLICY_MAX_VIEWS],
+                         struct why *why)
+{
+    enum err e = policy_text_read(text, p, why);
+    if (e == ERR_OK && db_is_postgres(db)) return policy_plain_order(p, order, why);
+    for (size_t i = 0; i < POLICY_MAX_VIEWS; i++) order[i] = i;
+    return e;
+}
+
 enum err policy_text_install(struct db *db, struct bytes text, bool temp, struct why *why)
 {
     struct policy_text p;
-    enum err e = policy_text_read(text, &p, why);
-    for (size_t i = 0; e == ERR_OK && i < p.n; i++) e = create(db, &p.views[i], temp, why);
+    size_t order[POLICY_MAX_VIEWS];
+    enum err e = read_for(db, text, &p, order, why);
+    if (e == ERR_OK && db_is_postgres(db)) e = policy_plain_check(&p, why);
+    db_forget_statements(db);
+    for (size_t i = 0; e == ERR_OK && i < p.n; i++) e = create(db, &p.views[order[i]], temp, why);
     return e;
 }
 
 enum err policy_text_remove(struct db *db, struct bytes text, bool temp, struct why *why)
 {
     struct policy_text p;
+    size_t order[POLICY_MAX_VIEWS];
     char sql[POLICY_MAX_NAME + 40];
-    enum err e = policy_text_read(text, &p, why);
+    enum err e = read_for(db, text, &p, order, why);
+    db_forget_statements(db);
     for (size_t i = p.n; e == ERR_OK && i > 0; i--) {
-        (void)snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS %s.%s", temp ? "temp" : "main", p.views[i - 1].name);
+        (void)snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS %s.%s", temp ? "temp" : "main", p.views[order[i - 1]].name);
         e = db_exec(db, sql, why);
     }
     return e;

@@ -95,6 +95,7 @@ static enum err dispatch(struct asking *a, struct why *why)
     case QUESTION_SHARE:
     case QUESTION_UNSHARE: return answer_preview(a, why);
     case QUESTION_EMERGENCY: return answer_emergency(a, why);
+    case QUESTION_LOGGED: return answer_logged(a, why);
     }
     return ERR_OK;
 }
@@ -128,7 +129,7 @@ enum err questions_answer(struct hub *h, const struct hub_node *n, const struct 
 {
     enum err e = ERR_OK;
     for (size_t i = 0; e == ERR_OK && i < q->n; i++) {
-        struct asking a = {.h = h, .node = n, .q = &q->all[i]};
+        struct asking a = {.h = h, .node = n, .q = &q->all[i], .seen = q->seen};
         buf_init(&a.lines, REPLY_BYTES);
         e = answer_one(&a, items, why);
         buf_release(&a.lines);

@@ -10,6 +10,7 @@
 struct questions {
     struct question all[QUESTIONS_MAX];
     size_t n;
+    uint64_t seen; /* size of the device's log, as it has a checkpoint of it; 0: none */
 };
 /* ERR_FORMAT: too many of them, or out of order; ERR_TAMPERED. Nothing is done yet. */
 MUST_CHECK enum err questions_take(struct hub *h, const struct hub_node *n, struct bytes item, struct questions *q,
@@ -24,6 +25,7 @@ struct asking {
     struct hub *h;
     const struct hub_node *node;
     const struct question *q;
+    uint64_t seen; /* as in struct questions */
     struct buf lines;
     size_t n_lines;
 };
@@ -46,5 +48,6 @@ MUST_CHECK enum err answer_explain(struct asking *a, struct why *why);   /* hub/
 MUST_CHECK enum err answer_who_saw(struct asking *a, struct why *why);   /* hub/who_saw.c */
 MUST_CHECK enum err answer_preview(struct asking *a, struct why *why);   /* hub/preview_case.c */
 MUST_CHECK enum err answer_emergency(struct asking *a, struct why *why); /* hub/emergency.c */
+MUST_CHECK enum err answer_logged(struct asking *a, struct why *why);    /* hub/logged.c */
 
 #endif

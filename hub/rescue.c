@@ -97,12 +97,28 @@ bool draft_own(const struct draft *d, int64_t node_no)
     return false;
 }
 
+/* Its cut was lost with the hub that gave it (hub/restore_gather.c): the newest that is known of its device stands for it. That is
+ * an earlier one: what came between counts as not seen, and at worst is shown as two versions. */
+static enum err cut_before_loss(struct hub *h, struct draft *d, struct why *why)
+{
+    uint8_t name[16] = {0};
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT name FROM h_cut WHERE node_no = $1 ORDER BY at DESC LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, d->node->no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) (void)db_id(s, 0, name);
+    db_done(s);
+    return e == ERR_OK ? cut_get(h, d->node->no, name, &d->cut, why) : e;
+}
+
 enum err rescue_cut(struct hub *h, struct draft *d, struct why *why)
 {
     enum err e = cut_get(h, d->node->no, d->env.h.base_cut, &d->cut, why);
     for (size_t i = 0; e == ERR_REFUSED && i < d->line.n; i++)
         e = cut_get(h, d->line.no[i], d->env.h.base_cut, &d->cut, why);
-    return e;
+    return e == ERR_REFUSED && d->env.h.epoch < h->epoch ? cut_before_loss(h, d, why) : e;
 }
 
 /* Did this chain bring the content, in the envelope itself or rescued before? A fault brought nothing. */

@@ -86,7 +86,7 @@ enum err rival_put(struct hub *h, const struct rival_place *at, const struct mer
     enum err e = db_prepare(h->db,
                             "INSERT INTO h_rival(row_no, col, node_no, seq, version, hlc, user, value) "
                             "VALUES($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT(row_no, col, node_no) DO UPDATE SET "
-                            "seq = max(seq, $4), version = $5, hlc = $6, user = $7, value = $8",
+                            "seq = CASE WHEN h_rival.seq > $4 THEN h_rival.seq ELSE $4 END, version = $5, hlc = $6, user = $7, value = $8",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, at->row_no);

@@ -39,26 +39,28 @@ enum err saw_in_turn(struct hub *h, int64_t case_no, bool *out, struct why *why)
 static enum err holds_room(struct hub *h, int64_t case_no, const struct hub_node *asker, bool *out, struct why *why)
 {
     struct stmt *s;
+    bool row = false;
     enum err e = db_prepare(h->db,
-                            "SELECT 1 FROM h_seat s JOIN h_channel c ON c.name = 'room' WHERE s.site_no = $1 AND"
-                            " s.case_no = $2 AND (s.mask & (1 << c.bit)) <> 0",
+                            "SELECT s.mask, c.bit FROM h_seat s JOIN h_channel c ON c.name = 'room'"
+                            " WHERE s.site_no = $1 AND s.case_no = $2",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, asker->site_no);
     db_bind_int(s, 2, case_no);
-    e = db_step(s, out, why);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK) *out = row && ((uint64_t)db_int(s, 0) >> db_int(s, 1) & 1) != 0;
     db_done(s);
     return e;
 }
 
 /* $1 participant's column quiet, $2 access, $3 voided_at; $4 the asker's site; $5 participant's table; $6 the case. */
 static const char parts_sql[] =
-    "SELECT p.member, coalesce(p.site, ''), r.born, coalesce(p.quiet, 0) <> 0 OR EXISTS (SELECT 1 FROM h_col c"
-    " WHERE c.row_no = r.no AND c.col = $1), CASE WHEN coalesce(p.access, 'none') = 'none' THEN coalesce((SELECT"
+    "SELECT p.member, coalesce(p.site, ''), r.born, CASE WHEN coalesce(p.quiet, 0) <> 0 OR EXISTS (SELECT 1 FROM h_col c"
+    " WHERE c.row_no = r.no AND c.col = $1) THEN 1 ELSE 0 END, CASE WHEN coalesce(p.access, 'none') = 'none' THEN coalesce((SELECT"
     " c.version FROM h_col c WHERE c.row_no = r.no AND c.col = $2), r.born) END, CASE WHEN p.voided_at IS NOT NULL THEN"
     " coalesce((SELECT c.version FROM h_col c WHERE c.row_no = r.no AND c.col = $3), r.born) END, p.until,"
-    " (r.mask & coalesce((SELECT s.mask FROM h_seat s WHERE s.site_no = $4 AND s.case_no = r.case_no), 0)) <> 0"
-    " FROM h_row r JOIN participant p ON p.id = r.id WHERE r.tbl = $5 AND r.case_no = $6";
+    " CASE WHEN (r.mask & coalesce((SELECT s.mask FROM h_seat s WHERE s.site_no = $4 AND s.case_no = r.case_no), 0))"
+    " <> 0 THEN 1 ELSE 0 END FROM h_row r JOIN participant p ON p.id = r.id WHERE r.tbl = $5 AND r.case_no = $6";
 
 static enum err part_end(struct hub *h, struct stmt *s, int64_t *out, struct why *why)
 {

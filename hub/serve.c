@@ -1,5 +1,5 @@
 /* Pages: what a node needs to stand where its site may see. */
-#include "hub/serve_internal.h"
+#include "hub/budget.h"
 
 #include "hub/log.h"
 
@@ -181,8 +181,11 @@ static enum err fill_series(struct page *p, const struct cut *from, int64_t vers
     struct span span = {.since = {from->lo, from->schema_lo}, .start = from->pos, .exhausted = true};
     enum err e = ERR_OK;
     *to = (struct cut){.lo = from->lo, .hi = from->hi, .pos_from = from->pos, .schema_lo = from->schema_lo};
+    p->once_more_at = from->hi;
     if (from->pos != INT64_MAX && !anew) e = fill(p, &span, why);
-    if (e == ERR_OK && p->n_ops == 0 && p->ends.n == 0) {
+    if (e == ERR_OK && p->n_ops == 0 && p->ends.n == 0 && !p->stopped) {
+        p->rows->added -= p->once_more;
+        p->once_more_at = 0;
         *to = anew ? (struct cut){.lo = from->lo, .schema_lo = from->schema_lo}
                    : (struct cut){.lo = from->hi, .schema_lo = schema};
         to->hi = version;
@@ -207,12 +210,12 @@ static enum err finish(struct hub *h, const struct hub_node *n, const struct cut
     env_random(h->env, to->name, sizeof to->name);
     struct news later = {0};
     out->any = true;
-    out->more = to->pos != INT64_MAX;
+    out->more = to->pos != INT64_MAX && !p->stopped;
     enum err e = store_cut(h, n, to, why);
     if (e == ERR_OK) e = put_items(h, n, from, to, p, out, why);
     /* The series is told to its end, but it began a while ago. What the node wrote meanwhile is to be under its cut too:
      * what it may do next is judged by what it knew. */
-    if (e == ERR_OK && !out->more && to->hi < to->at) {
+    if (e == ERR_OK && !out->more && !p->stopped && to->hi < to->at) {
         e = has_rows(h, n, to->hi, 0, &later, why);
         out->more = later.rows || later.own;
     }
@@ -223,19 +226,27 @@ enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *f
                     struct served *out, struct why *why)
 {
     struct served s = {.cut = *from};
+    struct budget rows = {0};
     struct page page;
     int64_t version = 0;
     buf_init(&s.items, SERVE_MAX_ITEMS);
     enum err e = page_init(&page, h, n, budget, why);
+    page.from = from;
+    page.rows = &rows;
+    if (e == ERR_OK) e = budget_load(h, n, from, &rows, why);
     if (e == ERR_OK) e = sight_version(h, &version, why);
     if (e == ERR_OK) e = fill_series(&page, from, version, &s.cut, why);
     /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. Its
      * own work moves it, with an empty page: that is no news to it. So does a later schema version with no value for it,
      * or every round would look all rows through again. */
-    if (e == ERR_OK && page.n_ops == 0 && page.ends.n == 0 && !page.own && !told_less(from, n))
+    if (e == ERR_OK && page.n_ops == 0 && page.ends.n == 0 && !page.own && (page.stopped || !told_less(from, n)))
         s.cut = *from;
     else if (e == ERR_OK)
         e = finish(h, n, from, &page, &s, why);
+    if (e == ERR_OK) e = budget_save(h, n, &rows, page.stopped, why);
+    s.held = (uint64_t)(rows.held + rows.added);
+    s.most = (uint64_t)rows.most;
+    s.stopped = page.stopped;
     s.ends = page.ends.v;
     s.n_ends = page.ends.n;
     page.ends = (struct ends_list){0};
@@ -274,11 +285,17 @@ static enum err any_of(struct hub *h, const char *sql, int64_t node_no, bool *ou
 enum err serve_pending(struct hub *h, const struct hub_node *n, const struct cut *from, bool *out, struct why *why)
 {
     struct news news = {0};
-    bool any = told_less(from, n);
-    enum err e = any ? ERR_OK : any_of(h, "SELECT 1 FROM h_drop WHERE node_no = $1 AND request IS NULL LIMIT 1", n->no, &any, why);
+    bool any = false, stopped = false;
+    enum err e = any_of(h, "SELECT 1 FROM h_drop WHERE node_no = $1 AND request IS NULL LIMIT 1", n->no, &any, why);
     if (e == ERR_OK && !any)
         e = any_of(h, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1", n->no, &any, why);
-    if (e == ERR_OK && !any && from->pos != INT64_MAX) e = has_rows(h, n, from->lo, from->pos, &news, why);
+    if (e == ERR_OK && !any) e = budget_is_stopped(h, n, &stopped, why);
+    if (e != ERR_OK || stopped) {
+        *out = any;
+        return e;
+    }
+    any |= told_less(from, n);
+    if (!any && from->pos != INT64_MAX) e = has_rows(h, n, from->lo, from->pos, &news, why);
     if (e == ERR_OK && !any && !news.rows) e = has_rows(h, n, from->hi, 0, &news, why);
     if (e == ERR_OK) *out = any || news.rows; /* its own work wakes nobody */
     return e;

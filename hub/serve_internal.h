@@ -57,6 +57,7 @@ MUST_CHECK enum err serve_ends_collect(struct hub *h, const struct hub_node *n, 
 /* serve_page.c: a page being filled. */
 struct page_op;
 struct page_agency;
+struct budget; /* hub/budget.h */
 struct page {
     struct hub *h;
     const struct hub_node *n; /* borrowed */
@@ -71,11 +72,16 @@ struct page {
     int64_t *parts; /* set of (agency, case), open addressing; -1 free */
     size_t n_parts;
     struct ends_list ends;
+    struct budget *rows;  /* borrowed: what the device holds, and may */
+    const struct cut *from; /* borrowed: where it stands */
+    bool stopped;         /* it may hold no more: the next row was left out for that */
+    int64_t once_more;    /* of rows->added: those that a series which begins anew comes upon again */
+    int64_t once_more_at; /* such were born after this version; 0: none are */
 };
 MUST_CHECK enum err page_init(struct page *p, struct hub *h, const struct hub_node *n, uint64_t budget,
                               struct why *why);
 void page_release(struct page *p);
-/* *out_full: it did not fit; the page is as it was. The first row always fits. */
+/* *out_full: it did not fit; the page is as it was. The first row always fits, unless the device may hold no more. */
 MUST_CHECK enum err page_add(struct page *p, const struct serve_row *r, const struct serve_since *since, bool *out_full,
                              struct why *why);
 /* The parts, grouped: content appended to *content; origin and length of each in *out_parts, with

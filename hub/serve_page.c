@@ -1,6 +1,6 @@
 /* A page being filled: operations as they come, in the order of row numbers; then sorted into parts of one agency and
  * case each, because contents of different agencies never share a compressed frame. */
-#include "hub/serve_internal.h"
+#include "hub/budget.h"
 
 #include "sync/changeset.h"
 
@@ -141,6 +141,25 @@ static void add_later(const struct page *p, const struct row *row, const struct 
     }
 }
 
+/* *out_fresh: the device will hold one row more for it. *out_full: and may not. */
+static enum err ask_room(struct page *p, const struct serve_row *r, int64_t base, enum serve_how how, bool *out_fresh,
+                         bool *out_full, struct why *why)
+{
+    bool room = true;
+    if (how == SERVE_NOTHING || (how != SERVE_ROW && r->born <= base)) return ERR_OK;
+    enum err e = budget_is_new(p->h, p->n, r, p->rows, out_fresh, why);
+    if (e != ERR_OK || !*out_fresh || how != SERVE_ROW) return e; /* what it made it has already */
+    e = budget_room(p->h, p->n, p->from, p->rows, &room, why);
+    if (e == ERR_OK && !room) *out_full = p->stopped = true;
+    return e;
+}
+
+static void note_fresh(struct page *p, const struct serve_row *r)
+{
+    p->rows->added++;
+    if (p->once_more_at != 0 && r->born > p->once_more_at) p->once_more++;
+}
+
 enum err page_add(struct page *p, const struct serve_row *r, const struct serve_since *since, bool *out_full,
                   struct why *why)
 {
@@ -148,17 +167,24 @@ enum err page_add(struct page *p, const struct serve_row *r, const struct serve_
     bool later = since->base > 0 && rules_columns_at(t, since->schema) < rules_columns_at(t, p->n->schema);
     bool columns[RULES_MAX_COLUMNS] = {0}, found = false;
     enum serve_how how = SERVE_NOTHING;
+    bool fresh = false;
     struct row row;
     *out_full = false;
     enum err e = serve_how(p->h, p->n, r, since->base, &how, columns, why);
-    if (e == ERR_OK && how == SERVE_OWN) p->own = true;
+    if (e == ERR_OK) e = ask_room(p, r, since->base, how, &fresh, out_full, why);
+    if (e != ERR_OK || *out_full) return e;
+    if (how == SERVE_OWN) p->own = true;
+    if (fresh && how == SERVE_OWN) note_fresh(p, r);
+    fresh &= how != SERVE_OWN;
     if (e != ERR_OK || ((how == SERVE_NOTHING || how == SERVE_OWN) && !later)) return e;
     p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
     e = db_row_get(p->h->db, t, r->id, &p->scratch, &row, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
     if (e == ERR_OK && later) add_later(p, &row, since, &how, columns);
     if (e != ERR_OK || how == SERVE_NOTHING || how == SERVE_OWN) return e;
-    return add_fetched(p, &row, r, how, columns, out_full, why);
+    e = add_fetched(p, &row, r, how, columns, out_full, why);
+    if (e == ERR_OK && fresh && !*out_full) note_fresh(p, r);
+    return e;
 }
 
 static int op_order(const void *a, const void *b)

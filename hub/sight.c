@@ -55,6 +55,11 @@ enum err sight_step(struct hub *h, struct why *why)
     struct stmt *s;
     bool row = false;
     int64_t version = 0;
+    if (h->gathering && !h->replaying) {
+        (void)why_set(why, ERR_BUSY, "This hub was put back from a backup and waits until its devices have returned their work. Until "
+                                     "then nothing can be changed. Nothing was changed.");
+        return why_next(why, ERR_BUSY, "spoke-hub restore status says which devices are missing.");
+    }
     sight_forget(h);
     enum err e = db_prepare(h->db,
                             "INSERT INTO h_counter(name, value) VALUES ('version', 1)"

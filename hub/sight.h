@@ -46,6 +46,8 @@ MUST_CHECK enum err sight_settle_all(struct hub *h, struct why *why);
  * because an expiry that was acted upon must not be undone so. Set back by more, or forward, it is believed after an hour
  * (hub/sight_clock.c); when one that was set back is believed, every case is judged again. */
 MUST_CHECK enum err sight_sweep(struct hub *h, struct why *why);
+/* The same at a time that was, while what devices returned is re-applied (hub/restore_apply.c): no clock is asked. */
+MUST_CHECK enum err sight_sweep_at(struct hub *h, int64_t at_ms, struct why *why);
 
 /* ------------------------------------------------------------------------------------------------- questions */
 struct hub_row {
@@ -99,6 +101,8 @@ struct served {
     struct buf items; /* MSG_PAGE and MSG_PART items, each preceded by: be32 origin length, origin, be32 item length */
     struct end_item *ends; /* owned: of the page's rows, and of others whose end changed */
     size_t n_ends;
+    uint64_t held, most; /* rows that the device holds when it has taken this, and may hold (hub/budget.h) */
+    bool stopped;        /* more than these it may not hold: what comes next it does not get */
 };
 /* Rows that the node's site sees and that changed since `from`, or came into its sight, up to `budget` bytes of
  * content. Whole rows (INSERT) where the site did not see the row without a break since the cut, else the columns that

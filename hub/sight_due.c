@@ -73,3 +73,19 @@ enum err sight_sweep(struct hub *h, struct why *why)
     }
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
+
+enum err sight_sweep_at(struct hub *h, int64_t at_ms, struct why *why)
+{
+    struct stmt *q;
+    bool due = false;
+    h->now_ms = at_ms;
+    enum err e = db_prepare(h->db, "UPDATE policy_now SET now = $1 WHERE now < $1", &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, at_ms);
+    e = db_run(q, why);
+    if (e == ERR_OK) e = find_due(h, &due, why);
+    if (e != ERR_OK || !due) return e;
+    e = sight_step(h, why);
+    if (e == ERR_OK) e = touch_due(h, why);
+    return e == ERR_OK ? sight_settle(h, why) : e;
+}

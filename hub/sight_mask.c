@@ -51,7 +51,7 @@ static enum err may_have_bit(struct hub *h, struct bytes name, bool *out, struct
     const char *schemes = h->sight->views == VIEWS_COMING ? "SELECT 1 FROM temp.scheme_kind WHERE scheme = $1 LIMIT 1"
                                                           : "SELECT 1 FROM main.scheme_kind WHERE scheme = $1 LIMIT 1";
     const char *words = "SELECT 1 FROM h_policy WHERE (state = 'in_force' OR state = 'coming')"
-                        " AND instr(text, char(39) || $1 || char(39)) > 0 LIMIT 1";
+                        " AND replace(text, '''' || $1 || '''', '') <> text LIMIT 1";
     enum err e = db_prepare(h->db,
                             is_agency   ? "SELECT 1 FROM agency WHERE code = $1 LIMIT 1"
                             : is_scheme ? schemes

@@ -39,11 +39,11 @@ static enum err touch_area(struct hub *h, struct bytes site, struct bytes area, 
     struct stmt *q;
     enum err e = db_prepare(
         h->db,
-        "SELECT k.no FROM case_file c CROSS JOIN h_case k ON k.id = c.id WHERE c.area = $1"
+        "SELECT k.no FROM case_file c CROSS JOIN h_case k WHERE k.id = c.id AND c.area = $1"
         " AND (EXISTS (SELECT 1 FROM site s WHERE s.code = $2 AND (coalesce(s.kind, '') <> 'partner'"
         "              OR EXISTS (SELECT 1 FROM case_voice v WHERE v.case_id = c.id AND v.agency = s.agency)))"
-        "      OR EXISTS (SELECT 1 FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no AND t.case_no = k.no"
-        "                  WHERE n.code = $2 AND (t.mask <> 0 OR t.access <> 0)))",
+        "      OR EXISTS (SELECT 1 FROM h_site n CROSS JOIN h_seat t WHERE t.site_no = n.no AND t.case_no = k.no"
+        "                  AND n.code = $2 AND (t.mask <> 0 OR t.access <> 0)))",
         &q, why);
     if (e != ERR_OK) return e;
     db_bind_text(q, 1, area);
@@ -55,10 +55,10 @@ static enum err touch_area(struct hub *h, struct bytes site, struct bytes area, 
 static enum err touch_everywhere(struct hub *h, struct bytes site, struct why *why)
 {
     static const char *const all[] = {
-        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
+        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t WHERE t.site_no = n.no AND n.code = $1"
          " AND (t.mask <> 0 OR t.access <> 0)"),
-        "SELECT k.no FROM site s CROSS JOIN case_voice v ON v.agency = s.agency CROSS JOIN h_case k ON k.id = v.case_id"
-        " WHERE s.code = $1 AND s.kind = 'partner'",
+        "SELECT k.no FROM site s CROSS JOIN case_voice v CROSS JOIN h_case k WHERE v.agency = s.agency AND k.id = v.case_id"
+        " AND s.code = $1 AND s.kind = 'partner'",
         "SELECT no FROM h_case WHERE EXISTS (SELECT 1 FROM site s WHERE s.code = $1"
         " AND coalesce(s.kind, '') <> 'partner')",
     };
@@ -95,8 +95,8 @@ static enum err touch_author(struct hub *h, const uint8_t person[16], struct why
     bool row = false;
     enum err e = db_prepare(h->db,
                             "SELECT r.no, r.case_no, r.tbl, r.id, r.mask, r.mask_version, c.case_id"
-                            " FROM conflict c CROSS JOIN h_row r ON r.id = c.id AND r.tbl = $1"
-                            " WHERE c.kept_by = $2 OR c.lost_by = $2",
+                            " FROM conflict c CROSS JOIN h_row r WHERE r.id = c.id AND r.tbl = $1"
+                            " AND (c.kept_by = $2 OR c.lost_by = $2)",
                             &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, rules_table_index(bytes_of_str("conflict")));
@@ -139,9 +139,9 @@ static enum err touch_site(struct hub *h, struct bytes code, struct why *why)
 {
     static const char *const by_code[] = {
         "SELECT 0",
-        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t ON t.site_no = n.no WHERE n.code = $1"
+        ("SELECT t.case_no FROM h_site n CROSS JOIN h_seat t WHERE t.site_no = n.no AND n.code = $1"
          " AND (t.mask <> 0 OR t.access <> 0)"),
-        "SELECT k.no FROM participant p CROSS JOIN h_case k ON k.id = p.case_id WHERE p.site = $1 AND p.site <> ''",
+        "SELECT k.no FROM participant p CROSS JOIN h_case k WHERE k.id = p.case_id AND p.site = $1 AND p.site <> ''",
     };
     struct stmt *q;
     enum err e = ERR_OK;
@@ -171,7 +171,7 @@ static enum err touch_agency(struct hub *h, struct bytes code, struct why *why)
     db_done(q);
     if (e == ERR_OK)
         e = db_prepare(h->db,
-                       "SELECT k.no FROM case_voice v CROSS JOIN h_case k ON k.id = v.case_id WHERE v.agency = $1", &q,
+                       "SELECT k.no FROM case_voice v CROSS JOIN h_case k WHERE k.id = v.case_id AND v.agency = $1", &q,
                        why);
     if (e != ERR_OK) return e;
     db_bind_text(q, 1, code);

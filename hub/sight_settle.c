@@ -108,7 +108,7 @@ static enum err any_conflict(struct hub *h, int64_t case_no, bool *out, struct w
 {
     struct stmt *q;
     enum err e = db_prepare(
-        h->db, "SELECT 1 FROM h_case k CROSS JOIN conflict c ON c.case_id = k.id WHERE k.no = $1 LIMIT 1", &q, why);
+        h->db, "SELECT 1 FROM h_case k CROSS JOIN conflict c WHERE k.no = $1 AND c.case_id = k.id LIMIT 1", &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, case_no);
     e = db_step(q, out, why);
@@ -122,8 +122,8 @@ static enum err add_conflicts_about(struct hub *h, const struct sight_row *about
     struct stmt *q;
     enum err e = db_prepare(h->db,
                             "SELECT r.no, r.case_no, r.tbl, r.id, r.mask"
-                            " FROM conflict c CROSS JOIN h_row r ON r.id = c.id AND r.tbl = $1"
-                            " WHERE c.row_id = $2 AND c.tbl = $3 AND +r.case_no = $4",
+                            " FROM conflict c CROSS JOIN h_row r WHERE r.id = c.id AND r.tbl = $1"
+                            " AND c.row_id = $2 AND c.tbl = $3 AND +r.case_no = $4",
                             &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, rules_table_index(bytes_of_str("conflict")));

@@ -206,14 +206,11 @@ static enum err verify_known(struct hub *h, struct why *why)
     return e;
 }
 
-enum err hub_verify(struct hub *h, struct why *why)
+static enum err verify_all(struct hub *h, struct why *why)
 {
     struct stmt *s;
     bool row = false;
-    enum err e = h->sight == NULL ? sight_new(&h->sight, why) : ERR_OK;
-    if (e != ERR_OK) return e;
-    if (h->sight->open) return why_set(why, ERR_FAILED, "A step of the hub's order is not settled yet.");
-    e = policy_change_load(h, why);
+    enum err e = policy_change_load(h, why);
     if (e == ERR_OK) e = verify_known(h, why);
     if (e == ERR_OK) e = db_prepare(h->db, "SELECT no, policy FROM h_case", &s, why);
     if (e != ERR_OK) return e;
@@ -224,7 +221,26 @@ enum err hub_verify(struct hub *h, struct why *why)
         if (e != ERR_OK) break;
     }
     db_done(s);
-    if (e == ERR_OK) e = ends_verify(h, why);
+    return e == ERR_OK ? ends_verify(h, why) : e;
+}
+
+/* Where other processes write, all of it is asked in one transaction, and nothing of that is kept. */
+enum err hub_verify(struct hub *h, struct why *why)
+{
+    bool own = db_is_postgres(h->db);
+    enum err e = h->sight == NULL ? sight_new(&h->sight, why) : ERR_OK;
+    if (e != ERR_OK) return e;
+    if (h->sight->open) return why_set(why, ERR_FAILED, "A step of the hub's order is not settled yet.");
+    if (own) e = policy_change_load(h, why); /* views that are laid outside of it stay */
+    if (e == ERR_OK && own) {
+        h->policy_moved = false;
+        e = db_begin(h->db, why);
+    }
+    if (e != ERR_OK) return e;
+    e = verify_all(h, why);
     sight_forget(h);
+    if (!own) return e;
+    db_rollback(h->db);
+    policy_change_forget(h);
     return e;
 }

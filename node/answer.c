@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define CHECKPOINT_MAX (16u << 10) /* bytes of MSG_CHECKPOINT, and more than it may have */
+
 struct check {
     struct node *n;
     struct answer *a;
@@ -53,11 +55,10 @@ static enum err check_hello(struct check *c, struct bytes item, const uint8_t bi
                        "This answer was put together from pieces of others. Nothing was changed here.");
     if (memcmp(h.node, n->self.pub.kid, KID_BYTES) != 0)
         return why_set(why, ERR_REFUSED, "This answer is for another device. Nothing was changed here.");
-    if (h.epoch != n->epoch) {
+    if (h.epoch < n->epoch) {
         (void)why_set(why, ERR_REFUSED,
-                      "The MASH server was put back from a backup since this device last heard from it. "
-                      "Nothing was changed here.");
-        return why_next(why, ERR_REFUSED, "Ask the MASH's administrator how this device is to join again.");
+                      "This answer comes from a MASH server as it was before it was put back from a backup. Nothing was changed here.");
+        return why_next(why, ERR_REFUSED, "Tell your MASH's administrator: the old server must not run beside the new one.");
     }
     if (h.schema < db_schema(n->db)) {
         (void)why_set(why, ERR_VERSION,
@@ -154,7 +155,7 @@ static enum err check_reply(struct check *c, struct bytes item, struct why *why)
 static enum err check_order(struct check *c, struct bytes item, struct why *why)
 {
     struct answer *a = c->a;
-    if (c->begun || a->n_orders == ORDERS_MAX) return broken(why, "its orders are not as they should be");
+    if (c->begun || a->checkpoint.len > 0 || a->n_orders == ORDERS_MAX) return broken(why, "its orders are not as they should be");
     struct order_item *o = &a->orders[a->n_orders];
     enum err e = message_get_order(item, &c->n->hub, &o->said, NULL, why);
     if (e != ERR_OK) return e;
@@ -177,10 +178,34 @@ static enum err check_end_item(void *ctx, const struct end_item *end, struct why
     return ERR_OK;
 }
 
+/* Once, right after the orders. What is longer than any of its kind is kept as far as it shows that: what it says is judged when
+ * all else of the answer was found good. */
+static enum err note_checkpoint(struct check *c, struct bytes item, struct why *why)
+{
+    struct buf *b = &c->a->checkpoint;
+    if (c->begun || b->len > 0) return broken(why, "its parts are not in their order");
+    buf_put_bytes(b, bytes_of(item.p, item.n < CHECKPOINT_MAX ? item.n : CHECKPOINT_MAX));
+    return b->err == ERR_OK ? ERR_OK : why_set(why, b->err, "There is not enough memory for this answer.");
+}
+
+static enum err check_room(struct check *c, struct bytes item, struct why *why)
+{
+    struct answer *a = c->a;
+    if (a->room.most != 0) return broken(why, "it says one thing twice");
+    enum err e = message_get_room(item, &c->n->hub, &a->room, why);
+    if (e == ERR_OK && (memcmp(a->room.node, c->n->self.pub.kid, KID_BYTES) != 0 || a->room.request != a->hello.request))
+        e = broken(why, "what it says of room is meant for another answer");
+    return e;
+}
+
 static enum err check_item(struct check *c, struct bytes item, struct why *why)
 {
     unsigned type = message_type(item);
     if (type == MSG_ORDER) return check_order(c, item, why);
+    if (type == MSG_CHECKPOINT) return note_checkpoint(c, item, why);
+    if (type == MSG_EPOCH && !c->begun) return epoch_check(c->n, item, c->a, why);
+    if (type == MSG_NOTE && !c->begun) return note_check(item, c->a, why);
+    if (type == MSG_ROOM && !c->begun) return check_room(c, item, why);
     c->begun = true;
     if (type == MSG_PART) return check_part(c, item, why);
     if (c->parts_left > 0) return broken(why, "entries are missing from it");
@@ -203,7 +228,9 @@ static enum err check_end(struct check *c, struct why *why)
     if (c->a->n_drops != c->a->hello.drops) return broken(why, "orders to forget are missing from it");
     hash_blake2b(c->a->drops_hash, buf_bytes(&c->drop_coses));
     seqs_sort(&c->a->judged);
-    return question_check_end(c->n, c->a->hello.request, c->n_replies, why);
+    enum err e = epoch_check_end(c->n, c->a, c->cut, c->paged, why);
+    if (e == ERR_OK) e = question_check_end(c->n, c->a->hello.request, c->n_replies, why);
+    return e == ERR_OK ? trust_judge(c->n, c->a, why) : e;
 }
 
 static enum err check_items(struct check *c, struct bundle_reader *r, const uint8_t binding[32], struct why *why)
@@ -232,6 +259,7 @@ enum err answer_verify(struct node *n, struct bytes in, struct answer *out, stru
     memset(out, 0, sizeof *out);
     buf_init(&out->drops, BUNDLE_MAX);
     buf_init(&out->judged.list, BUNDLE_MAX);
+    buf_init(&out->checkpoint, CHECKPOINT_MAX);
     buf_init(&c.drop_coses, BUNDLE_MAX);
     buf_init(&c.page_cose, COSE_MAX);
     hash_blake2b(out->hash, in);
@@ -266,4 +294,7 @@ void answer_release(struct answer *a)
     buf_release(&a->drops);
     for (size_t i = 0; i < a->n_orders; i++) buf_release(&a->orders[i].item);
     buf_release(&a->judged.list);
+    buf_release(&a->checkpoint);
+    buf_release(&a->statement);
+    buf_release(&a->note);
 }

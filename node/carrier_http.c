@@ -25,6 +25,7 @@
 struct carrier_http {
     CURL *curl;        /* owned */
     char address[200]; /* without a slash at its end */
+    bool waits;        /* the last enrolment: approval comes first */
     bool (*stop)(void *ctx); /* carrier_http_until; NULL: nobody breaks it off */
     void *stop_ctx;
 };
@@ -102,6 +103,17 @@ static void said(const struct transfer *t, char out[SAID_MAX + 1])
     json_free(j);
 }
 
+/* {"error":{"code":…}} */
+static bool has_code(const struct transfer *t, const char *code)
+{
+    struct json *j = NULL;
+    if (json_parse(bytes_of(t->body, t->n_body), &j, NULL) != ERR_OK) j = NULL;
+    const char *text = json_get_str(json_get(j, "error"), "code");
+    bool same = text != NULL && strcmp(text, code) == 0;
+    json_free(j);
+    return same;
+}
+
 /* The sign-in page of a hotel or a train answers anything with 200 and a text. The hub's content never is one. */
 static bool is_strange(const struct transfer *t)
 {
@@ -142,6 +154,9 @@ static void prepare(struct carrier_http *c, struct transfer *t, const char *url,
     (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, SILENCE_S + (long)(wait_ms / 1000));
     (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, t);
+    /* As every OpenSSL program: whom to believe, where the MASH has certificates of its own. */
+    const char *authorities = secure_getenv("SSL_CERT_FILE");
+    if (authorities != NULL && *authorities != '\0') (void)curl_easy_setopt(h, CURLOPT_CAINFO, authorities);
     if (c->stop == NULL) return;
     (void)curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
     (void)curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, on_progress);
@@ -220,13 +235,14 @@ static enum err judge(struct transfer *t, CURLcode rc, long *out_status, struct 
     if (rc == CURLE_ABORTED_BY_CALLBACK) return why_set(why, ERR_INTERRUPTED, "The contact was broken off.");
     if (rc == CURLE_OUT_OF_MEMORY)
         return why_set(why, ERR_NOMEM, "There is not enough memory to reach the MASH server.");
-    if (rc == CURLE_OK && status >= 500) return answered(TROUBLE_BUSY, status, why);
+    if (rc == CURLE_OK && (status >= 500 || status == 429)) return answered(TROUBLE_BUSY, status, why);
     if (rc != CURLE_OK || status == 0) return failed(t, rc, why);
     if ((status == 200 || status == 206) && !is_strange(t)) return ERR_OK;
     said(t, words);
     if (words[0] == '\0') /* the hub says why; a proxy or a sign-in page does not, and knows nothing of us */
         return answered(TROUBLE_STRANGER, status, why);
     if (status == 409) return why_set(why, ERR_EXISTS, "The MASH server says: %s", words);
+    if (status == 403 && has_code(t, err_word(ERR_DENIED))) return why_set(why, ERR_DENIED, "The MASH server says: %s", words);
     (void)why_set(why, ERR_REFUSED, "The MASH server refused: %s", words);
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
 }
@@ -321,9 +337,11 @@ static enum err post_small(struct carrier_http *c, const char *path, struct byte
                            struct why *why)
 {
     struct buf b;
+    struct curl_header *said_so = NULL;
     buf_init(&b, 1u << 20);
     struct transfer t = {.sink = into_buf, .sink_ctx = &b, .why = why};
     enum err e = post(c, &t, path, request, 0, why);
+    if (e == ERR_OK) c->waits = curl_easy_header(c->curl, "Spoke-Enrolment", 0, CURLH_HEADER, -1, &said_so) == CURLHE_OK;
     if (e == ERR_OK) buf_put_bytes(out, buf_bytes(&b));
     if (e == ERR_OK && out->err != ERR_OK)
         e = why_set(why, out->err, "There is not enough memory for the server's answer.");
@@ -334,6 +352,11 @@ static enum err post_small(struct carrier_http *c, const char *path, struct byte
 enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why)
 {
     return post_small(c, "/v1/enrol", request, out, why);
+}
+
+bool carrier_http_waits(const struct carrier_http *c)
+{
+    return c->waits;
 }
 
 enum err carrier_http_door(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why)

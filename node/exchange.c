@@ -67,6 +67,26 @@ static enum err set_up_anew(struct node *n, enum err e, struct why *why)
                     n->site);
 }
 
+/* It has joined, and nobody at the MASH has approved it yet. */
+static enum err waits(struct node *n, struct why *why)
+{
+    char spoken[48];
+    identity_spoken(n->self.pub.kid, spoken, sizeof spoken);
+    (void)why_set(why, ERR_REFUSED,
+                  "This device has joined, and waits for approval by the MASH. Nothing is lost: what is written here goes once it is "
+                  "approved.");
+    return why_next(why, ERR_REFUSED,
+                    "Read these groups to the MASH's administrator, who has to see the same: %s. Then try again. " TROUBLE_DETAIL
+                    "spoke sync",
+                    spoken);
+}
+
+static enum err said_no(struct node *n, enum err e, struct why *why)
+{
+    if (e == ERR_DENIED) return waits(n, why);
+    return e == ERR_REFUSED || e == ERR_EXISTS ? set_up_anew(n, e, why) : e;
+}
+
 /* Fetch from where the last try broke off. Only a broken link leaves the pieces in the spool. */
 static enum err fetch(struct node *n, const struct carrier *via, const struct request *req, uint64_t wait_ms,
                       struct round_result *out, bool *out_resumed, struct why *why)
@@ -80,7 +100,7 @@ static enum err fetch(struct node *n, const struct carrier *via, const struct re
     if (e == ERR_UNREACHABLE) return unreachable(n, why);
     if (e != ERR_OK && e != ERR_INTERRUPTED && spool_drop_answer(n, NULL) != ERR_OK)
         return e; /* the carrier's error says more than that of the removal */
-    return e == ERR_REFUSED || e == ERR_EXISTS ? set_up_anew(n, e, why) : e;
+    return said_no(n, e, why);
 }
 
 /* Take the spooled answer. One that cannot be taken is not kept: the hub gives the same one again. */
@@ -110,7 +130,7 @@ static enum err round_once(struct node *n, const struct carrier *via, const stru
     if (e == ERR_OK) e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
     bool fetched = e == ERR_OK;
     if (fetched) e = take(n, out, &st->taken, why);
-    if (resumed && (e == ERR_TAMPERED || e == ERR_FORMAT || (fetched && e == ERR_REFUSED))) {
+    if (resumed && trust_check(n, NULL) == ERR_OK && (e == ERR_TAMPERED || e == ERR_FORMAT || (fetched && e == ERR_REFUSED))) {
         /* The pieces of two contacts do not fit together, as after a power cut, which may also have taken away whom the
          * answer is for: once more from the start. */
         e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
@@ -130,7 +150,9 @@ static enum err wants_more(struct node *n, const struct round_state *st, bool *o
     enum err e = outbox_count(n, &unsent, &oldest, why);
     if (e == ERR_OK) e = state_ask(n->db, "SELECT count(*) FROM n_receipt WHERE sent = 0", &receipts, why);
     if (e == ERR_OK) e = question_waiting(n, &questions, why);
-    if (e == ERR_OK && st->taken.revoked)
+    if (e == ERR_OK && st->taken.waits)
+        *out = st->taken.more || st->again;
+    else if (e == ERR_OK && st->taken.revoked)
         /* To confirm what was taken away is all that is left to do; and, before a wipe, to bring everything there. */
         *out = receipts > 0 || (n->to_be_wiped && (st->again || (unsent > 0 && st->taken.judged > 0)));
     else if (e == ERR_OK)
@@ -164,8 +186,10 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
     bool more = true;
     *out = r;
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
-    enum err e = node_tick(n, NULL); /* done with each answer too, and what keeps it from that is reported there */
-    e = drops_confirm(n, NULL);      /* what an earlier fault left to be done */
+    enum err e = trust_check(n, why);
+    if (e != ERR_OK) return e;
+    e = node_tick(n, NULL);     /* done with each answer too, and what keeps it from that is reported there */
+    e = drops_confirm(n, NULL); /* what an earlier fault left to be done */
     e = orders_start(n, why);        /* a full disk must not keep the news out, and is reported after the answer */
     for (unsigned i = 0; e == ERR_OK && more && i < max; i++) {
         struct round_state st = {0};
@@ -183,8 +207,10 @@ enum err node_bundle_export(struct node *n, struct buf *out, struct why *why)
 {
     struct request req;
     struct buf more;
+    enum err e = trust_check(n, why);
+    if (e != ERR_OK) return e;
     buf_init(&more, BUNDLE_MAX);
-    enum err e = request_ready(n, 0, 0, &req, why);
+    e = request_ready(n, 0, 0, &req, why);
     if (e == ERR_OK) e = request_more(n, &more, why);
     if (e == ERR_OK) {
         courier_put(out, buf_bytes(&req.bytes), buf_bytes(&more));
@@ -199,7 +225,7 @@ enum err node_bundle_import(struct node *n, struct bytes answer, struct round_re
 {
     struct round_result r = {.bytes_in = answer.n};
     struct taken taken = {0};
-    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : trust_check(n, why);
     if (e == ERR_OK) e = orders_start(n, why);
     if (e == ERR_OK) {
         e = take_answer(n, answer, &r, &taken, why);
@@ -226,7 +252,9 @@ enum err node_round_begin(struct node *n, const struct round_options *opt, struc
 {
     struct request req;
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
-    enum err e = node_tick(n, NULL); /* as in node_sync */
+    enum err e = trust_check(n, why);
+    if (e != ERR_OK) return e;
+    e = node_tick(n, NULL); /* as in node_sync */
     e = drops_confirm(n, NULL);
     e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
     if (e == ERR_OK) {
@@ -253,7 +281,7 @@ enum err node_round_end(struct node *n, const struct node_round *r, struct bytes
     struct round_result got = {.rounds = 1, .bytes_in = answer.n, .bytes_out = r->request.len};
     struct round_state st = {.again = r->again};
     *out_more = false;
-    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : trust_check(n, why);
     if (e == ERR_OK) e = orders_start(n, why);
     if (e != ERR_OK) return e;
     e = take_answer(n, answer, &got, &st.taken, why);
@@ -265,7 +293,7 @@ enum err node_round_end(struct node *n, const struct node_round *r, struct bytes
 enum err node_round_broke(struct node *n, enum err e, struct why *why)
 {
     struct round_result none = {0};
-    if (e == ERR_REFUSED || e == ERR_EXISTS) e = set_up_anew(n, e, why);
+    e = said_no(n, e, why);
     enum err before = orders_start(n, NULL); /* it is read again with the next contact */
     (void)before;
     return round_over(n, e, &none, why);

@@ -45,7 +45,7 @@ static enum err count_work(struct node *n, struct node_info *i, struct why *why)
 enum err node_about(struct node *n, struct node_info *out, struct why *why)
 {
     struct node_info i = {.self = n->self.pub, .hub = n->hub, .epoch = n->epoch};
-    uint64_t contact = 0, revoked = 0;
+    uint64_t contact = 0, revoked = 0, stopped = 0;
     memcpy(i.hub_name, n->hub_name, sizeof i.hub_name);
     memcpy(i.hub_address, n->hub_address, sizeof i.hub_address);
     memcpy(i.site, n->site, sizeof i.site);
@@ -56,10 +56,14 @@ enum err node_about(struct node *n, struct node_info *out, struct why *why)
     if (e == ERR_OK) e = state_number(n->db, "contact_ms", &contact, why);
     if (e == ERR_OK) e = state_number(n->db, "answered", &i.last_request, why);
     if (e == ERR_OK) e = state_number(n->db, "revoked", &revoked, why);
+    if (e == ERR_OK) e = state_number(n->db, "rows_held", &i.rows_held, why);
+    if (e == ERR_OK) e = state_number(n->db, "rows_most", &i.rows_most, why);
+    if (e == ERR_OK) e = state_number(n->db, "rows_stopped", &stopped, why);
     if (e == ERR_OK) e = lease_info(n, &i.lease_days, &i.lease_until_ms, why);
     if (e != ERR_OK) return e;
     i.last_contact_ms = (int64_t)contact;
     i.revoked = revoked != 0;
+    i.rows_stopped = stopped != 0;
     *out = i;
     return ERR_OK;
 }

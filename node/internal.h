@@ -7,7 +7,7 @@
 #include "sync/changeset.h"
 
 #define NODE_PATH_MAX 4096
-#define NODE_SOFTWARE "spoke 0.1.0"
+#define NODE_SOFTWARE "spoke 0.1.0 +log+note+budget" /* what it says it knows: message_knows */
 
 struct capture; /* node/capture.c */
 struct search;  /* node/search.c */
@@ -386,6 +386,14 @@ struct answer {
     struct order_item orders[ORDERS_MAX];
     size_t n_orders;
     struct seqs judged; /* envelopes that it has a verdict on */
+    struct buf checkpoint;        /* MSG_CHECKPOINT as it came; empty: none */
+    struct room room;             /* how many rows may be here; most 0: nothing was said of that */
+    struct merkle_head log;       /* what it says of this device's log, once it was found good; size 0: nothing */
+    struct merkle_head epoch_cut; /* where the log was cut, by the word of an epoch in this answer: the proof begins there */
+    bool has_epoch_cut;
+    uint64_t epoch_chain;         /* and the last envelope that the hub has; statement: MSG_EPOCH as it came */
+    struct buf statement, note;   /* note: MSG_NOTE as it came; empty: none */
+    const char *distrust;         /* what is wrong with the hub's log; NULL: nothing */
 };
 MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer *out,
                                   struct why *why); /* out is initialised here, and borrows in */
@@ -393,13 +401,55 @@ MUST_CHECK enum err answer_verify(struct node *n, struct bytes in, struct answer
 MUST_CHECK enum err answer_next(struct answer *a, struct bytes *out_item, bool *out_end, struct why *why);
 void answer_release(struct answer *a);
 
+/* ---- trust.c: node/trust.h. Within the caller's transaction, where nothing else is said. */
+/* ERR_TAMPERED: this device does not trust its hub any more, in words for people. Before anything is exchanged. */
+MUST_CHECK enum err trust_check(struct node *n, struct why *why);
+/* MSG_SEEN, if a checkpoint is kept; and that this request told of it. */
+MUST_CHECK enum err trust_put(struct node *n, struct bundle_writer *w, struct why *why);
+MUST_CHECK enum err trust_asked(struct node *n, uint64_t request, struct why *why);
+/* Of an answer that is good otherwise. ERR_TAMPERED, and a->distrust says why; else a->log is set. Changes nothing. */
+MUST_CHECK enum err trust_judge(struct node *n, struct answer *a, struct why *why);
+/* Stop trusting the hub, and keep what shows why. In a transaction of its own. Returns ERR_TAMPERED and its words. */
+MUST_CHECK enum err trust_end(struct node *n, const struct answer *a, struct why *why);
+/* With the effects of the answer. */
+MUST_CHECK enum err trust_keep(struct node *n, const struct answer *a, struct why *why);
+/* An epoch statement, already verified, says where the hub's log of this device was cut: what is kept is that from now on, and
+ * what was found before is explained by it. cut->size 0: no log was left. */
+MUST_CHECK enum err trust_cut(struct node *n, uint64_t epoch, const struct merkle_head *cut, struct bytes statement,
+                              struct why *why);
+/* Does what is kept fit together? ERR_TAMPERED. */
+MUST_CHECK enum err trust_verify(struct node *n, struct why *why);
+/* trust_logged.c: a reply to QUESTION_LOGGED about change `seq`, checked against what is kept: lines that say what came of it
+ * (struct node_logged), then the hub's own. */
+MUST_CHECK enum err trust_logged(struct node *n, uint64_t seq, const struct reply *r, struct buf *lines, size_t *out_n,
+                                 struct why *why);
+/* What is kept, of a log; size 0: nothing. */
+MUST_CHECK enum err trust_kept(struct node *n, struct merkle_head *out, struct why *why);
+
 /* ---- take.c: act upon it. */
 struct taken {
     bool more, revoked;
+    bool waits; /* the hub was put back, and judges nothing yet */
     uint64_t judged;
 };
 MUST_CHECK enum err take_answer(struct node *n, struct bytes in, struct round_result *out, struct taken *out_taken,
                                 struct why *why);
+
+/* ---- epoch.c: a hub that was put back from a backup. Within the caller's transaction, where nothing else is said. */
+/* MSG_EPOCH of an answer whose hello was read: sets what it says in *a. ERR_TAMPERED. Changes nothing; as the next. */
+MUST_CHECK enum err epoch_check(struct node *n, struct bytes item, struct answer *a, struct why *why);
+/* All of the answer was read; cut: where the device stands. ERR_REFUSED: it is of another epoch, and nothing explains that. */
+MUST_CHECK enum err epoch_check_end(struct node *n, const struct answer *a, const uint8_t cut[CUT_BYTES], bool paged,
+                                     struct why *why);
+/* a->has_epoch_cut. What the request held counts as not heard. n->epoch is the caller's to set, once it is committed. */
+MUST_CHECK enum err epoch_take(struct node *n, const struct answer *a, struct why *why);
+MUST_CHECK enum err note_check(struct bytes item, struct answer *a, struct why *why);
+MUST_CHECK enum err note_take(struct node *n, const struct answer *a, struct why *why);
+/* Is the next request to return what is kept here, and nothing else? */
+MUST_CHECK enum err return_due(struct node *n, bool *out, struct why *why);
+/* Up to `most` bytes of it, and one item at least, into the request; *out_next: where it stands once the answer was taken. */
+MUST_CHECK enum err return_put(struct node *n, struct bundle_writer *w, size_t most, struct buf *out_next, struct why *why);
+MUST_CHECK enum err return_sent(struct node *n, const struct buf *next, struct why *why);
 
 /* ---- question.c: what is asked of the hub. Between a request and its answer. */
 /* Before a request is made: questions about rows that are not here go. Outside a transaction. */

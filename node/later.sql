@@ -19,3 +19,11 @@ CREATE INDEX IF NOT EXISTS n_case_open ON case_file(area, subject_kind, id, stat
     WHERE voided_at IS NULL AND status IS NOT 'closed';
 CREATE INDEX IF NOT EXISTS n_meeting_held ON meeting(case_id, held_at) WHERE voided_at IS NULL AND held_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS n_rating_now ON rating(case_id, agency, rag, rated_at) WHERE voided_at IS NULL AND stage IS NOT NULL;
+
+-- What was found against the hub (node/trust.c): its checkpoint as it came, what this device had kept until then (size and root; the
+-- note), and what explained it (ended_ms NULL: nothing did). Rows are never removed. answer: hash of the answer; empty: none came.
+CREATE TABLE IF NOT EXISTS n_distrust(no INTEGER PRIMARY KEY, found_ms INTEGER NOT NULL, reason TEXT NOT NULL, request INTEGER NOT NULL,
+    answer BLOB NOT NULL, item BLOB NOT NULL, head BLOB, note BLOB, ended_ms INTEGER, epoch INTEGER NOT NULL, statement BLOB NOT NULL) STRICT;
+
+-- What the hub wants to hear if it is put back from a backup: its own word, sealed under a key of its own, one an answer (node/epoch.c).
+CREATE TABLE IF NOT EXISTS n_note(request INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;

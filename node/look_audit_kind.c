@@ -72,6 +72,8 @@ static const struct {
     {"set another passphrase", AUDIT_ALTERATION, false},
     {"made a recovery code", AUDIT_ALTERATION, false},
     {"set this device up anew", AUDIT_ALTERATION, false},
+    {"stopped trusting the MASH server", AUDIT_ALTERATION, false},
+    {"the MASH server was put back from a backup", AUDIT_ALTERATION, false},
     {"looked at ", AUDIT_CONSULTATION, true},
     {"shared a case with an agency", AUDIT_DISCLOSURE, false},
     {"asked an agency what it knows", AUDIT_DISCLOSURE, false},

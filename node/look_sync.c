@@ -1,6 +1,7 @@
 /* How this device stands with the MASH: what waits, and what the MASH does not have. */
 #include "node/look_internal.h"
 #include "node/look_list.h"
+#include "node/trust.h"
 
 /* Cases that were opened here, rated red, and that the MASH has not taken note of in any way: their first change waits. */
 static enum err put_red(struct node *n, struct json *o, struct why *why)
@@ -49,12 +50,16 @@ static enum err put_outbox(struct node *n, struct json *o, struct why *why)
 static enum err fill(struct node *n, struct json *o, struct why *why)
 {
     struct node_info i;
+    struct node_trust t;
     enum err e = node_get_info(n, &i, why);
+    if (e == ERR_OK) e = node_trust(n, &t, why);
     if (e != ERR_OK) return e;
     look_set_time(o, "last_contact", i.last_contact_ms);
     look_set_time(o, "lease_until", i.lease_until_ms);
     look_set_time(o, "oldest_unsent", i.oldest_unsent_ms);
     json_set_bool(o, "revoked", i.revoked);
+    json_set_bool(o, "hub_trusted", !t.distrusts);
+    json_set_str(o, "hub_distrust", t.distrusts ? t.reason : NULL);
     const struct {
         const char *key;
         uint64_t v;

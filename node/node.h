@@ -32,6 +32,8 @@ struct node_info {
     uint64_t conflicts;       /* open conflict rows here */
     uint64_t rows;            /* rows of case tables here */
     uint64_t receipts_due;    /* receipts not yet sent */
+    uint64_t rows_held, rows_most; /* as the hub counts them, and how many may be here; most 0: it said nothing of that */
+    bool rows_stopped;        /* nothing new comes because of that */
     uint64_t hidden;          /* rows that were shared until a time that is over; not among `rows` */
     unsigned lease_days;      /* how long it may be opened without contact */
     int64_t lease_until_ms;   /* by this device's clock, if it goes right; 0: no contact yet */
@@ -159,6 +161,9 @@ struct carrier carrier_http(struct carrier_http *c);
 /* Public keys and name of the hub at an address (GET /v1/hub): 64 bytes of keys. */
 MUST_CHECK enum err carrier_http_hub(struct carrier_http *c, uint8_t out_public[PUBLIC_BYTES], struct why *why);
 MUST_CHECK enum err carrier_http_enrol(struct carrier_http *c, struct bytes request, struct buf *out, struct why *why);
+/* The hub said with the last one that an administrator has to approve the device before it gets anything. Nobody's signed word:
+ * the hub itself holds to it. */
+bool carrier_http_waits(const struct carrier_http *c);
 /* Asked about once a second while it waits for the network: true breaks the transfer off (ERR_INTERRUPTED). */
 void carrier_http_until(struct carrier_http *c, bool (*stop)(void *ctx), void *ctx);
 void carrier_http_free(struct carrier_http *c);

@@ -16,7 +16,7 @@ static int64_t now_of(const struct node *n)
 
 static bool of_row(unsigned kind)
 {
-    return kind != QUESTION_EMERGENCY;
+    return kind != QUESTION_EMERGENCY && kind != QUESTION_LOGGED;
 }
 
 /* The case of a row that is here; *out_here false: it is not. Of reference data zeros. */
@@ -96,6 +96,16 @@ static enum err can_be_put(struct node *n, const struct node_question *q, struct
     return why_next(why, ERR_USAGE, "Type it again, with plain letters only.");
 }
 
+/* A hub that never told of its logs would take no request with such a question. */
+static enum err can_be_shown(struct node *n, struct why *why)
+{
+    struct merkle_head kept;
+    enum err e = trust_kept(n, &kept, why);
+    if (e != ERR_OK || kept.size > 0) return e;
+    (void)why_set(why, ERR_NOTFOUND, "The MASH server has not told this device yet what its record is.");
+    return why_next(why, ERR_NOTFOUND, "Try again after the next contact. If it stays so, the server's Spoke is too old.");
+}
+
 static enum err check(struct node *n, const struct node_question *q, uint8_t out_case[16], struct why *why)
 {
     bool here = true;
@@ -103,6 +113,7 @@ static enum err check(struct node *n, const struct node_question *q, uint8_t out
     if (of_row(q->kind) && (q->table_index < 0 || rules_table((size_t)q->table_index) == NULL))
         return why_set(why, ERR_NOTFOUND, "This device holds nothing of that kind.");
     enum err e = can_be_put(n, q, why);
+    if (e == ERR_OK && q->kind == QUESTION_LOGGED) e = can_be_shown(n, why);
     if (e == ERR_OK && of_row(q->kind)) e = case_of(n, q->table_index, q->id, out_case, &here, why);
     return e == ERR_OK && !here ? why_set(why, ERR_NOTFOUND, "This device holds no such row.") : e;
 }
@@ -372,11 +383,35 @@ static enum err keep(struct node *n, const struct reply *r, struct why *why)
     return db_run(s, why);
 }
 
+/* Checked at once: what it leads to is the checkpoint that this very answer takes the place of. */
+static enum err keep_logged(struct node *n, const struct reply *r, struct why *why)
+{
+    struct stmt *s = NULL;
+    struct reply checked = *r;
+    struct buf lines;
+    bool row = false;
+    uint64_t seq = 0;
+    buf_init(&lines, 1u << 20);
+    enum err e = db_prepare(n->db, "SELECT at FROM n_question WHERE number = $1 AND kind = $2", &s, why);
+    if (e == ERR_OK) {
+        db_bind_int(s, 1, (int64_t)r->number);
+        db_bind_int(s, 2, QUESTION_LOGGED);
+        e = db_step(s, &row, why);
+        seq = e == ERR_OK && row ? (uint64_t)db_int(s, 0) : 0;
+        db_done(s);
+    }
+    if (e == ERR_OK) e = trust_logged(n, seq, r, &lines, &checked.n_lines, why);
+    checked.lines = buf_bytes(&lines);
+    if (e == ERR_OK) e = keep(n, &checked, why);
+    buf_release(&lines);
+    return e;
+}
+
 enum err question_replied(struct node *n, const struct reply *r, struct why *why)
 {
     const int64_t number[] = {(int64_t)r->number};
     enum err e = state_run(n->db, "DELETE FROM n_question WHERE number = $1 AND kind = 0", number, 1, why);
-    if (e == ERR_OK) e = keep(n, r, why);
+    if (e == ERR_OK) e = r->kind == QUESTION_LOGGED ? keep_logged(n, r, why) : keep(n, r, why);
     return e == ERR_OK
                ? state_run(n->db,
                            "DELETE FROM n_question WHERE number < $1 AND replied_ms IS NOT NULL AND EXISTS (SELECT 1"

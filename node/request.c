@@ -88,8 +88,20 @@ static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t 
     return e;
 }
 
-/* *out_last: the last envelope in it; 0: there is none. */
-static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, uint64_t *out_last, struct why *why)
+/* What a request is made for: to a hub that was put back, to return what is kept here, and nothing besides. */
+static enum err put_items(struct node *n, struct bundle_writer *w, uint64_t *out_last, struct buf *out_next, struct why *why)
+{
+    bool back = false;
+    enum err e = return_due(n, &back, why);
+    if (e == ERR_OK && back) return return_put(n, w, REQUEST_ENVELOPES, out_next, why);
+    if (e == ERR_OK) e = put_receipts(n, w, why);
+    if (e == ERR_OK) e = views_put(n, w, why);
+    if (e == ERR_OK) e = put_envelopes(n, w, 0, REQUEST_ENVELOPES, out_last, why);
+    return e == ERR_OK ? question_put(n, w, why) : e;
+}
+
+/* *out_last: the last envelope in it; 0: there is none. next: see return_put. */
+static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, uint64_t *out_last, struct buf *next, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 1};
     struct bundle_writer *w = NULL;
@@ -100,10 +112,8 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     enum err e = bundle_writer_new(&w, &h, &n->hub, out, hello->binding, why);
     if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, hello, why);
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
-    if (e == ERR_OK) e = put_receipts(n, w, why);
-    if (e == ERR_OK) e = views_put(n, w, why);
-    if (e == ERR_OK) e = put_envelopes(n, w, 0, REQUEST_ENVELOPES, out_last, why);
-    if (e == ERR_OK) e = question_put(n, w, why);
+    if (e == ERR_OK) e = trust_put(n, w, why);
+    if (e == ERR_OK) e = put_items(n, w, out_last, next, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     buf_release(&item);
@@ -119,11 +129,20 @@ static enum err note_sent(struct node *n, uint64_t last, struct why *why)
     return e == ERR_OK && last > before ? state_set_number(n->db, "sent_seq", last, why) : e;
 }
 
+/* A request that only returned: nothing else was in it. */
+static enum err note_items(struct node *n, uint64_t number, const struct buf *next, struct why *why)
+{
+    const int64_t args[] = {(int64_t)number};
+    if (next->len > 0) return return_sent(n, next, why);
+    enum err e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
+    if (e == ERR_OK) e = question_sent(n, number, why);
+    return e == ERR_OK ? views_sent(n, number, why) : e;
+}
+
 /* `last`: the last envelope in it; 0: none. */
-static enum err store(struct node *n, uint64_t number, struct bytes request, uint64_t last, struct why *why)
+static enum err store(struct node *n, uint64_t number, struct bytes request, uint64_t last, const struct buf *next, struct why *why)
 {
     uint8_t hash[HASH_BYTES];
-    const int64_t args[] = {(int64_t)number};
     hash_blake2b(hash, request);
     enum err e = spool_drop_answer(n, why);
     if (e == ERR_OK) e = db_begin(n->db, why);
@@ -133,9 +152,8 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
     if (e == ERR_OK) e = state_put(n->db, "request_hash", bytes_of(hash, sizeof hash), why);
     if (e == ERR_OK) e = state_set_number(n->db, "request_seq", last, why);
     if (e == ERR_OK) e = note_sent(n, last, why);
-    if (e == ERR_OK) e = state_run(n->db, "UPDATE n_receipt SET sent = $1", args, 1, why);
-    if (e == ERR_OK) e = question_sent(n, number, why);
-    if (e == ERR_OK) e = views_sent(n, number, why);
+    if (e == ERR_OK) e = trust_asked(n, number, why);
+    if (e == ERR_OK) e = note_items(n, number, next, why);
     if (e == ERR_OK) return db_commit(n->db, why);
     db_rollback(n->db);
     return e;
@@ -144,12 +162,16 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
 static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct buf *out, struct why *why)
 {
     struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
+    struct buf next;
     uint64_t last = 0;
+    buf_init(&next, 1024);
     enum err e = gap_look(n, REQUEST_ENVELOPES, why);
     if (e == ERR_OK) e = question_clear(n, why);
     if (e == ERR_OK) e = fill_hello(n, &hello, why);
-    if (e == ERR_OK) e = seal(n, &hello, out, &last, why);
-    return e == ERR_OK ? store(n, hello.request, buf_bytes(out), last, why) : e;
+    if (e == ERR_OK) e = seal(n, &hello, out, &last, &next, why);
+    if (e == ERR_OK) e = store(n, hello.request, buf_bytes(out), last, &next, why);
+    buf_release(&next);
+    return e;
 }
 
 /* Made before and not yet answered. A new one in its place would look like a clone of this device to the hub. */

@@ -272,10 +272,10 @@ static const char forget_sql[] =
     "INSERT INTO n_look(user, at, tbl, looks) SELECT user, min(at), tbl, count(*) FROM n_view WHERE request = -1"
     " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"
     "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
-    "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head');"
+    "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head', 'log_head', 'log_note');"
     "DELETE FROM n_state WHERE name >= 'once:' AND name < 'once;';"
     "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'request_seq', 'last_seq', 'contact_ms', 'revoked',"
-    " 'order');"
+    " 'order', 'log_since', 'log_last', 'log_asked', 'distrust');"
     "UPDATE n_outbox SET seq = -seq; UPDATE n_content SET seq = -seq;";
 static const char new_keys_sql[] = "DELETE FROM secret_state WHERE name IN ('identity', 'door');"
                                    "UPDATE secret_state SET name = 'identity' WHERE name = 'next_identity';"

@@ -121,7 +121,13 @@ static enum err note_answer(struct take *t, struct why *why)
     if (e == ERR_OK) e = state_set_number(db, "hub_ms", h->clock_ms, why);
     if (e == ERR_OK) e = state_set_number(db, "contact_ms", now < 0 ? 0 : (uint64_t)now, why);
     if (e == ERR_OK) e = state_set_number(db, "revoked", h->revoked, why);
+    if (e == ERR_OK) e = state_set_number(db, "rows_held", t->a->room.held, why);
+    if (e == ERR_OK) e = state_set_number(db, "rows_most", t->a->room.most, why);
+    if (e == ERR_OK) e = state_set_number(db, "rows_stopped", t->a->room.stopped, why);
+    if (e == ERR_OK) e = trust_keep(t->n, t->a, why);
     if (e == ERR_OK && !h->revoked) e = lease_renew(t->n, h->clock_ms, why);
+    if (e == ERR_OK) e = note_take(t->n, t->a, why);
+    if (e == ERR_OK && t->a->has_epoch_cut) return epoch_take(t->n, t->a, why);
     if (e == ERR_OK) e = views_answered(t->n, h->request, why);
     if (e == ERR_OK) e = state_run(db, "DELETE FROM n_receipt WHERE sent = $1", request, 1, why);
     if (e == ERR_OK) t->counts.receipts = (uint64_t)db_changes(db);
@@ -188,14 +194,16 @@ enum err take_answer(struct node *n, struct bytes in, struct round_result *out, 
     struct answer a;
     struct take t = {.n = n, .a = &a, .schema = db_schema(n->db)};
     enum err e = answer_verify(n, in, &a, why);
+    if (e != ERR_OK && a.distrust != NULL) e = trust_end(n, &a, why);
     if (e == ERR_OK) e = check_covered(&t, why);
     if (e == ERR_OK) e = orders_carry_out(n, &a, why); /* first, and for themselves: no row here may hold them up */
     if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
     if (e == ERR_OK) e = take_rest(&t, why);
     if (e == ERR_OK) {
+        n->epoch = a.hello.epoch;
         add_counts(out, &t.counts);
         out->revoked = a.hello.revoked;
-        *out_taken = (struct taken){.more = a.hello.more || t.moved, .revoked = a.hello.revoked, .judged = t.judged};
+        *out_taken = (struct taken){.more = a.hello.more || t.moved, .revoked = a.hello.revoked, .judged = t.judged, .waits = a.has_epoch_cut};
         e = spool_drop_answer(n, why); /* before any receipt: the answer named the rows */
     }
     if (e == ERR_OK) e = drops_confirm(n, why);

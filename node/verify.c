@@ -131,6 +131,7 @@ enum err node_verify(struct node *n, struct verify_result *out, struct why *why)
     enum err e = db_check(n->db, why);
     if (e == ERR_OK) e = state_ask(n->db, "PRAGMA page_count", &r.pages, why);
     if (e == ERR_OK) e = check_keys(n, why);
+    if (e == ERR_OK) e = trust_verify(n, why);
     if (e == ERR_OK) e = check_chain(n, &r.envelopes, why);
     if (e == ERR_OK) e = sum_check(n, why);
     if (e == ERR_OK) e = check_overlay(n, &r.pending_rows, why);

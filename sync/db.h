@@ -1,6 +1,6 @@
-/* One SQL on two engines (SQLite now; PostgreSQL follows): statements keep to the common subset with $1 parameters,
- * each used in the order of its number on first appearance. Connection and statements are opaque; no sqlite3.h above
- * here.
+/* One SQL on two engines, SQLite and PostgreSQL (sync/db_postgres.h): statements keep to the common subset with $1
+ * parameters, each used in the order of its number on first appearance. Connection and statements are opaque; no
+ * sqlite3.h above here.
  *
  * A statement is fetched from the connection's cache by its SQL text (static storage: the pointer need not be stable,
  * the text is the key), bound, stepped, and given back. Errors are sticky within a statement: binds do not fail, the
@@ -27,6 +27,9 @@ struct sqlite3 *db_sqlite(struct db *db); /* for node/capture only */
 
 /* Transactions. BEGIN IMMEDIATE. A failed commit rolls back. Savepoints nest by name (a literal). */
 MUST_CHECK enum err db_begin(struct db *db, struct why *why);
+/* Only questions, all answered as the store stood at one moment, while others may write. Ends with db_commit or
+ * db_rollback. */
+MUST_CHECK enum err db_begin_read(struct db *db, struct why *why);
 MUST_CHECK enum err db_commit(struct db *db, struct why *why);
 void db_rollback(struct db *db); /* fine outside a transaction */
 MUST_CHECK enum err db_savepoint(struct db *db, const char *name, struct why *why);
@@ -63,16 +66,16 @@ int64_t db_changes(struct db *db);                                            /*
 MUST_CHECK enum err db_vacuum(struct db *db, struct why *why);       /* rewrite: no stale bytes in free pages */
 MUST_CHECK enum err db_truncate_log(struct db *db, struct why *why); /* checkpoint and cut the WAL to nothing */
 MUST_CHECK enum err db_check(struct db *db, struct why *why);        /* integrity_check; ERR_TAMPERED */
-/* Rewrite the store without the tables whose names begin with `prefix`; their pages may be unreadable. ERR_TAMPERED, and
- * nothing changed, where any other table is. Safe to repeat after a failure. */
+/* Rewrite the store without the tables whose names begin with `prefix`; their pages may be unreadable. ERR_TAMPERED,
+ * and nothing changed, where any other table is. Safe to repeat after a failure. */
 MUST_CHECK enum err db_mend(struct db *db, const char *prefix, struct why *why);
 
 /* A person's SQL (spoke sql): only SELECT unless `write`; an authoriser refuses PRAGMA, ATTACH, schema changes, and
  * writes to tables that are not synced (write) in any case. `each` gets every row. */
 typedef enum err (*db_row_fn)(void *ctx, struct stmt *s, struct why *why);
 MUST_CHECK enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each, void *ctx, struct why *why);
-/* What it would read, without running it: `each` gets table and column (both borrowed), once or more often; the column is ""
- * where rows are only counted. Refuses what db_user_sql refuses. */
+/* What it would read, without running it: `each` gets table and column (both borrowed), once or more often; the column
+ * is "" where rows are only counted. Refuses what db_user_sql refuses. */
 typedef void (*db_read_fn)(void *ctx, const char *table, const char *column);
 MUST_CHECK enum err db_user_sql_reads(struct db *db, const char *sql, bool write, db_read_fn each, void *ctx,
                                       struct why *why);
@@ -86,6 +89,33 @@ MUST_CHECK enum err db_set_schema(struct db *db, uint64_t schema, struct why *wh
 /* Add the columns of later versions, up to `to`, within the running transaction: rolled back, the version is what it
  * was. Nothing when the store is there already. ERR_VERSION. */
 MUST_CHECK enum err db_migrate(struct db *db, uint64_t to, struct why *why);
+
+/* Which engine: what only one has (db_sqlite, db_vacuum and the like, db_user_sql, sync/db_sum.h, sync/db_view.h) is
+ * refused by the other. On PostgreSQL db_vacuum, db_truncate_log and db_check do nothing: its own administrators see
+ * to that. */
+bool db_is_postgres(const struct db *db);
+/* Changes whenever there is a new connection beneath: what belonged to the former one (temporary views) is gone. Never
+ * 0, and always the same on SQLite. Look at it after db_begin: a connection is never exchanged within a transaction. */
+uint64_t db_generation(const struct db *db);
+
+/* Statements that are in nobody's hand are prepared anew when they are used next. On PostgreSQL one that was prepared
+ * keeps the table or view that a name meant then: when a temporary view comes to stand in front of another, or goes,
+ * it must be told. */
+void db_forget_statements(struct db *db);
+
+/* Words between the processes of one hub; only on PostgreSQL (else ERR_FAILED). `channel`: a to z and _, at most 20
+ * letters; each hub has its own of each name. */
+/* Within a transaction: tell all who listen, once it is committed (equal words of one transaction are told once).
+ * `payload`: at most 7,000 bytes of text, no NUL; NULL: "". */
+MUST_CHECK enum err db_notify(struct db *db, const char *channel, const char *payload, struct why *why);
+/* Listen on this connection from now on, over reconnections. For a thread with a connection of its own. */
+MUST_CHECK enum err db_listen(struct db *db, const char *channel, struct why *why);
+/* Wait until something was told on a channel listened to, `timeout_ms` has gone (0: only look; -1: for ever) or
+ * `wake_fd` (-1: none) can be read. Each word is handed to `each`. Where the connection was lost and is here again,
+ * `each` gets the channel NULL: anything may have been told meanwhile. Not within a transaction. ERR_UNREACHABLE: the
+ * database is away; call again. */
+typedef void (*db_told_fn)(void *ctx, const char *channel, const char *payload);
+MUST_CHECK enum err db_wait(struct db *db, int timeout_ms, int wake_fd, db_told_fn each, void *ctx, struct why *why);
 
 /* Whole rows of synced tables, by rule (one prepared statement a table, kept in the connection). Columns that the
  * store's schema version does not have yet are NULL when read; a value for one is refused: ERR_DENIED. */

@@ -1,5 +1,5 @@
 /* SQL functions for a person's convenience: an id is typed and read as text, and made from env. */
-#include "sync/db_internal.h"
+#include "sync/db_sqlite.h"
 
 static void fn_spoke_id(sqlite3_context *c, int argc, sqlite3_value **argv)
 {
@@ -47,7 +47,7 @@ static void fn_now_ms(sqlite3_context *c, int argc, sqlite3_value **argv)
     sqlite3_result_int64(c, env_now(env));
 }
 
-enum err db_register_functions(struct db *db, struct why *why)
+enum err db_register_functions(struct db_sqlite *db, struct why *why)
 {
     static const struct {
         const char *name;
@@ -63,12 +63,12 @@ enum err db_register_functions(struct db *db, struct why *why)
     union {
         const struct env *env;
         void *ctx; /* SQLite's user data is not const; the functions above only read it */
-    } user = {.env = db->env};
+    } user = {.env = db->base.env};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         int rc = sqlite3_create_function_v2(db->sql, all[i].name, all[i].n_args, SQLITE_UTF8 | all[i].flags, user.ctx,
                                             all[i].fn, NULL, NULL, NULL);
         if (rc != SQLITE_OK)
-            return db_fault(db, rc, "CREATE", why);
+            return db_sqlite_fault(db, rc, "CREATE", why);
     }
     return ERR_OK;
 }

@@ -1,7 +1,7 @@
 /* A store with a page that cannot be read: everything else is saved from it. Nothing of SQLite deletes a table whose pages
  * fail, nor does VACUUM write over a page that it cannot read first. So the table is struck from the schema, its bad
  * pages are overwritten with blank ones, and the store is rewritten. */
-#include "sync/db_internal.h"
+#include "sync/db_sqlite.h"
 
 #define PAGE 4096
 
@@ -61,18 +61,18 @@ static enum err delete_tables(struct db *db, const char *prefix, struct why *why
 }
 
 /* The connection is hardened against just this: for one statement it is not. */
-static enum err strike(struct db *db, const char *prefix, struct why *why)
+static enum err strike(struct db_sqlite *db, const char *prefix, struct why *why)
 {
     int rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 0, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 1, NULL);
-    enum err e = rc == SQLITE_OK ? delete_tables(db, prefix, why) : db_fault(db, rc, "MEND", why);
+    enum err e = rc == SQLITE_OK ? delete_tables(&db->base, prefix, why) : db_sqlite_fault(db, rc, "MEND", why);
     rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    return e == ERR_OK && rc != SQLITE_OK ? db_fault(db, rc, "MEND", why) : e;
+    return e == ERR_OK && rc != SQLITE_OK ? db_sqlite_fault(db, rc, "MEND", why) : e;
 }
 
 /* Through the encrypting layer, so that what stands there is an authentic page of nothing. */
-static enum err blank_bad_pages(struct db *db, struct why *why)
+static enum err blank_bad_pages(struct db_sqlite *db, struct why *why)
 {
     static const uint8_t blank[PAGE];
     uint8_t page[PAGE];
@@ -88,14 +88,16 @@ static enum err blank_bad_pages(struct db *db, struct why *why)
     }
     if (rc == SQLITE_OK) rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
     secret_wipe(page, sizeof page);
-    return rc == SQLITE_OK ? ERR_OK : db_fault(db, rc, "MEND", why);
+    return rc == SQLITE_OK ? ERR_OK : db_sqlite_fault(db, rc, "MEND", why);
 }
 
 enum err db_mend(struct db *db, const char *prefix, struct why *why)
 {
+    struct db_sqlite *own = db_sqlite_of(db);
+    if (own == NULL) return db_not_here(why);
     enum err e = check_others(db, prefix, why);
-    if (e == ERR_OK) e = strike(db, prefix, why);
+    if (e == ERR_OK) e = strike(own, prefix, why);
     if (e == ERR_OK) e = db_truncate_log(db, why);
-    if (e == ERR_OK) e = blank_bad_pages(db, why);
+    if (e == ERR_OK) e = blank_bad_pages(own, why);
     return e == ERR_OK ? db_vacuum(db, why) : e;
 }

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#define MAX_ROW_SQL 4096 /* bytes: RULES_MAX_COLUMNS names and the words around them */
+#define MAX_ROW_SQL 8192 /* bytes: RULES_MAX_COLUMNS names and the words around them */
 
 static void put_names(struct buf *sql, const struct table_rule *t, size_t n)
 {
@@ -22,14 +22,20 @@ static void put_select(struct buf *sql, const struct table_rule *t, size_t n, co
     buf_printf(sql, " FROM \"%s\" %s", t->name, rest);
 }
 
-static void put_insert(struct buf *sql, const struct table_rule *t, size_t n)
+/* A row in place of the one with its id. SQLite's own word for it is the one that nodes were measured with. */
+static void put_insert(struct buf *sql, const struct table_rule *t, size_t n, bool postgres)
 {
-    buf_printf(sql, "INSERT OR REPLACE INTO \"%s\"(", t->name);
+    buf_printf(sql, "INSERT %sINTO \"%s\"(", postgres ? "" : "OR REPLACE ", t->name);
     put_names(sql, t, n);
     buf_put_str(sql, ") VALUES(");
     for (size_t i = 0; i < n; i++)
         buf_printf(sql, "%s$%zu", i == 0 ? "" : ",", i + 1);
     buf_put_str(sql, ")");
+    if (!postgres)
+        return;
+    buf_put_str(sql, " ON CONFLICT(\"id\") DO UPDATE SET ");
+    for (size_t i = 1; i < n; i++) /* column 0 is the id */
+        buf_printf(sql, "%s\"%s\"=excluded.\"%s\"", i == 1 ? "" : ",", t->columns[i].name, t->columns[i].name);
 }
 
 static size_t table_number(const struct table_rule *t)
@@ -50,7 +56,7 @@ static enum err row_stmt(struct db *db, const struct table_rule *t, bool put, st
     if (*kept == NULL) {
         buf_init(&sql, MAX_ROW_SQL);
         if (put)
-            put_insert(&sql, t, rules_columns_at(t, db->schema));
+            put_insert(&sql, t, rules_columns_at(t, db->schema), db_is_postgres(db));
         else
             put_select(&sql, t, rules_columns_at(t, db->schema), "WHERE \"id\" = $1");
         const char *text = buf_cstr(&sql);

@@ -1,7 +1,7 @@
 #define SQLITE_ENABLE_PREUPDATE_HOOK 1 /* sqlite3.h declares it only to those who ask */
 #include "sync/db_sum.h"
 
-#include "sync/db_internal.h"
+#include "sync/db_sqlite.h"
 
 #include "crypto/hash.h"
 
@@ -167,14 +167,20 @@ static void row_changes(void *ctx, sqlite3 *sql, int op, const char *db_name, co
     if (op != SQLITE_DELETE) count_side(s, sql, i, true);
 }
 
+/* NULL: it is not followed. */
+static struct db_sum *sum_of(const struct db *db)
+{
+    return db->engine == &db_sqlite_engine ? ((const struct db_sqlite *)db)->sum : NULL;
+}
+
 void db_sum_pause(struct db *db)
 {
-    if (db->sum != NULL) (void)sqlite3_preupdate_hook(db->sql, NULL, NULL);
+    if (sum_of(db) != NULL) (void)sqlite3_preupdate_hook(db_sqlite(db), NULL, NULL);
 }
 
 void db_sum_resume(struct db *db)
 {
-    if (db->sum != NULL) (void)sqlite3_preupdate_hook(db->sql, row_changes, db->sum);
+    if (sum_of(db) != NULL) (void)sqlite3_preupdate_hook(db_sqlite(db), row_changes, sum_of(db));
 }
 
 static void count_row(struct db_sum *s, const struct row *r, bool after)
@@ -188,11 +194,12 @@ static void count_row(struct db_sum *s, const struct row *r, bool after)
 void db_sum_row(struct db *db, const struct row *before, const struct row *after)
 {
     const struct row *r = after != NULL ? after : before;
-    if (db->sum == NULL) return;
-    if (db->sum->watch != NULL && r != NULL && r->table->kind == TABLE_CASE && r->v[1].s.n == 16)
-        db->sum->watch(db->sum->watch_ctx, rules_table_index(bytes_of_str(r->table->name)), r->v[1].s.p);
-    count_row(db->sum, before, false);
-    count_row(db->sum, after, true);
+    struct db_sum *s = sum_of(db);
+    if (s == NULL) return;
+    if (s->watch != NULL && r != NULL && r->table->kind == TABLE_CASE && r->v[1].s.n == 16)
+        s->watch(s->watch_ctx, rules_table_index(bytes_of_str(r->table->name)), r->v[1].s.p);
+    count_row(s, before, false);
+    count_row(s, after, true);
 }
 
 /* ---- life */
@@ -200,6 +207,8 @@ void db_sum_row(struct db *db, const struct row *before, const struct row *after
 enum err db_sum_start(struct db *db, const uint8_t key[DB_SUM_BYTES], const uint8_t sum[DB_SUM_BYTES],
                       db_sum_store_fn store, void *ctx, struct why *why)
 {
+    struct db_sqlite *own = db_sqlite_of(db);
+    if (own == NULL) return db_not_here(why);
     struct db_sum *s = calloc(1, sizeof *s);
     if (s == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the store.");
     memcpy(s->key, key, sizeof s->key);
@@ -207,23 +216,24 @@ enum err db_sum_start(struct db *db, const uint8_t key[DB_SUM_BYTES], const uint
     s->store = store;
     s->ctx = ctx;
     buf_init(&s->row, ROW_MAX);
-    db_sum_free(db);
-    db->sum = s;
+    db_sum_free(own);
+    own->sum = s;
     db_sum_resume(db);
     return ERR_OK;
 }
 
 void db_sum_watch(struct db *db, db_sum_watch_fn each, void *ctx)
 {
-    if (db->sum == NULL) return;
-    db->sum->watch = each;
-    db->sum->watch_ctx = ctx;
+    struct db_sum *s = sum_of(db);
+    if (s == NULL) return;
+    s->watch = each;
+    s->watch_ctx = ctx;
 }
 
-void db_sum_free(struct db *db)
+void db_sum_free(struct db_sqlite *db)
 {
     if (db->sum == NULL) return;
-    db_sum_pause(db);
+    db_sum_pause(&db->base);
     buf_release(&db->sum->row);
     secret_wipe(db->sum, sizeof *db->sum);
     free(db->sum);
@@ -232,11 +242,12 @@ void db_sum_free(struct db *db)
 
 bool db_sum_now(const struct db *db, uint8_t out[DB_SUM_BYTES])
 {
-    if (db->sum != NULL) to_bytes(db->sum->now, out);
-    return db->sum != NULL;
+    const struct db_sum *s = sum_of(db);
+    if (s != NULL) to_bytes(s->now, out);
+    return s != NULL;
 }
 
-void db_sum_begin(struct db *db)
+void db_sum_begin(struct db_sqlite *db)
 {
     if (db->sum != NULL) db->sum->at_begin = db->sum->now;
 }
@@ -246,7 +257,7 @@ static bool same(struct sum a, struct sum b)
     return a.hi == b.hi && a.lo == b.lo;
 }
 
-enum err db_sum_before_commit(struct db *db, struct why *why)
+enum err db_sum_before_commit(struct db_sqlite *db, struct why *why)
 {
     struct db_sum *s = db->sum;
     uint8_t sum[DB_SUM_BYTES];
@@ -258,12 +269,12 @@ enum err db_sum_before_commit(struct db *db, struct why *why)
     return s->store(s->ctx, sum, why);
 }
 
-void db_sum_committed(struct db *db)
+void db_sum_committed(struct db_sqlite *db)
 {
     if (db->sum != NULL) db->sum->stored = db->sum->now;
 }
 
-void db_sum_rolled_back(struct db *db)
+void db_sum_rolled_back(struct db_sqlite *db)
 {
     if (db->sum == NULL) return;
     db->sum->now = db->sum->at_begin;

@@ -2,7 +2,7 @@
  * the session extension ask for while it runs (PRAGMA table_xinfo) is not the person's doing. Nothing can be slipped in
  * between, because schema changes are refused and a statement is prepared again only after one. The authoriser that the
  * connection came with (no ATTACH) is gone afterwards: db_open's limit of no attached databases does its work. */
-#include "sync/db_internal.h"
+#include "sync/db_sqlite.h"
 
 #include <string.h>
 #include <strings.h>
@@ -95,7 +95,7 @@ static int authorise(void *ctx, int action, const char *a, const char *b, const 
 }
 
 /* Is there nothing but blanks, comments and semicolons left? */
-static bool is_blank(struct db *db, const char *tail)
+static bool is_blank(struct db_sqlite *db, const char *tail)
 {
     while (*tail != '\0') {
         sqlite3_stmt *more = NULL;
@@ -110,17 +110,17 @@ static bool is_blank(struct db *db, const char *tail)
     return true;
 }
 
-static enum err prepare_fault(struct db *db, int rc, const struct judge *j, const char *sql, struct why *why)
+static enum err prepare_fault(struct db_sqlite *db, int rc, const struct judge *j, const char *sql, struct why *why)
 {
     if (j->refused != NULL)
         return why_set(why, ERR_DENIED, "%s", j->refused);
     if (rc == SQLITE_ERROR) /* about the text that the person has just typed, to that person */
         return why_set(why, ERR_USAGE, "This SQL cannot be understood: %.200s.", sqlite3_errmsg(db->sql));
-    return db_fault(db, rc, sql, why);
+    return db_sqlite_fault(db, rc, sql, why);
 }
 
 /* Exactly one statement, judged. *out is set only on success. */
-static enum err prepare_judged(struct db *db, const char *sql, struct judge j, sqlite3_stmt **out, struct why *why)
+static enum err prepare_judged(struct db_sqlite *db, const char *sql, struct judge j, sqlite3_stmt **out, struct why *why)
 {
     sqlite3_stmt *s = NULL;
     const char *tail = sql;
@@ -147,14 +147,16 @@ static enum err prepare_judged(struct db *db, const char *sql, struct judge j, s
 
 enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each, void *ctx, struct why *why)
 {
-    struct stmt s = {.db = db, .busy = true};
+    struct stmt_sqlite s = {.base = {.db = db, .busy = true}};
     bool row = true;
-    enum err e = prepare_judged(db, sql, (struct judge){.write = write}, &s.sql, why);
+    if (db_sqlite_of(db) == NULL)
+        return db_not_here(why);
+    enum err e = prepare_judged(db_sqlite_of(db), sql, (struct judge){.write = write}, &s.sql, why);
     while (e == ERR_OK) {
-        e = db_step(&s, &row, why);
+        e = db_step(&s.base, &row, why);
         if (e != ERR_OK || !row)
             break;
-        e = each == NULL ? ERR_OK : each(ctx, &s, why);
+        e = each == NULL ? ERR_OK : each(ctx, &s.base, why);
     }
     sqlite3_finalize(s.sql);
     return e;
@@ -163,7 +165,9 @@ enum err db_user_sql(struct db *db, const char *sql, bool write, db_row_fn each,
 enum err db_user_sql_reads(struct db *db, const char *sql, bool write, db_read_fn each, void *ctx, struct why *why)
 {
     sqlite3_stmt *s = NULL;
-    enum err e = prepare_judged(db, sql, (struct judge){.write = write, .reads = each, .ctx = ctx}, &s, why);
+    if (db_sqlite_of(db) == NULL)
+        return db_not_here(why);
+    enum err e = prepare_judged(db_sqlite_of(db), sql, (struct judge){.write = write, .reads = each, .ctx = ctx}, &s, why);
     sqlite3_finalize(s);
     return e;
 }

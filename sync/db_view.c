@@ -1,6 +1,6 @@
 #include "sync/db_view.h"
 
-#include "sync/db_internal.h"
+#include "sync/db_sqlite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +9,13 @@
 
 /* ------------------------------------------------------------------------------------------------- a store in memory */
 
-static enum err harden(struct db *db, struct why *why)
+static enum err harden(struct db_sqlite *db, struct why *why)
 {
     int rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_db_config(db->sql, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     if (rc == SQLITE_OK) rc = sqlite3_exec(db->sql, "PRAGMA temp_store=MEMORY", NULL, NULL, NULL);
-    if (rc != SQLITE_OK) return db_fault(db, rc, NULL, why);
+    if (rc != SQLITE_OK) return db_sqlite_fault(db, rc, NULL, why);
     sqlite3_limit(db->sql, SQLITE_LIMIT_SQL_LENGTH, DB_MAX_SQL);
     sqlite3_limit(db->sql, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_limit(db->sql, SQLITE_LIMIT_WORKER_THREADS, 0);
@@ -25,19 +25,17 @@ static enum err harden(struct db *db, struct why *why)
 
 enum err db_open_memory(struct db **out, const struct env *env, const char *schema, struct why *why)
 {
-    struct db *db = calloc(1, sizeof *db);
+    struct db_sqlite *db = db_sqlite_new(env);
     if (db == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to try this.");
-    db->env = env;
-    db->schema = db->tx_schema = 1;
     db->in_memory = true;
     int rc =
         sqlite3_open_v2(":memory:", &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
     enum err e = rc == SQLITE_OK ? harden(db, why) : why_set(why, ERR_NOMEM, "There is not enough memory to try this.");
-    if (e == ERR_OK) e = db_exec(db, schema, why);
+    if (e == ERR_OK) e = db_exec(&db->base, schema, why);
     if (e == ERR_OK)
-        *out = db;
+        *out = &db->base;
     else
-        db_close(db);
+        db_close(&db->base);
     return e;
 }
 
@@ -120,7 +118,7 @@ static int judge_creation(void *ctx, int action, const char *a, const char *b, c
 }
 
 /* Prepares exactly one statement under the judge. *out NULL unless ERR_OK. */
-static enum err prepare(struct db *db, const char *sql, struct judge *j, sqlite3_stmt **out, struct why *why)
+static enum err prepare(struct db_sqlite *db, const char *sql, struct judge *j, sqlite3_stmt **out, struct why *why)
 {
     const char *tail = sql;
     memset(j->fault, 0, sizeof *j->fault);
@@ -130,7 +128,7 @@ static enum err prepare(struct db *db, const char *sql, struct judge *j, sqlite3
     int offset = rc == SQLITE_OK ? -1 : sqlite3_error_offset(db->sql);
     if (rc != SQLITE_OK && j->fault->words[0] == '\0' && (rc & 0xff) != SQLITE_ERROR && (rc & 0xff) != SQLITE_AUTH) {
         sqlite3_set_authorizer(db->sql, NULL, NULL);
-        return db_fault(db, rc, NULL, why);
+        return db_sqlite_fault(db, rc, NULL, why);
     }
     if (rc != SQLITE_OK && j->fault->words[0] == '\0')
         (void)snprintf(j->fault->words, sizeof j->fault->words, "%s", sqlite3_errmsg(db->sql));
@@ -146,12 +144,18 @@ static enum err prepare(struct db *db, const char *sql, struct judge *j, sqlite3
 
 enum err db_view_create(struct db *db, const char *sql, struct db_view_fault *fault, struct why *why)
 {
+    return db->engine->view_create(db, sql, fault, why);
+}
+
+enum err db_sqlite_view_create(struct db *base, const char *sql, struct db_view_fault *fault, struct why *why)
+{
+    struct db_sqlite *db = db_sqlite_of(base);
     struct judge j = {.sql = sql, .fault = fault};
     sqlite3_stmt *s;
     enum err e = prepare(db, sql, &j, &s, why);
     if (e != ERR_OK) return e;
     int rc = sqlite3_step(s);
-    if (rc != SQLITE_DONE) e = db_fault(db, rc, NULL, why);
+    if (rc != SQLITE_DONE) e = db_sqlite_fault(db, rc, NULL, why);
     sqlite3_finalize(s);
     return e;
 }
@@ -161,7 +165,8 @@ enum err db_view_judge(struct db *db, const char *select, db_may_read may_read, 
 {
     struct judge j = {.sql = select, .may_read = may_read, .ctx = ctx, .fault = fault};
     sqlite3_stmt *s;
-    enum err e = prepare(db, select, &j, &s, why);
+    if (db_sqlite_of(db) == NULL) return db_not_here(why);
+    enum err e = prepare(db_sqlite_of(db), select, &j, &s, why);
     sqlite3_finalize(s);
     return e;
 }

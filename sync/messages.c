@@ -20,6 +20,14 @@ unsigned message_type(struct bytes item)
     case MSG_GAP:
     case MSG_QUESTION:
     case MSG_WIPED:
+    case MSG_RETURN:
+    case MSG_HOLDS:
+    case MSG_RETURNED:
+    case MSG_NOTE:
+    case MSG_EPOCH:
+    case MSG_SEEN:
+    case MSG_CHECKPOINT:
+    case MSG_ROOM:
     case MSG_KNOCK:
     case MSG_REPLY:
     case MSG_HUB_HELLO:

@@ -3,6 +3,7 @@
 #ifndef SPOKE_SYNC_MESSAGES_H
 #define SPOKE_SYNC_MESSAGES_H
 
+#include "crypto/merkle.h"
 #include "sync/envelope.h"
 
 #define ENDS_MAX 20000u /* in one item */
@@ -16,6 +17,10 @@ enum message_type {
     MSG_QUESTION = 6,   /* [6, cose] sync/question.h */
     MSG_WIPED = 7,      /* [7, cose] at the door alone */
     MSG_KNOCK = 8,      /* [8, cose] at the door alone */
+    MSG_RETURN = 9,     /* [9, cose, kind, body] to a hub that was put back: sync/messages_return.h */
+    MSG_HOLDS = 10,     /* [10, [[table, id], …]] likewise */
+    MSG_RETURNED = 12,  /* [12] likewise: that was all */
+    MSG_SEEN = 11,      /* [11, size, root] after the hello: the checkpoint that the device has */
     MSG_HUB_HELLO = 17, /* [17, cose] */
     MSG_VERDICTS = 18,  /* [18, cose] */
     MSG_ORDER = 19,     /* [19, cose] after the hub's hello, or at the door */
@@ -25,12 +30,19 @@ enum message_type {
     MSG_REPLY = 23,     /* [23, cose] sync/question.h */
     MSG_ENDS = 24,      /* [24, cose] after the page that it belongs to */
     MSG_DOOR = 25,      /* [25, cose] at the door alone: the hub's answer */
+    MSG_NOTE = 26,      /* [26, request, covered, note] both ways: sync/messages_return.h */
+    MSG_EPOCH = 27,     /* [27, statement, key ‖ signature, chain] of a hub that was put back */
+    MSG_CHECKPOINT = 28, /* [28, note, proof] after hello and orders: to who takes it */
+    MSG_ROOM = 29,      /* [29, cose] before the verdicts: to who takes it, and holds nearly as many rows as it may */
     MSG_ENROL = 33,     /* [33, cose] enrolment request */
     MSG_ENROLLED = 34,  /* [34, cose] */
     MSG_REPLACES = 35,  /* [35, cose] after an enrolment request: the device that this one takes the place of */
 };
 /* Type of an item, 0 when it is none. */
 unsigned message_type(struct bytes item);
+/* Does the software text of a hello have this word among those that it ends with, each with a plus before it, as "log" in
+ * "spoke 0.1.0 +log+note"? Items that came later go only to who says so. (For people the text ends before " +".) */
+bool message_knows(const char *software, const char *word);
 
 /* The type in the protected header (16, `typ`) keeps one kind of signed thing from being passed off as another. */
 struct node_hello {
@@ -240,6 +252,20 @@ MUST_CHECK enum err message_put_gap(struct buf *b, const struct identity_secret 
 MUST_CHECK enum err message_get_gap(struct bytes item, const struct identity *by, struct gap *out,
                                     struct bytes *out_cose, struct why *why);
 
+/* Transparency logs (hub/LOG.md). The bundle's seal and the hello's binding say who speaks; the checkpoint is signed besides. */
+#define MESSAGE_NOTE_MAX 4096u /* bytes of a checkpoint's note */
+/* The last checkpoint of its own log that the device accepted. ERR_FORMAT: no log has that size, or it is of none. */
+void message_put_seen(struct buf *b, const struct merkle_head *m);
+MUST_CHECK enum err message_get_seen(struct bytes item, struct merkle_head *out, struct why *why);
+/* The hub's checkpoint of the device's log, and the proof that leads to it from the one in MSG_SEEN; empty where none was told.
+ * Neither is looked at here: *out borrows. ERR_FORMAT: too long for one, or no such item. */
+struct checkpoint_item {
+    struct bytes note;
+    struct bytes proof; /* hashes, one after the other */
+};
+void message_put_checkpoint(struct buf *b, const struct checkpoint_item *m);
+MUST_CHECK enum err message_get_checkpoint(struct bytes item, struct checkpoint_item *out, struct why *why);
+
 /* Views of one device, 1 to VIEWS_MAX. ERR_FORMAT: none, too many, or of a table that is none. */
 MUST_CHECK enum err message_put_views(struct buf *b, const struct identity_secret *by, const uint8_t node[KID_BYTES],
                                       const struct view_item *v, size_t n, struct why *why);
@@ -248,6 +274,15 @@ MUST_CHECK enum err message_get_views(struct bytes item, const struct identity *
                                       enum err (*each)(void *ctx, const struct view_item *v, struct why *why),
                                       void *ctx, struct why *why);
 /* Orders, and the door (§4.1). A put refuses what its get would (ERR_FORMAT). *out_cose (may be NULL): the signed bytes. */
+/* How many rows a device holds once it has taken this answer, and may hold. stopped: what comes next it does not get. */
+struct room {
+    uint8_t node[KID_BYTES];
+    uint64_t request; /* of the answer */
+    uint64_t held, most;
+    bool stopped;
+};
+MUST_CHECK enum err message_put_room(struct buf *b, const struct identity_secret *by, const struct room *m, struct why *why);
+MUST_CHECK enum err message_get_room(struct bytes item, const struct identity *by, struct room *out, struct why *why);
 MUST_CHECK enum err message_put_order(struct buf *b, const struct identity_secret *by, const struct order *m,
                                       struct why *why);
 MUST_CHECK enum err message_get_order(struct bytes item, const struct identity *by, struct order *out,

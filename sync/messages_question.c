@@ -31,6 +31,8 @@ static bool question_ok(const struct question *q)
     case QUESTION_EMERGENCY:
         return q->table == 0 && memcmp(q->id, none, sizeof none) == 0 && !agency && q->at == 0 &&
                strchr(q->text, '\n') != NULL;
+    case QUESTION_LOGGED:
+        return q->table == 0 && memcmp(q->id, none, sizeof none) == 0 && !agency && !text && q->at > 0;
     default: return false;
     }
 }
@@ -104,7 +106,7 @@ enum err message_put_reply(struct buf *b, const struct identity_secret *by, cons
 {
     struct buf payload;
     if (m->n_lines > REPLY_MAX_LINES || !reply_lines_ok(m->lines, m->n_lines) || m->number == 0 || m->kind == 0 ||
-        m->kind > QUESTION_EMERGENCY || m->number > INT64_MAX || m->clock_ms > INT64_MAX)
+        m->kind > QUESTION_LOGGED || m->number > INT64_MAX || m->clock_ms > INT64_MAX)
         return why_set(why, ERR_FORMAT, "A reply could not be put as devices understand it.");
     buf_init(&payload, COSE_MAX);
     cbor_put_array(&payload, 5);
@@ -139,7 +141,7 @@ enum err message_get_reply(struct bytes item, const struct identity *by, struct 
     m.n_lines = cbor_get_array(&r, REPLY_MAX_LINES);
     m.lines = r.in;
     if (r.err != ERR_OK || n_items != 5 || m.number == 0 || m.number > INT64_MAX || m.clock_ms > INT64_MAX ||
-        m.kind == 0 || m.kind > QUESTION_EMERGENCY || !reply_lines_ok(m.lines, m.n_lines))
+        m.kind == 0 || m.kind > QUESTION_LOGGED || !reply_lines_ok(m.lines, m.n_lines))
         return signed_broken(why);
     *out = m;
     return ERR_OK;

@@ -16,6 +16,7 @@ enum question_kind {
     QUESTION_SHARE,       /* what would come of sharing a case */
     QUESTION_UNSHARE,     /* or of ending that */
     QUESTION_EMERGENCY,   /* show me a case that is not mine */
+    QUESTION_LOGGED,      /* show that this change of mine is in the log, and what became of it */
 };
 
 struct question {
@@ -23,10 +24,10 @@ struct question {
     uint64_t number;  /* rising in the device's questions, from 1 */
     uint64_t kind;    /* enum question_kind */
     uint8_t user[16]; /* practitioner */
-    uint64_t table;   /* position in sync/rules_tables.c; of case_file for the previews */
-    uint8_t id[16];   /* row, or case; zeros for an emergency */
+    uint64_t table;   /* position in sync/rules_tables.c; of case_file for the previews; 0 where no row is meant */
+    uint8_t id[16];   /* row, or case; zeros where none is meant */
     char agency[64];  /* previews: with whom; else empty */
-    uint64_t at;      /* who saw: at which time; 0: ever. Else 0 */
+    uint64_t at;      /* who saw: at which time; 0: ever. Logged: number of the change. Else 0 */
     /* Share: the access, then for one site of the agency alone a line feed and its code. Emergency: the case's
      * reference, a line feed, the reason. Else empty. */
     char text[1024];

@@ -150,7 +150,13 @@ must() { # a step of setting up: the script ends when it fails. Exit 3 is a succ
 # Programs of another schema version: hub_program=spoke-hub-v2, program[NODE]=spoke-v1 (tests/schema).
 hub_program=spoke-hub
 declare -A program=()
-hub() { "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"; }
+# With SPOKE_TEST_POSTGRES (tests/postgres/run) its store is a schema of its own there, which goes with the database.
+hub() {
+    if [ "${1:-}" = init ] && [ -n "${SPOKE_TEST_POSTGRES:-}" ]; then
+        set -- "$@" --store "$SPOKE_TEST_POSTGRES&schema=e2e_$$_$RANDOM"
+    fi
+    "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input "$@"
+}
 node() { # node NAME ARGUMENT...
     local name=$1
     shift
@@ -174,7 +180,7 @@ in_step() { # by stick until nothing is left to pull, send or confirm
 start_hub() {
     mkfifo "$work/line"
     "$bin/$hub_program" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve \
-        --listen "127.0.0.1:$port" >"$work/line" 2>"$work/hub.log" </dev/null &
+        --listen "${hub_listen:-127.0.0.1:$port}" >"$work/line" 2>"$work/hub.log" </dev/null &
     hub_pid=$!
     exec 7<"$work/line"
     rm "$work/line"

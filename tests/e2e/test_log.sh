@@ -41,6 +41,16 @@ claim "with a key that other programs take" keep hub log key
 claim "for the same name" grep -q "^$(head -n 1 "$work/kept.txt")+[0-9a-f]\{8\}+" "$work/said"
 claim "a device has a log of its own" keep hub log checkpoint --node "$(device_of b-site)"
 cp "$work/said" "$work/kept-b.txt"
+claim "and prints what the hub signed of it last" keep node a log checkpoint
+cp "$work/said" "$work/kept-a.txt"
+claim "under the name of its own log" grep -Eq '^spoke/[0-9a-f]{32}/[0-9a-f]{32}$' "$work/kept-a.txt"
+claim "a device says that its hub has kept to its word" keep node a verify
+claim "since when" said "nothing that this device was shown since"
+claim "and has a change of its own proved" keep node a verify --change 1
+claim "with what became of it" said "What became of it then: applied"
+exits 1 "but none that it never wrote" node a verify --change 4711
+exits 64 "nor what is no number" node a verify --change first
+exits 1 "it found nothing against its hub" node a log evidence
 must node a case set "$case" summary="second" >/dev/null
 must node a sync >/dev/null
 must hub node revoke "$(device_of b-site)" --reason "Little Jimmy was seen with it" >/dev/null
@@ -52,8 +62,8 @@ mv "$work/hub" "$work/away" # an auditor has the files alone
 claim "an export is checked without a hub" keep "$bin/spoke-hub" --no-input log verify "$work/logs.txt"
 claim "it says whose logs these are" said "Test MASH"
 claim "and goes on from the checkpoints that were kept" keep "$bin/spoke-hub" --no-input --json log verify "$work/logs.txt" \
-    --checkpoint "$work/kept.txt" --checkpoint "$work/kept-b.txt"
-claim "both of them" said '"checkpoints":2'
+    --checkpoint "$work/kept.txt" --checkpoint "$work/kept-b.txt" --checkpoint "$work/kept-a.txt"
+claim "all of them, of the hub's own log and of devices'" said '"checkpoints":3'
 claim "no word of the case is in it" lacks_text "$work/logs.txt" "first" "second" "Jimmy" "$(printf '%s' "$case" | tr -d -)"
 
 sed '$d' "$work/logs.txt" >"$work/cut.txt"

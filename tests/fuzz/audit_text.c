@@ -62,9 +62,9 @@ static void head(struct leaf *l, const struct merkle_frontier *f, unsigned n)
 
 static void sign(const struct merkle_frontier *f, const uint8_t *device, struct buf *out)
 {
-    char origin[LOG_ORIGIN_MAX];
+    char origin[CHECKPOINT_ORIGIN_MAX];
     struct checkpoint c = {.head.size = f->size};
-    log_origin(origin, fuzz_me()->pub.kid, device);
+    checkpoint_origin(origin, fuzz_me()->pub.kid, device);
     c.origin = bytes_of_str(origin);
     merkle_root(f, c.head.root);
     HOLDS(checkpoint_sign(fuzz_me(), &c, out, NULL) == ERR_OK);

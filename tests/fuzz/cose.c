@@ -166,16 +166,25 @@ static enum err views(struct bytes in, struct buf *again)
     return message_put_views(again, fuzz_me(), FUZZ_NODE, l.views, l.n, NULL);
 }
 
-/* Envelopes, pages and parts stand in messages as they are: all of their bytes are the same again. */
+/* Envelopes, pages, parts and what is said of logs stand in messages as they are: all of their bytes are the same again. */
 static void plain_message(unsigned type, struct bytes in)
 {
     struct part parts[16];
+    struct checkpoint_item told;
+    struct merkle_head seen;
     struct bytes cose;
     struct buf again;
     size_t n = 0;
     enum err e;
     buf_init(&again, 1u << 20);
-    if (type == MSG_ENVELOPE) {
+    if (type == MSG_SEEN) {
+        e = message_get_seen(in, &seen, NULL);
+        if (e == ERR_OK) message_put_seen(&again, &seen);
+    } else if (type == MSG_CHECKPOINT) {
+        e = message_get_checkpoint(in, &told, NULL);
+        HOLDS(e != ERR_OK || (told.note.n <= MESSAGE_NOTE_MAX && told.proof.n <= MERKLE_MAX_PROOF * MERKLE_HASH_BYTES));
+        if (e == ERR_OK) message_put_checkpoint(&again, &told);
+    } else if (type == MSG_ENVELOPE) {
         e = message_get_envelope(in, &cose, parts, 16, &n, NULL);
         if (e == ERR_OK) message_put_envelope(&again, cose, parts, n);
     } else if (type == MSG_PAGE) {
@@ -224,7 +233,7 @@ static void message(struct bytes in)
     struct buf again;
     unsigned type = message_type(in);
     enum err e = ERR_FORMAT;
-    if (type == MSG_ENVELOPE || type == MSG_PAGE || type == MSG_PART) {
+    if (type == MSG_ENVELOPE || type == MSG_PAGE || type == MSG_PART || type == MSG_SEEN || type == MSG_CHECKPOINT) {
         plain_message(type, in);
         return;
     }
@@ -240,6 +249,7 @@ static void message(struct bytes in)
     case MSG_ORDER: AGAIN(order, message_get_order(in, by, &m, &cose, NULL), message_put_order); break;
     case MSG_WIPED: AGAIN(wiped, message_get_wiped(in, by, &m, &cose, NULL), message_put_wiped); break;
     case MSG_KNOCK: AGAIN(knock, message_get_knock(in, by, &m, NULL), message_put_knock); break;
+    case MSG_ROOM: AGAIN(room, message_get_room(in, by, &m, NULL), message_put_room); break;
     case MSG_DOOR: AGAIN(door_answer, message_get_door(in, by, &m, NULL), message_put_door); break;
     case MSG_VIEWS: e = views(in, &again); break;
     case MSG_ENROL: e = enrolment(in, &again); break;

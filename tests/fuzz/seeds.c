@@ -206,6 +206,16 @@ static void order_items(struct buf *b, item_fn *fn, void *ctx)
     give(b, fn, ctx);
 }
 
+static void log_items(struct buf *b, item_fn *fn, void *ctx)
+{
+    static const uint8_t proof[96] = {1, 2, 3};
+    const struct merkle_head seen = {.size = 300, .root = {7}};
+    message_put_seen(b, &seen);
+    give(b, fn, ctx);
+    message_put_checkpoint(b, &(struct checkpoint_item){bytes_of_str("spoke/a/b\n3\nAAAA\n\n"), bytes_of(proof, sizeof proof)});
+    give(b, fn, ctx);
+}
+
 static void question_items(struct buf *b, item_fn *fn, void *ctx)
 {
     const struct bytes words[] = {bytes_of_str("site"), bytes_of_str("school-1"), bytes_of_str("school")};
@@ -239,6 +249,7 @@ static void all_items(item_fn *fn, void *ctx)
     buf_init(&b, 1u << 16);
     signed_items(&b, fn, ctx);
     question_items(&b, fn, ctx);
+    log_items(&b, fn, ctx);
     order_items(&b, fn, ctx);
     list_items(&b, fn, ctx);
     plain_items(&b, fn, ctx);

@@ -72,6 +72,8 @@ void fake_node_ask(struct fake_node *n, struct fake_hub *f, struct bytes code, c
 void fake_node_pack(struct fake_node *n);
 /* Send n->sent; on success read the answer and move on. */
 enum err fake_node_send(struct fake_node *n, bool may_park);
+/* n->got was filled in another way: read it and move on. */
+void fake_node_read(struct fake_node *n);
 enum err fake_node_try(struct fake_node *n);
 void fake_node_round(struct fake_node *n);
 void fake_node_pull(struct fake_node *n); /* rounds until there is no more */

@@ -1,11 +1,8 @@
 #include "tests/lib/hub_fixture.h"
 
 #include "hub/policy_change.h"
-#include "hub/policy_sql.h"
-#include "hub/later.h"
-#include "hub/log_sql.h"
-#include "hub/store_sql.h"
-#include "sync/schema_sql.h"
+#include "hub/store.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,16 +55,6 @@ uint64_t hub_fixture_random(struct hub_fixture *f, uint64_t below)
     return mix(&f->rng) % below;
 }
 
-static char *whole_schema(void)
-{
-    const char *parts[] = {sync_schema_sql, hub_policy_sql, hub_store_sql, hub_log_sql};
-    size_t n = strlen(parts[0]) + strlen(parts[1]) + strlen(parts[2]) + strlen(parts[3]) + 5;
-    char *all = malloc(n);
-    assert_non_null(all);
-    (void)snprintf(all, n, "%s\n%s\n%s\n%s", parts[0], parts[1], parts[2], parts[3]);
-    return all;
-}
-
 struct hub_fixture *hub_fixture_new(uint64_t seed)
 {
     const char *tmp = getenv("TMPDIR");
@@ -86,16 +73,13 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     MUST(secret_start(&why));
     MUST(secret_new(&f->key, 32, &why));
     memset(f->key.p, 7, 32);
-    char *schema = whole_schema();
-    MUST(db_create(&f->env, f->path, &f->key, schema, &why));
-    free(schema);
+    test_store_url(f->store, sizeof f->store);
+    if (!test_store_is_postgres()) (void)snprintf(f->store, sizeof f->store, "%s", f->path);
+    MUST(store_make(&f->env, f->store, &f->key, &why));
     f->h.env = &f->env;
     f->h.epoch = 1;
-    MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
-    MUST(later_bring(f->h.db, &why));
-    MUST(db_begin(f->h.db, &why));
-    MUST(db_migrate(f->h.db, rules_schema_newest(), &why));
-    MUST(db_commit(f->h.db, &why));
+    MUST(store_open(&f->h.db, &f->env, f->store, &f->key, &why));
+    MUST(db_set_schema(f->h.db, rules_schema_newest(), &why));
     MUST(sight_new(&f->h.sight, &why));
     MUST(policy_change_first(&f->h, &why));
     MUST(identity_generate(&f->h.id, &why));
@@ -109,7 +93,7 @@ void hub_fixture_kill(struct hub_fixture *f)
     f->h.sight = NULL;
     f->h.policy_seen = -1;
     f->h.policy_phase = POLICY_STANDS;
-    MUST(db_open(&f->h.db, &f->env, f->path, &f->key, &why));
+    MUST(store_open(&f->h.db, &f->env, f->store, &f->key, &why));
     MUST(db_set_schema(f->h.db, rules_schema_newest(), &why));
     MUST(sight_new(&f->h.sight, &why));
 }

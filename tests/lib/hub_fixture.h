@@ -12,6 +12,7 @@ struct id {
 struct hub_fixture {
     char dir[256];
     char path[320];
+    char store[640]; /* path, or the URL of a schema (tests/lib/test_store.h) */
     struct secret key;
     struct env env;
     int64_t clock;  /* what env says the time is */

@@ -8,10 +8,11 @@
 
 #include <sys/types.h>
 
-#define KILL_NODES 3u
+#define KILL_NODES 3u /* unless the world says otherwise */
+#define KILL_MOST  64u
 
 struct kill_node {
-    const char *site;
+    char site[32];
     const char *agency;
     char home[400];
 };
@@ -25,8 +26,10 @@ struct kill_note { /* an edit that was reported as committed */
 
 struct kill_world {
     char hub_home[400];
+    char store[1024]; /* where the hub's is: a URL; "": in its home */
     char socket[100];
-    struct kill_node nodes[KILL_NODES];
+    size_t n_nodes; /* 0 before kill_set_up: KILL_NODES */
+    struct kill_node nodes[KILL_MOST];
     uint64_t random;         /* state of kill_random */
     struct kill_note *notes; /* owned */
     size_t n_notes, cap;
@@ -47,7 +50,8 @@ uint64_t kill_random(struct kill_world *w);
 bool kill_read(int fd, void *p, size_t n);        /* whole, or false */
 bool kill_write(int fd, const void *p, size_t n); /* whole, or false */
 
-/* tests/lib/kill_world.c: a hub, three agencies, three enrolled nodes and some shared cases in dir. */
+/* tests/lib/kill_world.c: a hub, three agencies, enrolled nodes, each with a site of its own, and some shared cases in dir. */
+struct hub *kill_open_hub(const struct kill_world *w);
 void kill_set_up(struct kill_world *w, const char *dir);
 void kill_release(struct kill_world *w);
 void kill_note(struct kill_world *w, size_t who, const struct kill_report *r);

@@ -33,9 +33,9 @@ static void come_to_rest(struct kill_world *w, struct hub *h, struct node **node
     struct carrier via = {.ctx = h, .exchange = exchange};
     struct why why = {0};
     size_t quiet = 0;
-    for (unsigned pass = 0; quiet < KILL_NODES; pass++) {
-        if (pass > 30 * KILL_NODES) kill_fail("the nodes do not come to rest");
-        size_t i = pass % KILL_NODES;
+    for (unsigned pass = 0; quiet < w->n_nodes; pass++) {
+        if (pass > 30 * w->n_nodes) kill_fail("the nodes do not come to rest");
+        size_t i = pass % w->n_nodes;
         struct round_result r = {0};
         kill_must(node_sync(nodes[i], &via, NULL, &r, &why), w->nodes[i].site, &why);
         quiet = r.rows_in + r.rows_dropped + r.sent + r.receipts == 0 ? quiet + 1 : 0;
@@ -140,7 +140,7 @@ static void check_rows(struct kill_world *w, struct hub *h, struct node **nodes)
 {
     struct why why = {0};
     size_t wrong = 0;
-    for (size_t i = 0; i < KILL_NODES; i++) {
+    for (size_t i = 0; i < w->n_nodes; i++) {
         struct buf hub, node;
         buf_init(&hub, 64u << 20);
         buf_init(&node, 64u << 20);
@@ -192,7 +192,7 @@ static void check_sound(struct kill_world *w, struct hub *h, struct node **nodes
     kill_must(hub_verify(h, &why), "verify the hub", &why);
     int64_t unconfirmed = number(hub_db(h), "SELECT count(*) FROM h_drop WHERE receipt_at IS NULL");
     if (unconfirmed != 0) kill_fail("%lld orders to forget are not confirmed", (long long)unconfirmed);
-    for (size_t i = 0; i < KILL_NODES; i++) {
+    for (size_t i = 0; i < w->n_nodes; i++) {
         struct verify_result r = {0};
         struct node_info info;
         kill_must(node_verify(nodes[i], &r, &why), w->nodes[i].site, &why);
@@ -209,19 +209,20 @@ static void check_sound(struct kill_world *w, struct hub *h, struct node **nodes
 void kill_check(struct kill_world *w)
 {
     struct why why = {0};
-    struct hub *h = NULL;
-    struct node *nodes[KILL_NODES] = {0};
+    struct node *nodes[KILL_MOST] = {0};
     int64_t by_verdict[VERDICT_FAULT] = {0};
-    kill_must(hub_open(&h, env_posix(), w->hub_home, kill_passphrase(), &why), "open the hub", &why);
-    for (size_t i = 0; i < KILL_NODES; i++)
+    struct log_audit_sum logs;
+    struct hub *h = kill_open_hub(w);
+    for (size_t i = 0; i < w->n_nodes; i++)
         kill_must(node_open(&nodes[i], env_posix(), w->nodes[i].home, kill_passphrase(), &why), w->nodes[i].site, &why);
     come_to_rest(w, h, nodes);
     check_rows(w, h, nodes);
     for (size_t i = 0; i < w->n_notes; i++) check_note(h, w, &w->notes[i], by_verdict);
     check_sound(w, h, nodes);
+    kill_must(hub_log_verify(h, &logs, &why), "verify the logs", &why);
     printf("all %zu committed edits are at the hub: %lld applied, %lld merged, %lld held, %lld wait\n", w->n_notes,
            (long long)by_verdict[VERDICT_APPLIED], (long long)by_verdict[VERDICT_MERGED],
            (long long)by_verdict[VERDICT_HELD], (long long)by_verdict[VERDICT_WAITS]);
-    for (size_t i = 0; i < KILL_NODES; i++) node_close(nodes[i]);
+    for (size_t i = 0; i < w->n_nodes; i++) node_close(nodes[i]);
     hub_close(h);
 }

@@ -57,14 +57,13 @@ out:
 
 void kill_hub_main(const struct kill_world *w, int report)
 {
-    struct why why = {0};
     struct hub *h = NULL;
     struct sockaddr_un a = address(w);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void)unlink(w->socket);
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 8) != 0)
         kill_fail("the hub cannot listen");
-    kill_must(hub_open(&h, env_posix(), w->hub_home, kill_passphrase(), &why), "the hub after a kill", &why);
+    h = kill_open_hub(w);
     say_open(report);
     close(report);
     for (;;) {

@@ -84,26 +84,36 @@ static void enrol(struct kill_world *w, struct hub *h, size_t who, const char *u
     buf_release(&answer);
 }
 
-static void people(struct hub *h)
+static const struct {
+    const char *agency, *kind, *site, *site_kind, *person;
+} kinds[] = {{"a", "social_care", "a-mash", "mash", "Ann"},
+             {"b", "probation", "b-site", "partner", "Bob"},
+             {"c", "health", "c-site", "partner", "Cid"}};
+
+static void people(const struct kill_world *w, struct hub *h)
 {
     static const char *const areas[] = {"north"};
-    static const struct {
-        const char *agency, *kind, *site, *site_kind, *person;
-    } all[] = {{"a", "social_care", "a-mash", "mash", "Ann"},
-               {"b", "probation", "b-site", "partner", "Bob"},
-               {"c", "health", "c-site", "partner", "Cid"}};
     struct why why = {0};
     uint8_t id[16];
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        struct hub_site s = {all[i].site, all[i].agency, all[i].site, all[i].site_kind, NULL, areas, 1};
-        kill_must(hub_add_agency(h, all[i].agency, all[i].agency, all[i].kind, &why), "agency", &why);
+    for (size_t i = 0; i < w->n_nodes; i++) {
+        size_t k = i % KILL_NODES;
+        struct hub_site s = {w->nodes[i].site, w->nodes[i].agency, w->nodes[i].site, kinds[k].site_kind, NULL, areas, 1};
+        if (i == k) kill_must(hub_add_agency(h, kinds[k].agency, kinds[k].agency, kinds[k].kind, &why), "agency", &why);
         kill_must(hub_add_site(h, &s, &why), "site", &why);
-        kill_must(hub_add_practitioner(h, all[i].site, all[i].person, NULL, id, &why), "practitioner", &why);
-        if (i == 0) {
-            kill_must(hub_add_duty(h, id, "north", "manager", &why), "duty", &why);
-            kill_must(hub_add_duty(h, id, "north", "social_care", &why), "duty", &why);
-        }
+        kill_must(hub_add_practitioner(h, w->nodes[i].site, kinds[k].person, NULL, id, &why), "practitioner", &why);
+        if (i > 0) continue;
+        kill_must(hub_add_duty(h, id, "north", "manager", &why), "duty", &why);
+        kill_must(hub_add_duty(h, id, "north", "social_care", &why), "duty", &why);
     }
+}
+
+struct hub *kill_open_hub(const struct kill_world *w)
+{
+    struct why why = {0};
+    struct hub *h = NULL;
+    const struct hub_place at = {w->hub_home, w->store[0] != '\0' ? w->store : NULL};
+    kill_must(hub_open_at(&h, env_posix(), &at, kill_passphrase(), NULL, &why), "open the hub", &why);
+    return h;
 }
 
 static void first_cases(struct kill_world *w)
@@ -119,23 +129,25 @@ static void first_cases(struct kill_world *w)
 
 void kill_set_up(struct kill_world *w, const char *dir)
 {
-    static const char *const names[KILL_NODES][3] = {
-        {"a-mash", "a", "Ann"}, {"b-site", "b", "Bob"}, {"c-site", "c", "Cid"}};
     struct why why = {0};
-    struct hub *h = NULL;
     const struct env *env = env_posix();
     kill_must(secret_start(&why), "start", &why);
     kill_must(path_join(w->hub_home, sizeof w->hub_home, dir, "hub", &why), "path", &why);
     kill_must(path_join(w->socket, sizeof w->socket, dir, "s", &why), "path", &why);
-    kill_must(hub_init(env, w->hub_home, "Kill", kill_passphrase(), &why), "init", &why);
-    kill_must(hub_open(&h, env, w->hub_home, kill_passphrase(), &why), "open the hub", &why);
-    people(h);
-    for (size_t i = 0; i < KILL_NODES; i++) {
-        w->nodes[i].site = names[i][0];
-        w->nodes[i].agency = names[i][1];
-        kill_must(path_join(w->nodes[i].home, sizeof w->nodes[i].home, dir, names[i][1], &why), "path", &why);
-        enrol(w, h, i, names[i][2]);
+    const struct hub_place at = {w->hub_home, w->store[0] != '\0' ? w->store : NULL};
+    kill_must(hub_init_at(env, &at, "Kill", kill_passphrase(), &why), "init", &why);
+    if (w->n_nodes == 0) w->n_nodes = KILL_NODES;
+    for (size_t i = 0; i < w->n_nodes; i++) {
+        struct kill_node *n = &w->nodes[i];
+        char name[40];
+        (void)snprintf(n->site, sizeof n->site, i < KILL_NODES ? "%s" : "%s-%zu", kinds[i % KILL_NODES].site, i);
+        (void)snprintf(name, sizeof name, i < KILL_NODES ? "%s" : "%s%zu", kinds[i % KILL_NODES].agency, i);
+        n->agency = kinds[i % KILL_NODES].agency;
+        kill_must(path_join(n->home, sizeof n->home, dir, name, &why), "path", &why);
     }
+    struct hub *h = kill_open_hub(w);
+    people(w, h);
+    for (size_t i = 0; i < w->n_nodes; i++) enrol(w, h, i, kinds[i % KILL_NODES].person);
     hub_close(h);
     first_cases(w);
 }

@@ -136,6 +136,8 @@ void mock_hub_read(struct mock_hub *h, struct bytes request, struct mock_request
             must(message_get_gap(item, &h->node, &out->gaps[out->n_gaps++], NULL, &why), &why);
         else if (message_type(item) == MSG_QUESTION)
             must(message_get_question(item, &h->node, &out->questions[out->n_questions++], &why), &why);
+        else if (message_type(item) == MSG_SEEN)
+            must(message_get_seen(item, &out->seen, &why), &why);
         else if (message_type(item) == MSG_VIEWS)
             must(message_get_views(item, &h->node, h->node.kid, take_view, out, &why), &why);
         else
@@ -160,6 +162,7 @@ void mock_answer_begin(struct mock_answer *a, const struct mock_hub *h, const st
     a->page.schema = rules_schema_newest();
     a->recipient = h->node;
     buf_init(&a->patchset, CHANGESET_MAX_BYTES);
+    buf_init(&a->checkpoint, 1u << 20);
     changeset_writer_init(&a->writer, &a->patchset, true, rules_schema_newest());
 }
 
@@ -250,6 +253,8 @@ void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct bu
     must(message_put_hub_hello(&item, &h->id, &a->hello, &why), &why);
     put(w, &item);
     if (!a->orders_last) put_orders(a, h, w, &item);
+    for (unsigned i = 0; a->checkpoint.len > 0 && (i == 0 || i < a->checkpoints); i++)
+        must(bundle_put(w, "", buf_bytes(&a->checkpoint), &why), &why);
     if (a->n_verdicts > 0) {
         must(message_put_verdicts(&item, &h->id, a->hello.node, a->hello.request, a->verdicts, a->n_verdicts, &why),
              &why);
@@ -271,6 +276,7 @@ void mock_answer_seal(struct mock_answer *a, const struct mock_hub *h, struct bu
     bundle_writer_free(w);
     buf_release(&item);
     buf_release(&a->patchset);
+    buf_release(&a->checkpoint);
 }
 
 /* --------------------------------------------------------------------------------------------- the carrier */

@@ -13,6 +13,7 @@
 struct mock_request {
     struct node_hello hello;
     uint8_t hash[HASH_BYTES];
+    struct merkle_head seen; /* of its log, the checkpoint that it says it has; size 0: none */
     struct receipt receipts[MOCK_MAX];
     size_t n_receipts;
     uint64_t seqs[MOCK_MAX]; /* of its envelopes */
@@ -44,6 +45,8 @@ struct mock_answer {
     size_t n_orders;
     const struct identity_secret *orders_by; /* NULL: the hub */
     bool orders_last;                        /* at the end of the answer instead */
+    struct buf checkpoint;                   /* MSG_CHECKPOINT, or what a test makes of it; empty: none */
+    unsigned checkpoints;                    /* so often, if it is there; 0: once */
     bool with_page; /* set by mock_answer_op */
     struct page_header page;
     struct buf patchset;

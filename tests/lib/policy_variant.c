@@ -117,9 +117,9 @@ static void put_said(struct buf *out, const char *schema, int policy)
 {
     buf_printf(out,
                "%s_rows AS MATERIALIZED (SELECT r.case_id, r.tbl, r.id, r.channel FROM h_case c"
-               " CROSS JOIN %s.row_channel r ON r.case_id = c.id WHERE c.policy = %d),"
+               " CROSS JOIN %s.row_channel r WHERE r.case_id = c.id AND c.policy = %d),"
                " %s_sites AS MATERIALIZED (SELECT DISTINCT s.case_id, s.site, s.channel FROM h_case c"
-               " CROSS JOIN %s.site_channel s ON s.case_id = c.id WHERE c.policy = %d),"
+               " CROSS JOIN %s.site_channel s WHERE s.case_id = c.id AND c.policy = %d),"
                " %s_says AS MATERIALIZED (SELECT DISTINCT s.site, r.tbl, r.id FROM %s_rows r"
                " JOIN %s_sites s ON s.case_id = r.case_id AND s.channel = r.channel)",
                schema, schema, policy, schema, schema, policy, schema, schema, schema);
@@ -129,7 +129,7 @@ int64_t policy_variant_differs(struct hub_fixture *f, int policy, bool too_much)
 {
     static const char *const said[] = {
         [CASE_IN_FORCE] = "SELECT * FROM main_says",
-        [CASE_BOTH] = "SELECT * FROM (SELECT * FROM main_says INTERSECT SELECT * FROM temp_says)",
+        [CASE_BOTH] = "SELECT * FROM (SELECT * FROM main_says INTERSECT SELECT * FROM temp_says) AS b",
         [CASE_COMING] = "SELECT * FROM temp_says",
     };
     static const char shown[] = "SELECT * FROM shown";
@@ -143,7 +143,7 @@ int64_t policy_variant_differs(struct hub_fixture *f, int policy, bool too_much)
     put_said(&sql, "main", policy);
     if (policy != CASE_IN_FORCE) buf_put_str(&sql, ", ");
     if (policy != CASE_IN_FORCE) put_said(&sql, "temp", policy);
-    buf_printf(&sql, " SELECT count(*) FROM (%s EXCEPT %s)", too_much ? shown : said[policy],
+    buf_printf(&sql, " SELECT count(*) FROM (%s EXCEPT %s) AS d", too_much ? shown : said[policy],
                too_much ? said[policy] : shown);
     const char *text = buf_cstr(&sql);
     assert_non_null(text);
@@ -165,8 +165,8 @@ static int64_t access_differs(struct hub_fixture *f, int policy)
     (void)snprintf(both, sizeof both, "min(%s, %s)", said[CASE_IN_FORCE], said[CASE_COMING]);
     (void)snprintf(
         sql, sizeof sql,
-        "SELECT count(*) FROM h_case c CROSS JOIN h_seat t ON t.case_no = c.no JOIN h_site s ON s.no = t.site_no"
-        " WHERE c.policy = %d AND t.access <> %s",
+        "SELECT count(*) FROM h_case c CROSS JOIN h_seat t JOIN h_site s ON s.no = t.site_no"
+        " WHERE t.case_no = c.no AND c.policy = %d AND t.access <> %s",
         policy, policy == CASE_BOTH ? both : said[policy]);
     return hub_fixture_number(f, sql);
 }

@@ -144,6 +144,7 @@ void check_device(struct sim *s, struct device *d, bool complete)
     check_spool(s, d);
     if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
     if (complete) check_cursor(s, d);
+    if (complete) follow_check(s, d, draw_chance(&by, 150));
     if (complete && draw_chance(&by, 333)) compare_all(s, d);
     if (complete && !d->suspect && draw_chance(&by, 120)) canary_salts(s, d);
     check_drops(s, d);

@@ -169,6 +169,7 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
     check_drops(s, d);
     check_drops_confirmed(s, d);
     check_store(s, d, drawn);
+    if (!s->hub_lost_time && !d->suspect) budget_at_rest(s, d);
     if (!d->suspect) check_verdicts(s, d);
     if (!d->suspect) check_texts(s, d);
     if (!d->suspect) question_at_rest(s, d);
@@ -251,5 +252,6 @@ void check_at_rest(struct sim *s)
     rows_free(&hub);
     ledger_at_rest(s);
     wipe_at_rest(s);
+    follow_at_rest(s); /* last: whoever was lied to talks no more */
     tell_end(s);
 }

@@ -160,4 +160,8 @@ void check_cursor(struct sim *s, const struct device *d); /* of one that was tol
 void check_same_rows(struct sim *s, const struct device *d, const struct rows *hub, const struct rows *here);
 void check_drops(struct sim *s, struct device *d);
 
+/* ---- follow.c: devices and the log that the hub keeps of them */
+void follow_check(struct sim *s, struct device *d, bool whole); /* of one that is up to date; whole: hash and all */
+void follow_at_rest(struct sim *s);
+
 #endif

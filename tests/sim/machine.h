@@ -22,5 +22,7 @@ struct machine *machine_enter(struct machine *m);
 /* Once a process: libsodium draws from machines. Nothing else of the process may have drawn keys before. */
 void machine_start(void);
 struct bytes machine_passphrase(void); /* everybody's */
+/* From here on notes (hub/note.h) are sealed with nothing in them. */
+void machine_blank_notes(bool blank);
 
 #endif

@@ -47,6 +47,9 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_SCANS] = "disks searched",
     [COUNT_DECISIONS] = "visibility decisions",
     [COUNT_DAYS] = "simulated days",
+    [COUNT_STOPPED] = "rounds at whose end the device may hold no more",
+    [COUNT_MISCOUNTED] = "devices of which the hub's count was a little off",
+    [COUNT_LIES] = "devices that a hub lied to about its log, and that found out",
 };
 
 struct settings {

@@ -109,6 +109,7 @@ void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt)
     p.small_budget = draw_chance(&d, 500) ? up_to(&d, 600) : 0;
     p.clocks_wrong = draw_chance(&d, 500) ? 300 + up_to(&d, 700) : 0;
     p.skew_max_ms = draw_chance(&d, 500) ? 6 * (int64_t)SIM_HOUR : 3653 * SIM_DAY;
+    p.few_rows = draw_chance(&d, 300) && !opt->calm;
     if (opt->calm) calm(&p);
     /* An answer that holds one conflict more may take one round more, which would draw what the next was to draw. */
     if (opt->no_steering) p.lose = p.cut = p.lose_answer = p.repeat = 0;

@@ -102,6 +102,7 @@ struct plan {
     unsigned small_budget;                   /* of rounds, so that answers come in many pages */
     unsigned clocks_wrong;                   /* of computers */
     int64_t skew_max_ms;
+    bool few_rows;                           /* devices may hold few rows, at times */
 };
 void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt);
 
@@ -193,6 +194,9 @@ enum sim_count {
     COUNT_SCANS,
     COUNT_DECISIONS,
     COUNT_DAYS,
+    COUNT_STOPPED /* rounds that ended because the device may hold no more */,
+    COUNT_MISCOUNTED /* devices of which the hub's count was a little off */,
+    COUNT_LIES /* devices that a hub lied to about its log, at the end of a world */,
     COUNTS
 };
 extern const char *const sim_count_names[COUNTS]; /* main.c */
@@ -347,6 +351,12 @@ void wire_last_word(struct sim *s, struct device *d); /* a mixed device talks on
 /* What a round brought, counted; a fault that nobody earned is a failure. */
 void wire_result(struct sim *s, struct device *d, const struct round_result *r);
 /* The one integer that a question with at most one id answers. false: there is no row, or it cannot be read. */
+/* Devices that may hold few rows; budget.c */
+void budget_event(struct sim *s);
+void budget_heal(struct sim *s);
+bool budget_stops(struct sim *s, const struct device *d); /* it got nothing new in its last round because of that */
+void budget_at_rest(struct sim *s, const struct device *d);
+
 bool wire_ask(struct db *db, const char *sql, const uint8_t id[16], int64_t *out);
 /* courier.c */
 void courier_post(struct sim *s, struct device *d);

@@ -235,7 +235,7 @@ static void after(struct wire *w, enum err e, const struct round_result *r, bool
     judge(w, e, r, why);
     if (d->n == NULL) return;
     wire_result(s, d, r);
-    bool complete = e == ERR_OK && !limited && !r->revoked;
+    bool complete = e == ERR_OK && !limited && !r->revoked && !budget_stops(s, d);
     s->counts[COUNT_SYNCS] += complete;
     if (complete) d->unproven = false;
     if (!d->unproven) check_device(s, d, complete);

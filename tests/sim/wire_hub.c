@@ -124,6 +124,7 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
     wire_hub_is_back(s);
     uint64_t before = last_request(s, d);
     if (s->opt.shadowed) tie_randomness(s, request);
+    machine_blank_notes(s->opt.shadowed);
     hub_enter(s);
     enum err e = hub_exchange_file(s->hub, request, out, why);
     if (hub_leave(s)) {

@@ -101,6 +101,7 @@ static void run_event(struct sim *s, struct event *e)
     s->draw = e->draw;
     s->counts[COUNT_EVENTS]++;
     handle(s, e);
+    budget_event(s);
     parcel_free(e->parcel);
 }
 
@@ -188,6 +189,7 @@ static void mend(struct sim *s)
     bool talks[SIM_DEVICES];
     disk_set_faults(s->hub_machine.disk, NULL);
     hub_on(s);
+    budget_heal(s);
     /* Links come back one by one, in any order: drawn before anybody talks, or the sizes of messages would have a say in
      * it, and with them the clocks (twin.c). */
     for (unsigned i = 0; i < s->n_devices; i++) {

@@ -1,3 +1,4 @@
+/* What only SQLite has. What every engine must do: test_db_engines.c. */
 #include "sync/db.h"
 
 #include "tests/lib/db_fixture.h"
@@ -73,168 +74,7 @@ static void db_close_accepts_null(void **state)
     db_done(NULL);
 }
 
-/* ---- parameters and values ---- */
-
-static void db_binds_by_number_whatever_comes_first(void **state)
-{
-    struct db *db = db_of(state);
-    bool row = false;
-    struct stmt *s = prepare(db, "SELECT $2, $1, $2");
-    db_bind_int(s, 1, 1);
-    db_bind_int(s, 2, 2);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    assert_int_equal(db_int(s, 0), 2);
-    assert_int_equal(db_int(s, 1), 1);
-    assert_int_equal(db_int(s, 2), 2);
-    db_done(s);
-}
-
-static void db_values_survive_the_store(void **state)
-{
-    struct db *db = db_of(state);
-    const struct value in[] = {value_int(INT64_MIN), value_str("Ærø"), value_str(""), value_blob(bytes_of(NULL, 0)),
-                               value_id(id_a), value_null(), {.kind = VALUE_REAL, .r = -0.5}};
-    for (size_t i = 0; i < sizeof in / sizeof in[0]; i++) {
-        bool row = false;
-        struct stmt *s = prepare(db, "SELECT $1");
-        db_bind_value(s, 1, in[i]);
-        assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-        assert_true(value_equal(db_value(s, 0), in[i]));
-        assert_int_equal(db_is_null(s, 0), in[i].kind == VALUE_NULL);
-        db_done(s);
-    }
-}
-
-static void db_tells_empty_from_null_and_ids_from_other_bytes(void **state)
-{
-    struct db *db = db_of(state);
-    uint8_t id[16];
-    bool row = false;
-    struct stmt *s = prepare(db, "SELECT $1, $2, $3, $4, $5");
-    db_bind_blob(s, 1, bytes_of(NULL, 0));
-    db_bind_str(s, 2, NULL);
-    db_bind_id(s, 3, id_a);
-    db_bind_text(s, 4, bytes_of("0123456789abcdef", 16));
-    db_bind_value(s, 5, value_none());
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    assert_int_equal(db_columns(s), 5);
-    assert_non_null(db_bytes(s, 0).p);
-    assert_int_equal(db_bytes(s, 0).n, 0);
-    assert_null(db_bytes(s, 1).p);
-    assert_true(db_id(s, 2, id));
-    assert_memory_equal(id, id_a, 16);
-    assert_false(db_id(s, 3, id)); /* text of 16 bytes is no id */
-    assert_int_equal(id[3], 0);
-    assert_false(db_id(s, 4, id));
-    assert_int_equal(db_int(s, 4), 0);
-    db_done(s);
-}
-
-static void db_forgets_bindings_when_given_back(void **state)
-{
-    struct db *db = db_of(state);
-    bool row = false;
-    struct stmt *s = prepare(db, "SELECT $1 AS what");
-    db_bind_str(s, 1, "old");
-    db_done(s);
-    s = prepare(db, "SELECT $1 AS what");
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    assert_true(db_is_null(s, 0));
-    assert_string_equal(db_column_name(s, 0), "what");
-    db_done(s);
-}
-
-static void db_reports_a_bind_that_has_no_parameter(void **state)
-{
-    struct db *db = db_of(state);
-    bool row = true;
-    struct stmt *s = prepare(db, "SELECT $1");
-    db_bind_int(s, 2, 5);
-    db_bind_int(s, 1, 5);
-    assert_int_equal(db_step(s, &row, NULL), ERR_FAILED);
-    assert_true(row);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK); /* reported once; the statement is usable */
-    db_done(s);
-    s = prepare(db, "SELECT $1");
-    db_bind_int(s, 0, 5);
-    assert_int_equal(db_run(s, NULL), ERR_FAILED);
-    s = prepare(db, "SELECT $1");
-    db_bind_int(s, 1000, 5);
-    assert_int_equal(db_run(s, NULL), ERR_FAILED);
-}
-
-static void db_refuses_a_text_past_its_ceiling(void **state)
-{
-    struct db *db = db_of(state);
-    size_t n = ((size_t)80 << 20) + 1;
-    char *big = calloc(1, n);
-    assert_non_null(big);
-    struct stmt *s = prepare(db, "SELECT $1");
-    db_bind_blob(s, 1, bytes_of(big, n));
-    assert_int_equal(db_run(s, NULL), ERR_LIMIT);
-    free(big);
-}
-
-static void db_prepare_refuses_other_parameters_and_nonsense(void **state)
-{
-    struct db *db = db_of(state);
-    static const char *const bad[] = {"SELECT ?",   "SELECT ?1", "SELECT :a", "SELECT $a", "SELECT $0", "SELECT $65",
-                                      "SELECT $1x", "SELEC 1",   "",          "SELECT * FROM nowhere"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        struct stmt *s = (struct stmt *)1;
-        assert_int_equal(db_prepare(db, bad[i], &s, NULL), ERR_FAILED);
-        assert_null(s);
-    }
-}
-
-static void db_rebinds_in_the_middle_of_an_answer(void **state)
-{
-    struct db *db = db_of(state);
-    bool row = false;
-    struct stmt *s = prepare(db, "SELECT $1 UNION ALL SELECT 9");
-    db_bind_int(s, 1, 1);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    db_bind_int(s, 1, 2);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    assert_int_equal(db_int(s, 0), 2);
-    db_done(s);
-}
-
 /* ---- the cache ---- */
-
-static void db_cache_gives_the_same_statement_again(void **state)
-{
-    struct db *db = db_of(state);
-    char text[] = "SELECT 1, 2";
-    struct stmt *first = prepare(db, text);
-    db_done(first);
-    char again[] = "SELECT 1, 2"; /* another pointer: the text is the key */
-    struct stmt *second = prepare(db, again);
-    assert_ptr_equal(first, second);
-    db_done(second);
-}
-
-static void db_cache_gives_nested_use_its_own_statement(void **state)
-{
-    struct db *db = db_of(state);
-    static const char sql[] = "SELECT n FROM note WHERE n >= $1 ORDER BY n";
-    bool row = true;
-    run(db, "INSERT INTO note(n) VALUES(1), (2), (3)");
-    int64_t pairs = 0;
-    struct stmt *outer = prepare(db, sql);
-    db_bind_int(outer, 1, 1);
-    while (db_step(outer, &row, NULL) == ERR_OK && row) {
-        bool more = true;
-        struct stmt *inner = prepare(db, sql);
-        assert_ptr_not_equal(inner, outer);
-        db_bind_int(inner, 1, db_int(outer, 0));
-        while (db_step(inner, &more, NULL) == ERR_OK && more)
-            pairs++;
-        db_done(inner);
-    }
-    db_done(outer);
-    assert_int_equal(pairs, 6);
-}
 
 static void db_cache_stays_bounded_and_never_evicts_what_is_in_use(void **state)
 {
@@ -270,34 +110,7 @@ static void db_serves_more_statements_at_once_than_it_keeps(void **state)
     assert_true(n <= 256);
 }
 
-static void db_can_close_with_statements_given_out(void **state)
-{
-    struct db_fixture *f = *state;
-    bool row;
-    struct stmt *s = prepare(f->db, "SELECT 1 UNION SELECT 2");
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    db_close(f->db);
-    f->db = NULL;
-}
-
 /* ---- transactions ---- */
-
-static void db_rollback_undoes_and_commit_keeps(void **state)
-{
-    struct db *db = db_of(state);
-    assert_int_equal(db_begin(db, NULL), ERR_OK);
-    assert_int_equal(db_begin(db, NULL), ERR_FAILED);
-    run(db, "INSERT INTO note(n) VALUES(1)");
-    db_rollback(db);
-    db_rollback(db); /* fine outside a transaction */
-    assert_int_equal(notes(db), 0);
-    assert_int_equal(db_commit(db, NULL), ERR_FAILED);
-    assert_int_equal(db_begin(db, NULL), ERR_OK);
-    run(db, "INSERT INTO note(n) VALUES(1), (2)");
-    assert_int_equal(db_changes(db), 2);
-    assert_int_equal(db_commit(db, NULL), ERR_OK);
-    assert_int_equal(notes(db), 2);
-}
 
 static void db_failed_commit_rolls_back(void **state)
 {
@@ -311,22 +124,6 @@ static void db_failed_commit_rolls_back(void **state)
     assert_int_equal(notes(db), 0);
     assert_int_equal(db_begin(db, NULL), ERR_OK);
     db_rollback(db);
-}
-
-static void db_savepoints_nest(void **state)
-{
-    struct db *db = db_of(state);
-    assert_int_equal(db_begin(db, NULL), ERR_OK);
-    assert_int_equal(db_savepoint(db, "outer", NULL), ERR_OK);
-    run(db, "INSERT INTO note(n) VALUES(1)");
-    assert_int_equal(db_savepoint(db, "inner", NULL), ERR_OK);
-    run(db, "INSERT INTO note(n) VALUES(2)");
-    assert_int_equal(db_savepoint_rollback(db, "inner", NULL), ERR_OK);
-    assert_int_equal(db_savepoint_release(db, "inner", NULL), ERR_FAILED); /* it is gone */
-    assert_int_equal(notes(db), 1);
-    assert_int_equal(db_savepoint_release(db, "outer", NULL), ERR_OK);
-    assert_int_equal(db_commit(db, NULL), ERR_OK);
-    assert_int_equal(notes(db), 1);
 }
 
 static void db_full_disk_changes_nothing(void **state)
@@ -379,21 +176,6 @@ static void db_refusals_name_columns_and_never_values(void **state)
     assert_null(strstr(why.text, "zebra"));
 }
 
-static void db_step_resets_after_the_end_and_after_an_error(void **state)
-{
-    struct db *db = db_of(state);
-    bool row = true;
-    struct stmt *s = prepare(db, "INSERT INTO note(n) VALUES($1)");
-    db_bind_int(s, 1, 1);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    assert_false(row);
-    assert_int_equal(db_step(s, &row, NULL), ERR_FAILED); /* the same row again */
-    db_bind_int(s, 1, 2);
-    assert_int_equal(db_step(s, &row, NULL), ERR_OK);
-    db_done(s);
-    assert_int_equal(notes(db), 2);
-}
-
 static void db_maintenance_keeps_the_rows(void **state)
 {
     struct db *db = db_of(state);
@@ -442,26 +224,12 @@ int main(void)
         T(db_create_leaves_nothing_after_a_bad_schema),
         T(db_keeps_what_was_committed_and_refuses_another_key),
         cmocka_unit_test(db_close_accepts_null),
-        T(db_binds_by_number_whatever_comes_first),
-        T(db_values_survive_the_store),
-        T(db_tells_empty_from_null_and_ids_from_other_bytes),
-        T(db_forgets_bindings_when_given_back),
-        T(db_reports_a_bind_that_has_no_parameter),
-        T(db_refuses_a_text_past_its_ceiling),
-        T(db_prepare_refuses_other_parameters_and_nonsense),
-        T(db_rebinds_in_the_middle_of_an_answer),
-        T(db_cache_gives_the_same_statement_again),
-        T(db_cache_gives_nested_use_its_own_statement),
         T(db_cache_stays_bounded_and_never_evicts_what_is_in_use),
         T(db_serves_more_statements_at_once_than_it_keeps),
-        T(db_can_close_with_statements_given_out),
-        T(db_rollback_undoes_and_commit_keeps),
         T(db_failed_commit_rolls_back),
-        T(db_savepoints_nest),
         T(db_full_disk_changes_nothing),
         T(db_does_nothing_more_after_sqlite_gave_the_transaction_up),
         T(db_refusals_name_columns_and_never_values),
-        T(db_step_resets_after_the_end_and_after_an_error),
         T(db_maintenance_keeps_the_rows),
         T(db_functions_make_and_read_ids),
     };

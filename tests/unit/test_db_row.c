@@ -5,19 +5,42 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 /* A store with every column that there is. */
-static int newest_set_up(void **state)
+static int newest(void **state, int e)
 {
-    int e = db_fixture_set_up(state);
     struct db *db = db_fixture_db(state);
     assert_int_equal(db_begin(db, NULL), ERR_OK);
     assert_int_equal(db_migrate(db, rules_schema_newest(), NULL), ERR_OK);
     assert_int_equal(db_commit(db, NULL), ERR_OK);
     return e;
+}
+
+static int newest_set_up(void **state)
+{
+    return newest(state, db_fixture_set_up(state));
+}
+
+/* One schema for all, because making one takes as long as all that is done in it; each begins with empty tables. */
+static int newest_set_up_postgres(void **state)
+{
+    return newest(state, db_fixture_set_up_postgres(state));
+}
+
+static int empty_tables(void **state)
+{
+    size_t n = 0;
+    const struct table_rule *t = rules_tables(&n);
+    char sql[128];
+    for (size_t i = 0; i < n; i++) {
+        (void)snprintf(sql, sizeof sql, "DELETE FROM \"%s\"", t[i].name);
+        db_fixture_run(db_fixture_db(state), sql);
+    }
+    return 0;
 }
 
 static struct row person(const uint8_t id[16], const char *family_name)
@@ -259,21 +282,25 @@ static void content_hash_tells_apart_what_looks_alike(void **state)
     assert_memory_not_equal(moved, other_table, 32);
 }
 
+#define CLAIMS(T)                                                                                                      \
+    T(row_comes_back_as_it_was_put)                                                                                    \
+    T(row_that_is_not_there_leaves_the_output_alone)                                                                   \
+    T(row_that_outgrows_its_store_is_refused)                                                                          \
+    T(row_put_replaces_the_whole_row)                                                                                  \
+    T(row_put_refuses_what_the_columns_cannot_hold)                                                                    \
+    T(row_set_changes_one_column_of_one_row)                                                                           \
+    T(row_delete_removes_one_row)                                                                                      \
+    T(row_works_for_every_synced_table)                                                                                \
+    T(content_hash_does_not_depend_on_the_order_of_writing)                                                            \
+    T(content_hash_changes_with_every_column)                                                                          \
+    T(content_hash_tells_apart_what_looks_alike)
+
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, newest_set_up, db_fixture_tear_down)
-    const struct CMUnitTest tests[] = {
-        T(row_comes_back_as_it_was_put),
-        T(row_that_is_not_there_leaves_the_output_alone),
-        T(row_that_outgrows_its_store_is_refused),
-        T(row_put_replaces_the_whole_row),
-        T(row_put_refuses_what_the_columns_cannot_hold),
-        T(row_set_changes_one_column_of_one_row),
-        T(row_delete_removes_one_row),
-        T(row_works_for_every_synced_table),
-        T(content_hash_does_not_depend_on_the_order_of_writing),
-        T(content_hash_changes_with_every_column),
-        T(content_hash_tells_apart_what_looks_alike),
-    };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+#define ON_SQLITE(name)   {"sqlite: " #name, name, newest_set_up, db_fixture_tear_down, NULL},
+#define ON_POSTGRES(name) {"postgres: " #name, name, empty_tables, NULL, NULL},
+    const struct CMUnitTest sqlite[] = {CLAIMS(ON_SQLITE)};
+    const struct CMUnitTest postgres[] = {CLAIMS(ON_POSTGRES)};
+    int faults = cmocka_run_group_tests(sqlite, NULL, NULL);
+    return faults + cmocka_run_group_tests(postgres, newest_set_up_postgres, db_fixture_tear_down_postgres);
 }

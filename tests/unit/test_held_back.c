@@ -48,7 +48,7 @@ static uint64_t end_part(const uint8_t c[16], const uint8_t part[16], uint8_t he
     uint64_t seq = fake_commit(sue, &e);
     fake_node_round(sue);
     says(fake_verdict_on(sue, seq), VERDICT_HELD, "lead agency");
-    id_of("SELECT id FROM held WHERE case_id = $1 ORDER BY rowid DESC LIMIT 1", c, held);
+    id_of("SELECT x.id FROM held x JOIN h_row r ON r.id = x.id WHERE x.case_id = $1 ORDER BY r.no DESC LIMIT 1", c, held);
     return seq;
 }
 

@@ -202,7 +202,9 @@ static int64_t withheld_of(struct fake_node *n, const uint8_t case_id[16], const
     fake_put(&e, &b);
     says(fake_send(n, &e), VERDICT_HELD, REASON_UNKNOWN);
     fake_node_pull(n);
-    return count_in("SELECT length(what) FROM held WHERE case_id = $1 ORDER BY rowid DESC LIMIT 1", case_id);
+    return count_in("SELECT length(x.what) FROM held x JOIN h_row r ON r.id = x.id WHERE x.case_id = $1"
+                    " ORDER BY r.no DESC LIMIT 1",
+                    case_id);
 }
 
 /* Its author reads the held row. */

@@ -1,5 +1,6 @@
 /* The transparency logs: what happened is in them, and what was in them once stays as it was, or it shows. */
 #include "tests/lib/log_world.h"
+#include "tests/lib/test_store.h"
 
 #include "crypto/note.h"
 
@@ -216,6 +217,16 @@ static void nothing_can_be_erased_in_the_log_that_knows_the_others(void **state)
     fake_node_release(&care);
 }
 
+static const char *leaves_with(const char *word)
+{
+    static char sql[160];
+    (void)snprintf(sql, sizeof sql,
+                   test_store_sql("SELECT count(*) FROM h_leaf WHERE instr(content, CAST('%s' AS BLOB)) > 0",
+                                  "SELECT count(*) FROM h_leaf WHERE position('%s'::bytea IN content) > 0"),
+                   word);
+    return sql;
+}
+
 /* Reasons are people's own words, and may be about anybody. */
 static void no_words_of_people_are_in_an_export(void **state)
 {
@@ -225,8 +236,8 @@ static void no_words_of_people_are_in_an_export(void **state)
     fake_node_enrol(&care, log_hub, "care-mash", "care", "Ann");
     assert_int_equal(hub_revoke(log_hub->hub, care.id.pub.kid, "Little Jimmy Example was seen with it", NULL), ERR_OK);
     assert_int_equal(fake_hub_int(log_hub, "SELECT count(*) FROM h_act WHERE reason LIKE '%Jimmy%'"), 1);
-    assert_int_equal(fake_hub_int(log_hub, "SELECT count(*) FROM h_leaf WHERE instr(content, CAST('Jimmy' AS BLOB)) > 0"), 0);
-    assert_true(fake_hub_int(log_hub, "SELECT count(*) FROM h_leaf WHERE instr(content, CAST('revoke' AS BLOB)) > 0") > 0);
+    assert_int_equal(fake_hub_int(log_hub, leaves_with("Jimmy")), 0);
+    assert_true(fake_hub_int(log_hub, leaves_with("revoke")) > 0);
     log_export(&text);
     log_holds(buf_bytes(&text), bytes_of("", 0), NULL);
     buf_release(&text);
@@ -256,6 +267,7 @@ static void a_name_that_steers_a_terminal_is_refused(void **state)
 /* A hub that an earlier program made. */
 static void a_hub_of_before_begins_its_logs_when_it_is_opened(void **state)
 {
+    if (test_store_file_only("no hub of before is on PostgreSQL")) skip();
     static const char *const nobody[] = {NULL};
     struct fake_node care = {0};
     uint8_t case_id[16];
@@ -278,6 +290,7 @@ static void a_hub_of_before_begins_its_logs_when_it_is_opened(void **state)
 
 static void a_log_that_was_written_anew_does_not_fit_a_checkpoint_that_was_kept(void **state)
 {
+    if (test_store_file_only("it puts an old file back")) skip();
     char path[80], command[600];
     struct buf old, later, text;
     struct why why = {0};

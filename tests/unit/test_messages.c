@@ -465,7 +465,7 @@ static void what_is_no_message_has_type_0(void **state)
     (void)state;
     assert_int_equal(message_type(bytes_of("", 0)), 0);
     assert_int_equal(message_type(bytes_of("\x80", 1)), 0);
-    assert_int_equal(message_type(bytes_of("\x82\x09\x00", 3)), 0);
+    assert_int_equal(message_type(bytes_of("\x82\x0f\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\x82\x20\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\xa1\x01\x00", 3)), 0);
     assert_int_equal(message_type(bytes_of("\x82\x18\x01\x00", 4)), 0);

@@ -2,6 +2,7 @@
 #include "hub/policy_change.h"
 #include "tests/lib/hub_fixture.h"
 #include "tests/lib/policy_variant.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,7 +126,10 @@ static int64_t fingerprint(struct hub_fixture *f)
                                  " + 1000003 * (SELECT count(*) FROM h_mask) + 1009 * (SELECT count(*) FROM h_seat_log)"
                                  " + 17 * (SELECT count(*) FROM h_drop) + (SELECT sum(bit) FROM h_channel)"
                                  " + 100 * (SELECT value FROM h_counter WHERE name = 'version')"
-                                 " + (SELECT count(*) FROM h_policy) + (SELECT count(*) FROM sqlite_temp_schema)");
+                                 " + (SELECT count(*) FROM h_policy)") +
+           hub_fixture_number(f, test_store_sql("SELECT count(*) FROM sqlite_temp_schema",
+                                                "SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace ="
+                                                " pg_catalog.pg_my_temp_schema()"));
 }
 
 static int64_t visible(struct hub_fixture *f, const char *site, const char *table)

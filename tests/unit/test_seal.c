@@ -276,7 +276,7 @@ static void seal_refuses_unknown_versions_kinds_and_garbage(void **state)
     t->b.data[4] = 1;
     t->b.data[5] = 0;
     assert_int_equal(seal_peek(buf_bytes(&t->b), &h, NULL), ERR_FORMAT);
-    t->b.data[5] = 7;
+    t->b.data[5] = 8;
     assert_int_equal(seal_peek(buf_bytes(&t->b), &h, NULL), ERR_FORMAT);
     assert_int_equal(seal_peek(bytes_of(NULL, 0), &h, NULL), ERR_FORMAT);
     memset(t->b.data, 'x', t->b.len);

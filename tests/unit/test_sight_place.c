@@ -2,6 +2,7 @@
  * moves and when a site, its areas or an agency changes, grows with the cases that it concerns and not with the others;
  * and what is then kept is what the policy says (hub_fixture_settle holds every mask against the views). */
 #include "tests/lib/hub_fixture.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -354,6 +355,7 @@ static int64_t measure(struct store *x, enum act what)
 
 static void what_a_change_costs_does_not_grow_with_cases_and_devices_that_it_does_not_concern(void **state)
 {
+    if (test_store_file_only("it counts SQLite's steps")) skip();
     (void)state;
     static const char *const names[] = {"share",     "unshare", "consent", "withdrawal", "override",
                                         "write",     "move",    "back",    "duty",       "area",

@@ -1,0 +1,136 @@
+#include "hub/policy_plain.h"
+
+#include "hub/policy_scan.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_one_of(struct bytes word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (word.n == strlen(words[i]) && strncasecmp((const char *)word.p, words[i], word.n) == 0) return true;
+    return false;
+}
+
+#define ONE_OF(word, words) is_one_of(word, words, sizeof(words) / sizeof((words)[0]))
+
+/* ------------------------------------------------------------------------------------------------------------ meaning */
+
+static enum err differs(const struct scan *s, const struct policy_view *v, const char *what, struct why *why)
+{
+    char words[200];
+    (void)snprintf(words, sizeof words, "it uses %s (%.*s), which does not mean the same on PostgreSQL in every case", what,
+                   s->last.n > 40 ? 40 : (int)s->last.n, (const char *)s->last.p);
+    return policy_text_fault(why, v->line + s->on_line - 1, words);
+}
+
+/* LIKE knows no capitals on the one; CAST, LIMIT and a negative place in substr are judged otherwise. */
+static enum err check_word(const struct scan *s, const struct policy_view *v, struct why *why)
+{
+    static const char *const differing[] = {"like",   "glob",  "regexp", "match",  "cast",    "limit",    "offset",
+                                            "substr", "rowid", "oid",    "collate", "_rowid_", "indexed", "escape"};
+    if (ONE_OF(s->last, differing) || memchr(s->last.p, '$', s->last.n) != NULL) return differs(s, v, "a word", why);
+    return ERR_OK;
+}
+
+/* x'00', E'\n', date '2020-01-01': a word before a text can make something else of it. */
+static enum err check_quoted(const struct scan *s, struct bytes before, const struct policy_view *v, struct why *why)
+{
+    static const char *const plain[] = {"as",     "in",    "then",     "else",  "when",   "case", "and",
+                                        "or",     "not",   "select",   "where", "having", "on",   "between",
+                                        "values", "union", "distinct", "all",   "by",     "is",   "from"};
+    bool word = before.n > 0 && (isalnum(before.p[0]) || before.p[0] == '_' || before.p[0] >= 0x80);
+    if (s->last.p[0] == '`' || s->last.p[0] == '[') return differs(s, v, "a name in such quotes", why);
+    return word && s->last.p[0] == '\'' && !ONE_OF(before, plain) ? differs(s, v, "a text after a word", why) : ERR_OK;
+}
+
+/* Sums and bits run over on the one and not on the other, and a division by 0 is NULL or the end. A star may stand for
+ * columns. */
+static enum err check_mark(const struct scan *s, struct bytes before, int after, const struct policy_view *v,
+                           struct why *why)
+{
+    static const char *const stars[] = {"(", ",", ".", "select", "distinct", "all"};
+    int c = s->last.p[0];
+    bool bar = c == '|' && (after == '|' || (before.n == 1 && before.p[0] == '|'));
+    bool star = c == '*' && ONE_OF(before, stars);
+    if (strchr(",.()=<>!", c) == NULL && !bar && !star) return differs(s, v, "arithmetic or a sign", why);
+    if ((c == '<' || c == '>') && after == c) return differs(s, v, "arithmetic or a sign", why);
+    return ERR_OK;
+}
+
+static enum err check_view(const struct policy_view *v, struct why *why)
+{
+    struct scan s = {.text = v->rest, .line = 1};
+    struct bytes before = {0};
+    enum token t;
+    enum err e = ERR_OK;
+    if (strncasecmp(v->name, "pg_", 3) == 0)
+        return policy_text_fault(why, v->line, "names that begin with pg_ belong to PostgreSQL");
+    while (e == ERR_OK && ((t = scan_next(&s)) == TOKEN_WORD || t == TOKEN_QUOTED || t == TOKEN_MARK)) {
+        if (t == TOKEN_WORD) e = check_word(&s, v, why);
+        if (t == TOKEN_QUOTED) e = check_quoted(&s, before, v, why);
+        if (t == TOKEN_MARK) e = check_mark(&s, before, s.at < s.text.n ? s.text.p[s.at] : 0, v, why);
+        before = s.last;
+    }
+    return e;
+}
+
+enum err policy_plain_check(const struct policy_text *p, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < p->n; i++) e = check_view(&p->views[i], why);
+    return e;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- order */
+
+static bool is_name(struct bytes token, enum token t, const char *name)
+{
+    if (t == TOKEN_QUOTED && token.n > 2 && token.p[0] != '\'') token = bytes_of(token.p + 1, token.n - 2);
+    return token.n == strlen(name) && strncasecmp((const char *)token.p, name, token.n) == 0;
+}
+
+/* Does it say the name of a view that is not placed yet? A column of that name counts too, which costs nothing but order. */
+static bool waits(const struct policy_text *p, size_t view, const bool placed[POLICY_MAX_VIEWS])
+{
+    struct scan s = {.text = p->views[view].rest, .line = 1};
+    enum token t;
+    while ((t = scan_next(&s)) == TOKEN_WORD || t == TOKEN_QUOTED || t == TOKEN_MARK)
+        for (size_t i = 0; t != TOKEN_MARK && i < p->n; i++)
+            if (i != view && !placed[i] && is_name(s.last, t, p->views[i].name)) return true;
+    return false;
+}
+
+enum err policy_plain_order(const struct policy_text *p, size_t out[POLICY_MAX_VIEWS], struct why *why)
+{
+    bool placed[POLICY_MAX_VIEWS] = {false};
+    for (size_t n = 0; n < p->n; n++) {
+        size_t i = 0;
+        while (i < p->n && (placed[i] || waits(p, i, placed))) i++;
+        if (i == p->n) {
+            for (i = 0; placed[i];) i++;
+            return policy_text_fault(why, p->views[i].line, "this view and others ask each other in a circle");
+        }
+        placed[i] = true;
+        out[n] = i;
+    }
+    return ERR_OK;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- text */
+
+void policy_plain_put(const struct policy_view *v, struct buf *out)
+{
+    struct scan s = {.text = v->rest, .line = 1};
+    size_t line = 1, behind = 0;
+    enum token t;
+    while ((t = scan_next(&s)) == TOKEN_WORD || t == TOKEN_QUOTED || t == TOKEN_MARK) {
+        for (; line < s.on_line; line++) buf_put_u8(out, '\n');
+        if (s.from > behind) buf_put_u8(out, ' '); /* what stood together stays together: || and <> */
+        buf_put_bytes(out, s.last);
+        behind = s.at;
+        line = s.line;
+    }
+}

@@ -1,0 +1,389 @@
+/* Hearing what the devices of a lost hub return. Nothing of it takes effect here: it lies aside until it is re-applied. */
+#include "hub/note.h"
+#include "hub/restore_internal.h"
+
+#include "crypto/recovery.h"
+#include "crypto/seal.h"
+#include "sync/bundle.h"
+#include "sync/messages_return.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum err restore_look(struct hub *h, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    h->gathering = h->applying = false;
+    h->mark = 0;
+    enum err e = db_prepare(h->db, "SELECT state, mark FROM h_epoch ORDER BY epoch DESC LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) {
+        struct bytes state = db_bytes(s, 0);
+        h->mark = db_int(s, 1);
+        h->gathering = bytes_equal(state, bytes_of_str("gathering")) || bytes_equal(state, bytes_of_str("applying"));
+        h->applying = bytes_equal(state, bytes_of_str("applying")) || bytes_equal(state, bytes_of_str("late"));
+    }
+    db_done(s);
+    return e;
+}
+
+/* How a device of the lost hub stands. */
+enum awaited_state { AWAITED_NOT, AWAITED_MISSING, AWAITED_RETURNING, AWAITED_REPORTED, AWAITED_APPLIED };
+struct awaited {
+    enum awaited_state state;
+    int64_t chain;
+};
+#define CATCH_UP 500u /* events that are re-applied before a round */
+static const char *const awaited_words[] = {"", "missing", "returning", "reported", "applied"};
+
+static enum err awaited_of(struct hub *h, int64_t node_no, struct awaited *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    *out = (struct awaited){0};
+    enum err e = db_prepare(h->db, "SELECT state, chain FROM h_awaited WHERE node_no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    e = db_step(s, &row, why);
+    for (size_t i = 1; e == ERR_OK && row && i < sizeof awaited_words / sizeof awaited_words[0]; i++)
+        if (bytes_equal(db_bytes(s, 0), bytes_of_str(awaited_words[i])))
+            *out = (struct awaited){.state = (enum awaited_state)i, .chain = db_int(s, 1)};
+    db_done(s);
+    return e;
+}
+
+static enum err awaited_set(struct hub *h, int64_t node_no, enum awaited_state state, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "UPDATE h_awaited SET state = $1, at = $2 WHERE node_no = $3", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_str(s, 1, awaited_words[state]);
+    db_bind_int(s, 2, h->now_ms);
+    db_bind_int(s, 3, node_no);
+    return db_run(s, why);
+}
+
+static enum err awaited_begins(struct hub *h, struct hub_node *n, const struct node_hello *m, struct why *why)
+{
+    struct stmt *s;
+    enum err e = awaited_set(h, n->no, AWAITED_RETURNING, why);
+    if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_awaited SET request = $1, anew = $2 WHERE node_no = $3", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, (int64_t)m->request);
+    db_bind_id(s, 2, m->cursor);
+    db_bind_int(s, 3, n->no);
+    e = db_run(s, why);
+    memcpy(n->cursor, m->cursor, sizeof n->cursor);
+    return e;
+}
+
+static enum err awaited_statement(struct hub *h, const struct hub_node *n, struct buf *out, struct why *why)
+{
+    struct stmt *s;
+    struct awaited a;
+    bool row = false;
+    enum err e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK) e = db_prepare(h->db, "SELECT body, pk, signature FROM h_statement WHERE log_no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && !row)
+        e = why_set(why, ERR_TAMPERED, "The hub has no statement of its new epoch for this device.");
+    if (e == ERR_OK) {
+        const struct signed_statement m = {.body = db_bytes(s, 0), .key = db_bytes(s, 1), .signature = db_bytes(s, 2)};
+        message_put_epoch(out, &m, (uint64_t)a.chain);
+        if (out->err != ERR_OK) e = why_set(why, out->err, "There is not enough memory to answer.");
+    }
+    db_done(s);
+    return e;
+}
+
+/* ------------------------------------------------------------------------------------------------ what comes back */
+
+struct taking {
+    struct hub *h;
+    const struct hub_node *n;
+};
+
+static enum err put_outcome(void *ctx, const struct note_outcome *o, struct why *why)
+{
+    const struct taking *t = ctx;
+    struct stmt *s;
+    enum err e = db_prepare(t->h->db,
+                            "INSERT INTO h_outcome(node_no, seq, version, verdict, hash, received_at, reason) "
+                            "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, t->n->no);
+    db_bind_int(s, 2, (int64_t)o->seq);
+    db_bind_int(s, 3, o->version);
+    db_bind_int(s, 4, (int64_t)o->verdict);
+    db_bind_blob(s, 5, bytes_of(o->hash, HASH_BYTES));
+    db_bind_int(s, 6, o->received_at);
+    db_bind_text(s, 7, o->reason);
+    return db_run(s, why);
+}
+
+static enum err put_cut(struct hub *h, const struct hub_node *n, const struct note_cut *c, struct why *why)
+{
+    static const uint8_t none[16];
+    struct stmt *s;
+    if (memcmp(c->cut.name, none, sizeof none) == 0) return ERR_OK;
+    enum err e =
+        db_prepare(h->db,
+                   "INSERT INTO h_cut_back(name, node_no, lo, hi, pos, pos_from, at, served_at, schema, schema_lo) "
+                   "VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+                   &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, c->cut.name);
+    db_bind_int(s, 2, n->no);
+    db_bind_int(s, 3, c->cut.lo);
+    db_bind_int(s, 4, c->cut.hi);
+    db_bind_int(s, 5, c->cut.pos);
+    db_bind_int(s, 6, c->cut.pos_from);
+    db_bind_int(s, 7, c->cut.at);
+    db_bind_int(s, 8, c->served_at);
+    db_bind_int(s, 9, (int64_t)c->cut.schema);
+    db_bind_int(s, 10, (int64_t)c->cut.schema_lo);
+    return db_run(s, why);
+}
+
+static enum err take_note(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
+{
+    struct taking t = {.h = h, .n = n};
+    struct note_item m;
+    struct note_cut cut;
+    enum err e = message_get_note(item, &m, why);
+    if (e == ERR_OK) e = note_open(h, n, m.note, &cut, put_outcome, &t, why);
+    return e == ERR_OK ? put_cut(h, n, &cut, why) : e;
+}
+
+/* The recovery secret, as long as it is needed. */
+static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out, struct why *why)
+{
+    struct identity_secret recovery = {0};
+    struct secret secret = {0};
+    struct buf plain;
+    struct stmt *s;
+    bool row = false;
+    buf_init(&plain, 4096);
+    enum err e =
+        db_prepare(h->db, "SELECT secret FROM h_epoch WHERE secret IS NOT NULL ORDER BY epoch DESC LIMIT 1", &s, why);
+    if (e == ERR_OK) {
+        e = db_step(s, &row, why);
+        if (e == ERR_OK && !row) e = why_set(why, ERR_LOCKED, "The recovery key is not at hand any more.");
+        if (e == ERR_OK) e = seal_box_open(db_bytes(s, 0), &h->id, &plain, why);
+        db_done(s);
+    }
+    if (e == ERR_OK) e = secret_take(&secret, plain.data, plain.len, why);
+    if (e == ERR_OK) e = recovery_open(&secret, &recovery, why);
+    if (e == ERR_OK) e = seal_box_open(sealed, &recovery, out, why);
+    identity_release(&recovery);
+    secret_release(&secret);
+    buf_release(&plain);
+    return e;
+}
+
+/* Is this the content of that envelope? */
+static bool item_fits(struct bytes item, const struct envelope *env, struct bytes cose)
+{
+    struct bytes inner = {0};
+    size_t n = 0;
+    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
+    bool fits = parts != NULL && message_get_envelope(item, &inner, parts, ENVELOPE_MAX_PARTS, &n, NULL) == ERR_OK &&
+                bytes_equal(inner, cose) && n == env->n_parts;
+    free(parts);
+    return fits;
+}
+
+static enum err put_returned(struct hub *h, const struct hub_node *n, uint64_t seq, struct bytes cose,
+                             struct bytes item, struct why *why)
+{
+    struct stmt *s;
+    uint8_t hash[HASH_BYTES];
+    enum err e = db_prepare(h->db,
+                            "INSERT INTO h_returned(node_no, seq, hash, cose, item) VALUES($1, $2, $3, $4, $5) "
+                            "ON CONFLICT(node_no, seq) DO UPDATE SET hash = excluded.hash, cose = excluded.cose, "
+                            "item = excluded.item WHERE h_returned.item IS NULL",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    envelope_hash(cose, hash);
+    db_bind_int(s, 1, n->no);
+    db_bind_int(s, 2, (int64_t)seq);
+    db_bind_blob(s, 3, bytes_of(hash, sizeof hash));
+    db_bind_blob(s, 4, cose);
+    if (item.n > 0)
+        db_bind_blob(s, 5, item);
+    else
+        db_bind_null(s, 5);
+    return db_run(s, why);
+}
+
+/* Its device signed it; what cannot be opened, or is not what it signed, is as good as lost. */
+static enum err take_return(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
+{
+    struct return_item m;
+    struct envelope env;
+    struct bytes body = {0};
+    struct buf plain;
+    struct why detail = {0};
+    buf_init(&plain, BUNDLE_MAX_ITEM);
+    enum err e = message_get_return(item, &m, why);
+    if (e == ERR_OK) e = envelope_verify(m.cose, &n->id, &env, why);
+    if (e == ERR_OK && memcmp(env.h.hub, h->id.pub.kid, KID_BYTES) != 0)
+        e = why_set(why, ERR_TAMPERED, "A change was made for another hub.");
+    if (e == ERR_OK && m.kind == RETURN_PLAIN) body = m.body;
+    if (e == ERR_OK && m.kind == RETURN_SEALED) {
+        e = open_sealed(h, m.body, &plain, &detail);
+        if (e == ERR_TAMPERED || e == ERR_FORMAT)
+            e = ERR_OK;
+        else if (e != ERR_OK)
+            (void)why_set(why, e, "%s", detail.text);
+        body = buf_bytes(&plain);
+    }
+    if (e == ERR_OK && body.n > 0 && !item_fits(body, &env, m.cose)) body = (struct bytes){0};
+    if (e == ERR_OK) e = put_returned(h, n, env.h.seq, m.cose, body, why);
+    buf_release(&plain);
+    return e;
+}
+
+static enum err put_held(void *ctx, const struct drop_item *d, struct why *why)
+{
+    const struct taking *t = ctx;
+    struct stmt *s;
+    enum err e = db_prepare(t->h->db, "INSERT INTO h_holds(node_no, tbl, id) VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, t->n->no);
+    db_bind_int(s, 2, d->table_index);
+    db_bind_id(s, 3, d->id);
+    return db_run(s, why);
+}
+
+/* Does the hub wait for anybody still? */
+static enum err all_here(struct hub *h, bool *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(
+        h->db,
+        "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state IN ('missing', 'returning') "
+        "AND n.state = 'enrolled' LIMIT 1",
+        &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    db_done(s);
+    *out = !row;
+    return e;
+}
+
+enum err awaited_ready(struct hub *h, struct why *why)
+{
+    bool ready = false;
+    enum err e = all_here(h, &ready, why);
+    if (e != ERR_OK) return e;
+    if (ready) e = db_exec(h->db, "UPDATE h_epoch SET state = 'applying' WHERE state = 'gathering'", why);
+    return e == ERR_OK ? restore_look(h, why) : e;
+}
+
+static enum err take_end(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
+{
+    enum err e = message_get_returned(item, why);
+    if (e == ERR_OK) e = awaited_set(h, n->no, AWAITED_REPORTED, why);
+    if (e == ERR_OK) e = db_exec(h->db, "UPDATE h_epoch SET state = 'late' WHERE state = 'open'", why);
+    return e == ERR_OK ? awaited_ready(h, why) : e;
+}
+
+enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item, struct why *why)
+{
+    struct taking t = {.h = h, .n = n};
+    if (hearing == HEARD_ANNOUNCE) return ERR_OK;
+    switch (message_type(item)) {
+    case MSG_NOTE: return take_note(h, n, item, why);
+    case MSG_RETURN: return take_return(h, n, item, why);
+    case MSG_HOLDS: return message_get_holds(item, put_held, &t, why);
+    case MSG_RETURNED: return take_end(h, n, item, why);
+    default: return ERR_OK; /* it comes again when the hub judges again */
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------- in a round */
+
+enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why)
+{
+    bool done = false;
+    enum err e = hub_begin(h, why);
+    if (e != ERR_OK || !h->applying) return e;
+    hub_abort(h);
+    const int64_t no = n->no;
+    e = hub_restore_continue(h, CATCH_UP, &done, why);
+    if (e == ERR_OK) e = hub_begin(h, why);
+    if (e != ERR_OK) return e;
+    e = nodes_by_no(h, no, n, why);
+    if (e != ERR_OK) hub_abort(h);
+    return e;
+}
+
+enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m, enum hearing *out, struct why *why)
+{
+    struct awaited a;
+    enum err e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK && (a.state != AWAITED_MISSING || m->request <= n->last_request))
+        e = why_set(why, ERR_REFUSED, "The hub does not know this device's state.");
+    if (e == ERR_OK) e = awaited_begins(h, n, m, why);
+    if (e == ERR_OK) *out = HEARD_ANNOUNCE;
+    return e;
+}
+
+enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out, struct why *why)
+{
+    struct awaited a;
+    if (h->mark == 0 && !h->gathering) return ERR_OK; /* a hub that was never put back is not asked */
+    enum err e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK && (h->gathering || a.state == AWAITED_RETURNING || a.state == AWAITED_REPORTED))
+        *out = HEARD_RETURN;
+    return e;
+}
+
+/* Its cut stays what it is, so that what it writes meanwhile stands upon something; but it is told everything from the beginning. */
+enum err hear_cut(struct hub *h, const struct hub_node *n, enum hearing hearing, const uint8_t cursor[16],
+                  struct cut *out, struct why *why)
+{
+    struct stmt *s;
+    bool anew = hearing != HEARD_AS_EVER;
+    enum err e = ERR_OK;
+    if (!anew && h->mark > 0) {
+        e = db_prepare(h->db, "SELECT 1 FROM h_awaited WHERE node_no = $1 AND anew = $2", &s, why);
+        if (e != ERR_OK) return e;
+        db_bind_int(s, 1, n->no);
+        db_bind_id(s, 2, cursor);
+        e = db_step(s, &anew, why);
+        db_done(s);
+    }
+    if (e != ERR_OK || !anew) return e == ERR_OK ? cut_get(h, n->no, cursor, out, why) : e;
+    *out = (struct cut){.pos = INT64_MAX};
+    memcpy(out->name, cursor, sizeof out->name);
+    return ERR_OK;
+}
+
+enum err hear_more(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
+{
+    struct awaited a;
+    /* Whoever was waited for may have been revoked since. */
+    enum err e = h->gathering && !h->applying ? awaited_ready(h, why) : ERR_OK;
+    if (e == ERR_OK) e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK) *out = h->applying || a.state == AWAITED_RETURNING;
+    return e;
+}
+
+enum err hear_answer(struct hub *h, const struct hub_node *n, struct bundle_writer *w, struct why *why)
+{
+    struct buf item;
+    buf_init(&item, 1u << 16);
+    enum err e = awaited_statement(h, n, &item, why);
+    if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
+    buf_release(&item);
+    return e;
+}

@@ -1,0 +1,51 @@
+/* What the files of restoring share, and what rounds ask of them. Within the running transaction where nothing else is said. */
+#ifndef SPOKE_HUB_RESTORE_INTERNAL_H
+#define SPOKE_HUB_RESTORE_INTERNAL_H
+
+#include "hub/internal.h"
+#include "hub/restore.h"
+
+/* Sets h->gathering. Called by hub_begin. */
+MUST_CHECK enum err restore_look(struct hub *h, struct why *why);
+
+/* Of the newest epoch; epoch 0: there was never another than the first. */
+struct restore_epoch {
+    uint64_t epoch;
+    char state[16];
+    int64_t at, backup_at, version, mark;
+};
+MUST_CHECK enum err restore_epoch(struct hub *h, struct restore_epoch *out, struct why *why);
+
+/* hub/restore_gather.c: what a hub that was put back hears from a device of before. The next epoch is announced to it, or it
+ * returns its work. Nothing else in its request counts, and nothing is served. */
+enum hearing { HEARD_AS_EVER, HEARD_ANNOUNCE, HEARD_RETURN };
+struct bundle_writer;
+/* hub_begin; what came back is re-applied first, as far as that takes no longer than a round may; the node is read again then. */
+MUST_CHECK enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why);
+/* It speaks in an older epoch. ERR_REFUSED: the hub awaits nothing from it, or it is the device that was put back. */
+MUST_CHECK enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m, enum hearing *out,
+                               struct why *why);
+MUST_CHECK enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out, struct why *why);
+MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item,
+                              struct why *why);
+/* Where it stands, as far as serving goes. */
+struct cut;
+MUST_CHECK enum err hear_cut(struct hub *h, const struct hub_node *n, enum hearing hearing, const uint8_t cursor[16],
+                             struct cut *out, struct why *why);
+/* Is it to ask again at once? */
+MUST_CHECK enum err hear_more(struct hub *h, const struct hub_node *n, bool *out, struct why *why);
+MUST_CHECK enum err hear_answer(struct hub *h, const struct hub_node *n, struct bundle_writer *w, struct why *why);
+/* Nobody is waited for any more: what came back may be re-applied. */
+MUST_CHECK enum err awaited_ready(struct hub *h, struct why *why);
+
+/* hub/intake.c: an envelope that came back, under the verdict that it had. */
+struct recorded {
+    uint8_t hash[HASH_BYTES];
+    enum verdict verdict;
+    int64_t version, received_at;
+    struct bytes reason;
+};
+MUST_CHECK enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes item,
+                                       const struct recorded *was, struct why *why);
+
+#endif

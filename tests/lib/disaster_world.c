@@ -1,0 +1,153 @@
+#include "tests/lib/disaster_world.h"
+
+#include "hub/restore.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char passphrase[] = "correct horse battery";
+static char folder[200]; /* for backups and the recovery key, apart from the hub */
+
+static void must_line(enum err e, const struct why *why, const char *what, int line)
+{
+    if (e != ERR_OK) fail_msg("%s (line %d): %s: %s", what, line, err_word(e), why->text);
+}
+#define MUST(call) must_line(call, &why, #call, __LINE__)
+
+const char *lost_file(const char *name)
+{
+    static char path[4][300];
+    static unsigned at;
+    char *p = path[at++ % 4];
+    (void)snprintf(p, sizeof path[0], "%s/%s", folder, name);
+    return p;
+}
+
+void lost_copy(const char *from, const char *to)
+{
+    struct why why = {0};
+    struct buf b;
+    buf_init(&b, 256u << 20);
+    MUST(ends_hub->env.read_file(ends_hub->env.ctx, from, 256u << 20, &b, &why));
+    MUST(ends_hub->env.write_file(ends_hub->env.ctx, to, buf_bytes(&b), &why));
+    buf_release(&b);
+}
+
+const char *lost_home(const char *name)
+{
+    static char path[300];
+    (void)snprintf(path, sizeof path, "%s/%s", ends_hub->dir, name);
+    return path;
+}
+
+struct hub_backup lost_backup(const char *name)
+{
+    struct why why = {0};
+    struct hub_backup b;
+    MUST(hub_backup(ends_hub->hub, lost_file(name), &b, &why));
+    return b;
+}
+
+void lost_destroy(void)
+{
+    static const char *const files[] = {"hub.key", "hub.db", "hub.db-wal", "recovery.key", "store"};
+    lost_copy(lost_home("recovery.key"), lost_file("recovery.key"));
+    hub_close(ends_hub->hub);
+    ends_hub->hub = NULL;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) (void)unlink(lost_home(files[i]));
+}
+
+enum err lost_try(const char *name, const char *key, struct why *why)
+{
+    const struct hub_restore r = {.home = ends_hub->dir,
+                                  .backup = lost_file(name),
+                                  .recovery = lost_file(key),
+                                  .recovery_passphrase = bytes_of_str(passphrase),
+                                  .passphrase = bytes_of_str(passphrase)};
+    return hub_restore(&ends_hub->env, &r, why);
+}
+
+void lost_restored(const char *name)
+{
+    struct why why = {0};
+    MUST(lost_try(name, "recovery.key", &why));
+    fake_hub_reopen(ends_hub);
+}
+
+/* What was decided of each change. */
+static void verdicts(uint8_t out[HASH_BYTES])
+{
+    struct why why = {0};
+    struct hash_run run;
+    struct stmt *s;
+    bool row = true;
+    hash_begin(&run);
+    MUST(db_prepare(hub_db(ends_hub->hub),
+                    "SELECT n.kid, e.seq, e.verdict, e.hash, e.received_at FROM h_envelope e JOIN h_node n ON n.no = "
+                    "e.node_no ORDER BY n.kid, e.seq",
+                    &s, &why));
+    for (;;) {
+        MUST(db_step(s, &row, &why));
+        if (!row) break;
+        const int64_t number[] = {db_int(s, 1), db_int(s, 2), db_int(s, 4)};
+        hash_add(&run, db_bytes(s, 0));
+        hash_add(&run, bytes_of(number, sizeof number));
+        hash_add(&run, db_bytes(s, 3));
+    }
+    db_done(s);
+    hash_end(&run, out);
+}
+
+struct lost_state lost_state(void)
+{
+    struct lost_state s;
+    fake_hub_hash(ends_hub, s.content);
+    verdicts(s.verdicts);
+    return s;
+}
+
+struct hub_restore_status lost_status(void)
+{
+    struct why why = {0};
+    struct hub_restore_status s;
+    MUST(hub_restore_status(ends_hub->hub, &s, &why));
+    return s;
+}
+
+/* A device's rows of a table. */
+bool lost_holds(struct ends_node *n, const char *table, const uint8_t id[16])
+{
+    struct why why = {0};
+    struct row r;
+    struct buf store;
+    bool found = false;
+    buf_init(&store, 1u << 20);
+    MUST(db_row_get(node_db(n->n), rules_table((size_t)rules_table_index(bytes_of_str(table))), id, &store, &r, &found,
+                    &why));
+    buf_release(&store);
+    return found;
+}
+
+int lost_start(void **state)
+{
+    const char *tmp = getenv("TMPDIR");
+    (void)snprintf(folder, sizeof folder, "%s/spoke-disaster-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    if (mkdtemp(folder) == NULL) return 1;
+    return ends_start(state);
+}
+
+int lost_stop(void **state)
+{
+    static const char *const files[] = {"old", "new", "cut", "recovery.key", "other.key"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) (void)unlink(lost_file(files[i]));
+    (void)rmdir(folder);
+    return ends_stop(state);
+}
