@@ -179,7 +179,7 @@ static void names_and_passphrases_are_looked_at(void **state)
     assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_admin"), 1);
     assert_int_equal(admin_acts("admin add"), 1); /* what did not happen is no act */
     for (int i = 0; i < 6; i++) {
-        char name[16], pass[32];
+        char name[24], pass[32];
         (void)snprintf(name, sizeof name, "Viewer %d", i);
         (void)snprintf(pass, sizeof pass, "a passphrase of %d", i);
         assert_int_equal(hub_admin_add(HUB, name, ROLE_VIEWER, bytes_of_str(pass), &why), ERR_OK);
