@@ -46,6 +46,7 @@ void guard_is(struct httpd *h, struct guard_conn *c, enum guard_state state, uin
     leave(h, c);
     c->since = httpd_now_ms();
     c->bytes = bytes;
+    c->seen = c->pace = 0;
     enter(h, c, state);
 }
 
@@ -102,6 +103,8 @@ void guard_check(struct httpd *h)
     if (rate == 0) return;
     for (struct guard_conn *c = h->lines[GUARD_BODY].first, *next; c != NULL; c = next) {
         next = c->next;
+        c->pace = (c->pace * 7 + (c->bytes - c->seen)) / 8;
+        c->seen = c->bytes;
         if (now - c->since > grace && (int64_t)(c->bytes * 1000) / rate < now - c->since - grace) cut(h, c);
     }
     for (struct guard_conn *c = h->lines[GUARD_REPLY].first, *next; c != NULL; c = next) {
@@ -119,11 +122,28 @@ static void cut_oldest_answer(struct httpd *h, const struct guard_conn *but)
     }
 }
 
+/* Whoever sent much at once and goes on at the least pace would keep the room of others for days: the body that would take longest to
+ * bring again what it holds makes place for who comes again. */
+static void cut_stalled_body(struct httpd *h, const struct guard_conn *but)
+{
+    const int64_t ripe = httpd_now_ms() - (int64_t)h->opt.head_seconds * 1000;
+    struct guard_conn *worst = NULL;
+    if (!guard_watches(h)) return;
+    for (struct guard_conn *c = h->lines[GUARD_BODY].first; c != NULL && c->since <= ripe; c = c->next) {
+        if (c == but || c->bytes <= HELD_SMALL) continue;
+        if (worst == NULL || c->bytes / (c->pace + 1) > worst->bytes / (worst->pace + 1)) worst = c;
+    }
+    if (worst != NULL) cut(h, worst);
+}
+
 bool guard_hold(struct httpd *h, struct exchange *e, size_t bytes, bool must)
 {
     size_t counted = bytes <= HELD_SMALL ? 0 : bytes, others = h->held - e->held;
     bool fits = h->opt.max_held == 0 || counted <= e->held || others + counted <= h->opt.max_held;
-    if (!fits && !must) return false;
+    if (!fits && !must) {
+        cut_stalled_body(h, e->guard);
+        return false;
+    }
     if (!fits) cut_oldest_answer(h, e->guard);
     h->held = others + counted;
     e->held = counted;

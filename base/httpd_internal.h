@@ -30,6 +30,7 @@ struct guard_conn { /* MHD's socket_context */
     enum guard_state state;        /* L */
     int64_t since;                 /* L: monotonic ms at which that began */
     uint64_t bytes;                /* L: of the body, come since then; of the answer, in all */
+    uint64_t seen, pace;           /* L: of a body: bytes at the last tick; about how many come in a second */
     struct guard_conn *prev, *next; /* L: of the same state, the oldest first */
 };
 struct guard_line {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define SETS 8192u /* a power of two */
-#define WAYS 4u
+#define WAYS 8u
 
 struct bucket {
     double level;   /* tokens that are gone; 0: full, which says nothing and may be forgotten */
@@ -92,7 +92,8 @@ static bool rather(const struct entry *a, const struct entry *b)
     return a->b.level < b->b.level;
 }
 
-static struct entry *find_or_make(struct hub_limit *l, const uint8_t kid[16], int64_t now_ms)
+/* NULL: nobody who has not proved anything takes the place of a device that has. */
+static struct entry *find_or_make(struct hub_limit *l, const uint8_t kid[16], bool proven, int64_t now_ms)
 {
     struct entry *set = l->sets[set_of(l, kid)], *e = find(l, kid), *victim = &set[0];
     if (e != NULL) return e;
@@ -100,7 +101,8 @@ static struct entry *find_or_make(struct hub_limit *l, const uint8_t kid[16], in
         if (set[i].used) refill(&set[i].b, &l->rates.device, now_ms);
         if (rather(&set[i], victim)) victim = &set[i];
     }
-    *victim = (struct entry){.used = true, .b.at_ms = now_ms};
+    if (victim->proven && !proven) return NULL;
+    *victim = (struct entry){.used = true, .proven = proven, .b.at_ms = now_ms};
     memcpy(victim->kid, kid, 16);
     return victim;
 }
@@ -113,7 +115,8 @@ bool hub_limit_device(struct hub_limit *l, const uint8_t kid[16], unsigned *out_
     if (e == NULL || !e->proven)
         if (!has_room(&l->nobody, &l->rates.nobody, now, out_wait_s)) return false;
     if (l->rates.device.per_second <= 0) return true;
-    e = find_or_make(l, kid, now);
+    e = find_or_make(l, kid, false, now);
+    if (e == NULL) return true;
     if (!has_room(&e->b, &l->rates.device, now, out_wait_s)) return false;
     take(&e->b, &l->rates.device, now);
     return true;
@@ -123,10 +126,15 @@ void hub_limit_was(struct hub_limit *l, const uint8_t kid[16], bool good)
 {
     if (l == NULL) return;
     int64_t now = env_steady(l->env);
-    if (good)
-        find_or_make(l, kid, now)->proven = true;
-    else
-        take(&l->nobody, &l->rates.nobody, now);
+    unsigned wait_s = 0;
+    struct entry *e = good ? find_or_make(l, kid, true, now) : find(l, kid);
+    if (good) {
+        e->proven = true;
+        return;
+    }
+    /* Whose id was claimed pays for it only where strangers have used up what is theirs. */
+    if (e != NULL && e->b.level >= 1 && has_room(&l->nobody, &l->rates.nobody, now, &wait_s)) e->b.level -= 1;
+    take(&l->nobody, &l->rates.nobody, now);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- doors */

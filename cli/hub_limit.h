@@ -5,7 +5,7 @@
 
 #include "base/env.h"
 
-struct hub_limit; /* opaque; some 1.5 MB, however many devices there are, or say they are */
+struct hub_limit; /* opaque; some 3 MB, however many devices there are, or say they are */
 
 /* Tokens a second, and how many a full bucket holds. per_second 0: no limit. */
 struct hub_rate {

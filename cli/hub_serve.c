@@ -156,7 +156,21 @@ static enum err take_part(const struct cli *c, struct hub_route *route, struct h
     return hub_is_shared(route->hub) ? hub_listen_start(out, &opt, why) : take_turns(c, route, why);
 }
 
-static enum err make_limits(const struct cli *c, struct hub_limit **out, struct why *why)
+/* Devices that were in contact before: a server that is started again amid a flood of strangers does not take them for such. */
+static enum err remember_devices(struct hub *h, struct hub_limit *limit, struct why *why)
+{
+    struct stmt *s = NULL;
+    uint8_t kid[16];
+    bool row = false;
+    enum err e = db_prepare(hub_db(h), "SELECT kid FROM h_node WHERE last_request > 0", &s, why);
+    if (e != ERR_OK) return e;
+    while ((e = db_step(s, &row, why)) == ERR_OK && row)
+        if (db_id(s, 0, kid)) hub_limit_was(limit, kid, true);
+    db_done(s);
+    return e;
+}
+
+static enum err make_limits(const struct cli *c, struct hub *h, struct hub_limit **out, struct why *why)
 {
     struct hub_limit_rates rates = HUB_LIMITS_DEFAULT;
     const char *device = cli_flag(c, "device-rate"), *enrol = cli_flag(c, "enrol-rate"), *stranger = cli_flag(c, "stranger-rate"),
@@ -165,7 +179,8 @@ static enum err make_limits(const struct cli *c, struct hub_limit **out, struct 
     if (e == ERR_OK && door != NULL) e = hub_rate_read(door, &rates.door, why);
     if (e == ERR_OK && enrol != NULL) e = hub_rate_read(enrol, &rates.enrol, why);
     if (e == ERR_OK && stranger != NULL) e = hub_rate_read(stranger, &rates.nobody, why);
-    return e == ERR_OK ? hub_limit_new(out, c->env, &rates, why) : e;
+    if (e == ERR_OK) e = hub_limit_new(out, c->env, &rates, why);
+    return e == ERR_OK ? remember_devices(h, *out, why) : e;
 }
 
 static enum err log_format(const struct cli *c, struct hub_route *route, struct why *why)
@@ -186,7 +201,7 @@ static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct 
     (void)pthread_mutex_init(&route.one, NULL);
     enum err e = log_format(c, &route, why);
     if (e == ERR_OK) e = hub_count_new(&route.count, why);
-    if (e == ERR_OK) e = make_limits(c, &route.limit, why);
+    if (e == ERR_OK) e = make_limits(c, h, &route.limit, why);
     if (e == ERR_OK) e = take_part(c, &route, &heard, why);
     if (e == ERR_OK) e = watch_at(c, &route, &watch, why);
     if (e == ERR_OK) e = listen_at(c, &route, &server, why);

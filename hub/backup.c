@@ -41,12 +41,14 @@ static enum err seal_piece(void *ctx, struct bytes piece, struct why *why)
     return e == ERR_OK && b->sealed.len >= PIECE_MAX ? flush(b, false, why) : e;
 }
 
-/* Which of each device's chain and requests are in the picture. */
+/* Which of each device's chain and requests are in the picture. What it returns lies aside until it is re-applied, and is not part of
+ * what a restore goes by: until then its notes are not covered. */
 static enum err note_heads(struct hub *h, struct buf *heads, uint64_t *out_covered, struct why *why)
 {
     struct stmt *s;
     bool row = true;
-    enum err e = db_prepare(h->db, "SELECT no, last_seq, last_request FROM h_node ORDER BY no", &s, why);
+    enum err e = db_prepare(h->db, "SELECT no, last_seq, CASE WHEN EXISTS(SELECT 1 FROM h_awaited a WHERE a.node_no = no AND "
+                                  "a.state <> 'applied') THEN 0 ELSE last_request END FROM h_node ORDER BY no", &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         const int64_t head[3] = {db_int(s, 0), db_int(s, 1), db_int(s, 2)};

@@ -147,6 +147,26 @@ static void write_insert(struct reader *r)
     buf_put_str(&r->sql, ")");
 }
 
+static bool in_key(const struct dump_shape *t, size_t column)
+{
+    size_t i = 0;
+    while (i < t->n_key && t->key[i] != column) i++;
+    return i < t->n_key;
+}
+
+/* Each column once, and all of the key: where a number of it is missing, SQLite would make one up. */
+static bool names_rows(const struct reader *r)
+{
+    bool named[DUMP_MAX_COLUMNS] = {false};
+    size_t of_key = 0;
+    for (size_t i = 0; i < r->n_columns; i++) {
+        if (named[r->column[i]]) return false;
+        named[r->column[i]] = true;
+        if (in_key(r->table, r->column[i])) of_key++;
+    }
+    return of_key == r->table->n_key;
+}
+
 static enum err take_columns(struct reader *r, struct cbor_reader *in, struct why *why)
 {
     const struct dump_shape *t = r->table;
@@ -158,7 +178,7 @@ static enum err take_columns(struct reader *r, struct cbor_reader *in, struct wh
         if (in->err == ERR_OK && c == t->n_columns) return newer(why);
         r->column[i] = c;
     }
-    return cbor_at_end(in) && r->n_columns > 0 ? ERR_OK : damaged(why);
+    return cbor_at_end(in) && r->n_columns > 0 && names_rows(r) ? ERR_OK : damaged(why);
 }
 
 /* Also what the making of the store put into it. */
@@ -216,6 +236,7 @@ static enum err take_row(struct reader *r, struct cbor_reader *in, size_t items,
         enum value_kind kind = r->table->column[r->column[i]].kind;
         if (!dump_get_value(in, &v[i])) return damaged(why);
         if (v[i].kind != kind && v[i].kind != VALUE_NULL && kind != VALUE_NONE) return damaged(why);
+        if (v[i].kind == VALUE_NULL && in_key(r->table, r->column[i])) return damaged(why);
     }
     if (!cbor_at_end(in)) return damaged(why);
     const char *text = buf_cstr(&r->sql);

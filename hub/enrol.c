@@ -3,6 +3,7 @@
 #include "hub/log.h"
 #include "hub/order.h"
 #include "hub/people.h"
+#include "hub/restore_internal.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -152,6 +153,20 @@ static enum err ended_since(struct enrolment *x, const uint8_t kid[KID_BYTES], b
     return e;
 }
 
+/* A hub that was put back needs what the old device was told and keeps for it: set up anew, it could return it no more. */
+static enum err must_have_returned(struct enrolment *x, struct why *why)
+{
+    bool waits = false;
+    enum err e = strcmp(x->old.state, "enrolled") == 0 ? hear_awaits(x->h, x->old.no, &waits, why) : ERR_OK;
+    if (e != ERR_OK || !waits) return e;
+    (void)why_set(why, ERR_REFUSED,
+                  "The MASH server was put back from a backup and waits for what this device keeps for it. Set up anew, the "
+                  "device could not return it. Nothing was changed.");
+    return why_next(why, ERR_REFUSED,
+                    "Contact the MASH with it first: spoke sync. If it is refused there too, the administrators can "
+                    "revoke it and give a new invitation.");
+}
+
 /* The old device's own word, for this enrolment and no other; of the site that the invitation is for. */
 static enum err check_replaced(struct enrolment *x, struct why *why)
 {
@@ -169,7 +184,7 @@ static enum err check_replaced(struct enrolment *x, struct why *why)
                         memcmp(m.node, keys, sizeof keys) != 0 ||
                         memcmp(m.hub_fingerprint, x->m.hub_fingerprint, sizeof m.hub_fingerprint) != 0))
         e = refused(why);
-    return e;
+    return e == ERR_OK ? must_have_returned(x, why) : e;
 }
 
 /* It is not heard any more, and its last answer is for nobody any more. What it has to forget stays listed: a copy of its

@@ -88,7 +88,7 @@ static enum err check_hello(struct round *r, const uint8_t binding[32], struct w
     if (r->node.replaced) return refuse_known(r, "another device took the place of this one", why);
     if (strcmp(r->node.state, "forked") == 0) return refuse_known(r, "a copy of this device was in use", why);
     if (m->epoch < r->h->epoch)
-        return hear_again(r->h, &r->node, m, &r->hearing, why) == ERR_OK
+        return hear_again(r->h, &r->node, m, r->request_hash, &r->hearing, why) == ERR_OK
                    ? ERR_OK
                    : refuse_known(r, "the device stands before the hub's backup: it was restored from a copy, or was not in it", why);
     /* No device comes to a number but by the answers of a hub: it is the hub that was put back. */
@@ -424,7 +424,7 @@ static enum err attempt(struct hub *h, struct bytes request, struct bytes more, 
     struct round r = {.h = h, .request = request, .more = more};
     struct hub_exchange_result res = {0};
     struct buf answer;
-    bool again = false;
+    bool again = false, unanswered = false;
     buf_init(&r.drops, 64u << 20);
     buf_init(&r.replies, 16u << 20);
     buf_init(&r.served.items, 0);
@@ -433,9 +433,11 @@ static enum err attempt(struct hub *h, struct bytes request, struct bytes more, 
     enum err e = known_node(h, request, &r.node, why);
     if (e == ERR_OK) e = nodes_must_be_approved(&r.node, why);
     /* Given again also to a device revoked since: it may have had these very bytes already, and nothing newer. */
-    if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0)
+    if (e == ERR_OK && r.node.last_request > 0 && memcmp(r.node.request_hash, r.request_hash, HASH_BYTES) == 0) {
         e = known_answer(h, r.request_hash, &answer, &again, why);
-    if (e == ERR_OK) e = again ? run_more(&r, why) : known_refuse_late(h, &r.node, r.request_hash, why);
+        if (e == ERR_OK && !again) e = hear_unanswered(h, &r.node, &unanswered, why);
+    }
+    if (e == ERR_OK && !unanswered) e = again ? run_more(&r, why) : known_refuse_late(h, &r.node, r.request_hash, why);
     /* Or another process answered this very request between two of these questions: then it did not come late. */
     if (e == ERR_EXISTS && known_again(h, request, &r.node, out_overtaken, NULL) == ERR_OK && *out_overtaken) e = ERR_OK;
     if (e == ERR_OK && !again && !*out_overtaken) {

@@ -359,7 +359,7 @@ enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes i
     enum err e = message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, why);
     if (e == ERR_OK) e = envelope_verify(cose, &node->id, &env, why);
     if (e == ERR_OK) envelope_hash(cose, hash);
-    if (e == ERR_OK && memcmp(hash, was->hash, sizeof hash) != 0)
+    if (e == ERR_OK && was != NULL && memcmp(hash, was->hash, sizeof hash) != 0)
         e = why_set(why, ERR_TAMPERED, "A device returned another change than the hub had of it.");
     if (e == ERR_OK) {
         draft_init(&d, node, &env, cose, parts, n);

@@ -31,6 +31,9 @@ struct hub {
     int64_t now_ms;      /* the hub's time at the start of the running transaction: hub/sight_clock.c */
     int64_t clock_ahead; /* of the steady clock, the wall clock as it was believed */
     bool clock_known;    /* clock_ahead is set: this process has looked at both */
+    struct {
+        int64_t wall, waited, steady; /* the doubt (h_clock), how much of its hour was over, and our steady clock: */
+    } doubt_met;                      /* when this process saw that doubt first. Another machine's steady clock is not ours */
     struct sight *sight; /* rows and cases touched in the running step */
     bool moved;          /* the running transaction changed rows that some site sees */
     uint64_t verdicts[6]; /* of changes that are new in it, by enum verdict */

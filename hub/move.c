@@ -308,10 +308,12 @@ static enum err move_open(struct move *m, struct hub *h, const struct hub_pipe *
     return e;
 }
 
+/* A store that was not opened: if a mark was the reason, the move goes on; else that stands, which is in *why. */
 static enum err move_marked(struct move *m, struct bytes passphrase, struct why *why)
 {
     struct keyring ring = {0};
     enum mark mark = MARK_NONE;
+    const struct why other = why != NULL ? *why : (struct why){0};
     if (why != NULL) *why = (struct why){0};
     enum err e = keyslot_open(m->env, &(struct keyfile){.path = m->from.key}, passphrase, &ring, why);
     struct secret key = keyring_data_key(&ring);
@@ -319,6 +321,10 @@ static enum err move_marked(struct move *m, struct bytes passphrase, struct why 
     if (e == ERR_OK) e = store_open(&m->old, m->env, m->from.store, &key, why);
     if (e == ERR_OK) e = find_mark(m->old, &mark, why);
     if (e == ERR_OK && mark != MARK_MOVED) e = move_check(m->old, why);
+    if (e == ERR_OK && mark == MARK_NONE) {
+        e = ERR_DENIED;
+        if (why != NULL) *why = other;
+    }
     if (e == ERR_OK) e = go_on(m, why);
     if (e == ERR_OK) e = finish(m, why);
     db_close(m->old);

@@ -152,7 +152,7 @@ enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
 enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "INSERT INTO h_request(node_no, hash, request) VALUES($1, $2, $3)", &s, why);
+    enum err e = db_prepare(h->db, "INSERT INTO h_request(node_no, hash, request) VALUES($1, $2, $3) ON CONFLICT DO NOTHING", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, n->no);
     db_bind_blob(s, 2, bytes_of(n->request_hash, sizeof n->request_hash));

@@ -26,11 +26,13 @@ static enum err differs(const struct scan *s, const struct policy_view *v, const
     return policy_text_fault(why, v->line + s->on_line - 1, words);
 }
 
-/* LIKE knows no capitals on the one; CAST, LIMIT and a negative place in substr are judged otherwise. */
+/* LIKE knows no capitals on the one; CAST, LIMIT and a negative place in substr are judged otherwise. INTERSECT binds more than
+ * UNION on the one, and a join more than a comma, which matters where neither side has to match. */
 static enum err check_word(const struct scan *s, const struct policy_view *v, struct why *why)
 {
-    static const char *const differing[] = {"like",   "glob",  "regexp", "match",  "cast",    "limit",    "offset",
-                                            "substr", "rowid", "oid",    "collate", "_rowid_", "indexed", "escape"};
+    static const char *const differing[] = {"like",    "glob",    "regexp",    "match",     "cast",  "limit",
+                                            "offset",  "substr",  "substring", "rowid",     "oid",   "collate",
+                                            "_rowid_", "indexed", "escape",    "intersect", "right", "full"};
     if (ONE_OF(s->last, differing) || memchr(s->last.p, '$', s->last.n) != NULL) return differs(s, v, "a word", why);
     return ERR_OK;
 }
@@ -121,6 +123,16 @@ enum err policy_plain_order(const struct policy_text *p, size_t out[POLICY_MAX_V
 
 /* --------------------------------------------------------------------------------------------------------------- text */
 
+/* A text alone takes there the type of what it is compared with, an id's bytes or a number, and two of them are compared in the
+ * order of the database's language. So it says what it is: a text, whose order is that of its bytes. */
+static void put_token(struct bytes token, enum token t, struct buf *out)
+{
+    bool text = t == TOKEN_QUOTED && token.p[0] == '\'';
+    if (text) buf_put_u8(out, '(');
+    buf_put_bytes(out, token);
+    if (text) buf_put_str(out, "::text COLLATE \"C\")");
+}
+
 void policy_plain_put(const struct policy_view *v, struct buf *out)
 {
     struct scan s = {.text = v->rest, .line = 1};
@@ -129,7 +141,7 @@ void policy_plain_put(const struct policy_view *v, struct buf *out)
     while ((t = scan_next(&s)) == TOKEN_WORD || t == TOKEN_QUOTED || t == TOKEN_MARK) {
         for (; line < s.on_line; line++) buf_put_u8(out, '\n');
         if (s.from > behind) buf_put_u8(out, ' '); /* what stood together stays together: || and <> */
-        buf_put_bytes(out, s.last);
+        put_token(s.last, t, out);
         behind = s.at;
         line = s.line;
     }

@@ -136,7 +136,7 @@ static enum err create(struct db *db, const struct policy_view *v, bool temp, st
     struct db_view_fault fault;
     struct buf sql;
     char words[320];
-    buf_init(&sql, POLICY_TEXT_MAX + 128);
+    buf_init(&sql, 8 * POLICY_TEXT_MAX); /* policy_plain_put makes more of it, of a text in quotes most */
     buf_printf(&sql, "CREATE %sVIEW %s%s", temp ? "TEMP " : "", temp ? "" : "main.", v->name);
     size_t head = sql.len;
     if (db_is_postgres(db))

@@ -46,7 +46,7 @@ static enum err next_event(struct hub *h, struct event *ev, bool *out_found, str
     enum err e =
         db_prepare(h->db,
                    "SELECT o.node_no, o.seq, o.version, o.verdict, o.hash, o.received_at, o.reason, r.item, r.cose "
-                   "FROM h_outcome o LEFT JOIN h_returned r ON r.node_no = o.node_no AND r.seq = o.seq "
+                   "FROM h_outcome o LEFT JOIN h_returned r ON r.node_no = o.node_no AND r.seq = o.seq AND r.hash = o.hash "
                    "WHERE o.done = 0 AND " WHOSE " ORDER BY o.done, o.version, o.node_no, o.seq LIMIT 1",
                    &s, why);
     if (e != ERR_OK) return e;
@@ -125,6 +125,23 @@ static enum err standing(struct hub *h, const struct event *ev, enum verdict *ou
     return e;
 }
 
+/* What lies aside of a change is nothing that can be taken in: it is counted. */
+static enum err drop_returned(struct hub *h, const struct event *ev, struct why *why)
+{
+    static const char *const sql[] = {"DELETE FROM h_returned WHERE node_no = $1 AND seq = $2",
+                                      "UPDATE h_awaited SET lost = lost + 1 WHERE node_no = $1"};
+    enum err e = ERR_OK;
+    for (int i = 0; e == ERR_OK && i < 2; i++) {
+        struct stmt *s;
+        e = db_prepare(h->db, sql[i], &s, why);
+        if (e != ERR_OK) break;
+        db_bind_int(s, 1, ev->node_no);
+        if (i == 0) db_bind_int(s, 2, ev->seq);
+        e = db_run(s, why);
+    }
+    return e;
+}
+
 /* In the book like a gap: its number is taken, its device told, and administrators see a fault. */
 static enum err put_lost(struct hub *h, struct hub_node *n, const struct event *ev, struct why *why)
 {
@@ -182,7 +199,8 @@ static enum err first_time(struct hub *h, const struct event *ev, struct why *wh
 {
     struct hub_node n;
     enum err e = nodes_by_no(h, ev->node_no, &n, why);
-    if (e != ERR_OK || ev->cose.len == 0) return e; /* not even the envelope: its device did not keep it */
+    if (e != ERR_OK) return e;
+    if (ev->cose.len == 0) return drop_returned(h, ev, why); /* its device did not keep it, or signed two: it stops nobody */
     e = ev->item.len == 0 ? put_lost(h, &n, ev, why) : intake_as_recorded(h, &n, buf_bytes(&ev->item), &ev->was, why);
     if (e == ERR_OK) e = nodes_save(h, &n, why);
     return e == ERR_OK && ev->was.verdict == VERDICT_DISMISSED ? decide_later(h, ev, VERDICT_HELD, why) : e;
@@ -249,22 +267,17 @@ static enum err one_without_note(struct hub *h, bool *out_found, struct why *why
     e = nodes_by_no(h, ev.node_no, &n, why);
     if (e == ERR_OK) e = db_savepoint(h->db, "returned", why);
     if (e != ERR_OK) goto out;
-    enum err judged = ev.item.len > 0 ? intake_envelope(h, &n, buf_bytes(&ev.item), &detail) : ERR_REFUSED;
+    enum err judged = ERR_REFUSED; /* later ones of it may have had notes, and be in their places */
+    if (ev.item.len > 0)
+        judged = (uint64_t)ev.seq <= n.last_seq ? intake_as_recorded(h, &n, buf_bytes(&ev.item), NULL, &detail)
+                                                : intake_envelope(h, &n, buf_bytes(&ev.item), &detail);
     if (judged == ERR_OK) {
         e = db_savepoint_release(h->db, "returned", why);
         if (e == ERR_OK) e = nodes_save(h, &n, why);
     } else if (judged == ERR_REFUSED || judged == ERR_TAMPERED || judged == ERR_FORMAT || judged == ERR_VERSION) {
         sight_forget(h);
         e = db_savepoint_rollback(h->db, "returned", why);
-        if (e == ERR_OK) e = db_prepare(h->db, "DELETE FROM h_returned WHERE node_no = $1 AND seq = $2", &s, why);
-        if (e != ERR_OK) goto out;
-        db_bind_int(s, 1, ev.node_no);
-        db_bind_int(s, 2, ev.seq);
-        e = db_run(s, why);
-        if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_awaited SET lost = lost + 1 WHERE node_no = $1", &s, why);
-        if (e != ERR_OK) goto out;
-        db_bind_int(s, 1, ev.node_no);
-        e = db_run(s, why);
+        if (e == ERR_OK) e = drop_returned(h, &ev, why);
     } else {
         e = why_set(why, judged, "%s", detail.text);
     }
@@ -326,7 +339,7 @@ static enum err set_state(struct hub *h, struct why *why)
     enum err e =
         db_prepare(h->db,
                    "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state <> 'applied' AND "
-                   "n.state = 'enrolled' LIMIT 1",
+                   "n.state IN ('enrolled', 'waiting') LIMIT 1",
                    &s, why);
     if (e != ERR_OK) return e;
     e = db_step(s, &left.any, why);

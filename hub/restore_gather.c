@@ -10,10 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum err restore_look(struct hub *h, struct why *why)
+/* Does the hub wait for anybody still? */
+static enum err all_here(struct hub *h, bool *out, struct why *why)
 {
     struct stmt *s;
     bool row = false;
+    enum err e = db_prepare(
+        h->db,
+        "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state IN ('missing', 'returning') "
+        "AND n.state IN ('enrolled', 'waiting') LIMIT 1",
+        &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    db_done(s);
+    *out = !row;
+    return e;
+}
+
+enum err restore_look(struct hub *h, struct why *why)
+{
+    struct stmt *s;
+    bool row = false, released = false;
     h->gathering = h->applying = false;
     h->mark = 0;
     enum err e = db_prepare(h->db, "SELECT state, mark FROM h_epoch ORDER BY epoch DESC LIMIT 1", &s, why);
@@ -24,9 +41,11 @@ enum err restore_look(struct hub *h, struct why *why)
         h->mark = db_int(s, 1);
         h->gathering = bytes_equal(state, bytes_of_str("gathering")) || bytes_equal(state, bytes_of_str("applying"));
         h->applying = bytes_equal(state, bytes_of_str("applying")) || bytes_equal(state, bytes_of_str("late"));
+        released = bytes_equal(state, bytes_of_str("open"));
     }
     db_done(s);
-    return e;
+    /* Whoever was missing was given up since: there is nothing to wait for, and the recovery secret is to go. */
+    return e == ERR_OK && released ? all_here(h, &h->applying, why) : e;
 }
 
 /* How a device of the lost hub stands. */
@@ -262,23 +281,6 @@ static enum err put_held(void *ctx, const struct drop_item *d, struct why *why)
     return db_run(s, why);
 }
 
-/* Does the hub wait for anybody still? */
-static enum err all_here(struct hub *h, bool *out, struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(
-        h->db,
-        "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state IN ('missing', 'returning') "
-        "AND n.state = 'enrolled' LIMIT 1",
-        &s, why);
-    if (e != ERR_OK) return e;
-    e = db_step(s, &row, why);
-    db_done(s);
-    *out = !row;
-    return e;
-}
-
 enum err awaited_ready(struct hub *h, struct why *why)
 {
     bool ready = false;
@@ -326,11 +328,29 @@ enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why)
     return e;
 }
 
-enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m, enum hearing *out, struct why *why)
+enum err hear_awaits(struct hub *h, int64_t node_no, bool *out, struct why *why)
+{
+    struct awaited a;
+    enum err e = awaited_of(h, node_no, &a, why);
+    if (e == ERR_OK) *out = a.state == AWAITED_MISSING || a.state == AWAITED_RETURNING;
+    return e;
+}
+
+enum err hear_unanswered(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
 {
     struct awaited a;
     enum err e = awaited_of(h, n->no, &a, why);
-    if (e == ERR_OK && (a.state != AWAITED_MISSING || m->request <= n->last_request))
+    if (e == ERR_OK) *out = a.state == AWAITED_MISSING;
+    return e;
+}
+
+enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m,
+                    const uint8_t request_hash[HASH_BYTES], enum hearing *out, struct why *why)
+{
+    struct awaited a;
+    bool same = m->request == n->last_request && memcmp(request_hash, n->request_hash, HASH_BYTES) == 0;
+    enum err e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK && (a.state != AWAITED_MISSING || (m->request <= n->last_request && !same)))
         e = why_set(why, ERR_REFUSED, "The hub does not know this device's state.");
     if (e == ERR_OK) e = awaited_begins(h, n, m, why);
     if (e == ERR_OK) *out = HEARD_ANNOUNCE;

@@ -23,11 +23,15 @@ struct bundle_writer;
 /* hub_begin; what came back is re-applied first, as far as that takes no longer than a round may; the node is read again then. */
 MUST_CHECK enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why);
 /* It speaks in an older epoch. ERR_REFUSED: the hub awaits nothing from it, or it is the device that was put back. */
-MUST_CHECK enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m, enum hearing *out,
-                               struct why *why);
+MUST_CHECK enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m,
+                               const uint8_t request_hash[HASH_BYTES], enum hearing *out, struct why *why);
+/* Its last request comes again and its answer was of the hub that was lost: it is to be heard as a new one. */
+MUST_CHECK enum err hear_unanswered(struct hub *h, const struct hub_node *n, bool *out, struct why *why);
 MUST_CHECK enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out, struct why *why);
 MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item,
                               struct why *why);
+/* Is there work of before that this device has not returned? */
+MUST_CHECK enum err hear_awaits(struct hub *h, int64_t node_no, bool *out, struct why *why);
 /* Where it stands, as far as serving goes. */
 struct cut;
 MUST_CHECK enum err hear_cut(struct hub *h, const struct hub_node *n, enum hearing hearing, const uint8_t cursor[16],
@@ -38,7 +42,7 @@ MUST_CHECK enum err hear_answer(struct hub *h, const struct hub_node *n, struct 
 /* Nobody is waited for any more: what came back may be re-applied. */
 MUST_CHECK enum err awaited_ready(struct hub *h, struct why *why);
 
-/* hub/intake.c: an envelope that came back, under the verdict that it had. */
+/* hub/intake.c: an envelope that came back, under the verdict that it had; NULL: nobody knows it, and it is judged now. */
 struct recorded {
     uint8_t hash[HASH_BYTES];
     enum verdict verdict;

@@ -39,7 +39,7 @@ static enum err count(struct hub *h, const char *sql, uint64_t *out, struct why 
     return e;
 }
 
-#define OF_ENROLLED " FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE n.state = 'enrolled'"
+#define OF_ENROLLED " FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE n.state IN ('enrolled', 'waiting')"
 
 enum err hub_restore_status(struct hub *h, struct hub_restore_status *out, struct why *why)
 {
@@ -72,7 +72,7 @@ enum err hub_restore_missing(struct hub *h, hub_restore_missing_fn each, void *c
         db_prepare(h->db,
                    "SELECT n.kid, t.code, a.state"
                    " FROM h_awaited a JOIN h_node n ON n.no = a.node_no JOIN h_site t ON t.no = "
-                   "n.site_no WHERE n.state = 'enrolled' AND a.state IN ('missing', 'returning') ORDER BY t.code, n.no",
+                   "n.site_no WHERE n.state IN ('enrolled', 'waiting') AND a.state IN ('missing', 'returning') ORDER BY t.code, n.no",
                    &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {

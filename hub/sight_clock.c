@@ -106,12 +106,26 @@ static void doubt(struct clock *c, int64_t wall, int64_t steady)
     c->moved = c->began_to_doubt = true;
 }
 
-/* A jump that was doubted already. It is believed after an hour by both clocks. Set forward again, the hour begins anew; set
- * back, the clock is judged as if there had been no jump. One that had fallen back and is where it was is right again. */
-static bool still_doubted(struct clock *c, int64_t wall, int64_t steady, bool *out_believed)
+/* How long the steady clock says that the doubt has lasted. Where it was another machine's that noted it, ours is ahead of that
+ * or behind by anything: only what went by on our own since we met the doubt counts, and before that what the wall clock says. */
+static int64_t steady_since(struct hub *h, const struct clock *c, int64_t wall, int64_t steady)
 {
     int64_t by_wall = wall - c->doubt_wall, by_steady = steady - c->doubt_steady;
     if (by_steady < 0) by_steady = by_wall; /* the machine was started anew, and its steady clock with it */
+    if (!h->clock_known || h->doubt_met.wall != c->doubt_wall || h->doubt_met.steady > steady) {
+        h->doubt_met.wall = c->doubt_wall;
+        h->doubt_met.waited = by_wall < by_steady ? by_wall : by_steady;
+        h->doubt_met.steady = steady;
+    }
+    int64_t own = h->doubt_met.waited + (steady - h->doubt_met.steady);
+    return own < by_steady ? own : by_steady;
+}
+
+/* A jump that was doubted already. It is believed after an hour by both clocks. Set forward again, the hour begins anew; set
+ * back, the clock is judged as if there had been no jump. One that had fallen back and is where it was is right again. */
+static bool still_doubted(struct hub *h, struct clock *c, int64_t wall, int64_t steady, bool *out_believed)
+{
+    int64_t by_wall = wall - c->doubt_wall, by_steady = steady_since(h, c, wall, steady);
     int64_t waited = by_wall < by_steady ? by_wall : by_steady;
     *out_believed = false;
     if (c->doubt_wall < c->doubt_now && !fell_back(c, wall)) {
@@ -136,7 +150,7 @@ static bool still_doubted(struct clock *c, int64_t wall, int64_t steady, bool *o
 
 static void judge(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 {
-    bool believed = false, doubted = c->doubt_wall != 0 && still_doubted(c, wall, steady, &believed);
+    bool believed = false, doubted = c->doubt_wall != 0 && still_doubted(h, c, wall, steady, &believed);
     if (!doubted && !believed && (fell_back(c, wall) || ran_ahead(h, c, wall, steady))) {
         if (h->clock_known && steady + h->clock_ahead > c->now) c->now = steady + h->clock_ahead;
         doubt(c, wall, steady);

@@ -267,12 +267,13 @@ static enum err forget_rows(struct node *n, struct why *why)
 /* The clock stays: what is written from now on is later than what is rescued. */
 static const char forget_sql[] =
     "DELETE FROM n_image; DELETE FROM n_pending; DELETE FROM n_order; DELETE FROM n_parked; DELETE FROM n_receipt;"
-    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question; DELETE FROM n_touched;"
+    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question; DELETE FROM n_touched; DELETE FROM n_note;"
     "UPDATE n_audit SET seq = NULL; UPDATE n_look SET case_id = NULL;"
     "INSERT INTO n_look(user, at, tbl, looks) SELECT user, min(at), tbl, count(*) FROM n_view WHERE request = -1"
     " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"
     "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
-    "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head', 'log_head', 'log_note');"
+    "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head', 'log_head', 'log_note',"
+    " 'return_at', 'return_next');"
     "DELETE FROM n_state WHERE name >= 'once:' AND name < 'once;';"
     "DELETE FROM n_number WHERE name IN ('answered', 'pending', 'sent_seq', 'request_seq', 'last_seq', 'contact_ms', 'revoked',"
     " 'order', 'log_since', 'log_last', 'log_asked', 'distrust');"

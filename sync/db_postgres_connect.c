@@ -135,6 +135,21 @@ static enum err not_connected(struct db_pg *db, struct why *why)
                     "See that PostgreSQL runs and can be reached, and that the address is right.");
 }
 
+/* A pooler between us and the server gives our sessions to others, with the views and prepared statements in them: a question
+ * could be put to the views of another policy. It has process numbers of its own. */
+static enum err check_direct(struct db_pg *db, struct why *why)
+{
+    char pid[24];
+    int64_t n = 0;
+    bool direct = false;
+    (void)snprintf(pid, sizeof pid, "%d", PQbackendPID(db->conn));
+    enum err e = pg_number(db, "SELECT 1 WHERE pg_catalog.pg_backend_pid()::text <> $1", pid, &n, &direct, why);
+    if (e != ERR_OK || direct) return e;
+    (void)why_set(why, ERR_FAILED,
+                  "Between the hub and its database stands a pooler of connections, which Spoke cannot use.");
+    return why_next(why, ERR_FAILED, "Name the address of PostgreSQL itself.");
+}
+
 /* What a hub's promises rest upon: what was said to be written is on the disk. */
 static enum err check_server(struct db_pg *db, struct why *why)
 {
@@ -198,6 +213,7 @@ static enum err try_connect(struct db_pg *db, struct why *why)
     (void)PQsetNoticeProcessor(db->conn, say_nothing, NULL);
     db->generation++;
     enum err e = check_server(db, why);
+    if (e == ERR_OK) e = check_direct(db, why);
     if (e == ERR_OK) e = set_up(db, why);
     if (e == ERR_OK) e = pg_listen_again(db, why);
     if (e != ERR_OK) pg_disconnect(db);

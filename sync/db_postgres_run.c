@@ -234,7 +234,9 @@ static enum err run_alone(struct stmt_pg *s, const struct pg_sent *sent, struct 
     enum err e;
     if (s->facts.select) {
         e = run_once(s, sent, why);
-        return e == ERR_UNREACHABLE && connection(s)->pause_ms == 0 ? run_once(s, sent, why) : e;
+        if (e != ERR_UNREACHABLE || connection(s)->pause_ms != 0) return e;
+        drop_results(s); /* what came before it broke off comes again */
+        return run_once(s, sent, why);
     }
     e = pg_begin(db, why);
     if (e == ERR_OK) e = run_once(s, sent, why);

@@ -106,6 +106,14 @@ claim "others go on" node d enrol --code-file "$work/d.code" --user "Dee"
 claim "at once" node d sync
 equal "what was asked at first was answered" "200" "$(head -n 1 "$work/codes")"
 stop_hub
+"$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve --listen "127.0.0.1:$port" --quiet \
+    --stranger-rate 0.001/1 >"$work/line" 2>"$work/hub.log" </dev/null &
+hub_pid=$!
+for ((i = 0; i < 400; i++)); do grep -q '^listening on ' "$work/line" && break; sleep 0.05; done
+for _ in 1 2; do curl -s -o /dev/null -w '%{http_code}\n' -d x "http://127.0.0.1:$port/v1/exchange"; done >"$work/codes" 2>/dev/null
+equal "strangers use up what is theirs" "400 503" "$(paste -sd ' ' "$work/codes")"
+claim "a server that is started again amid them knows its devices" node d sync
+stop_hub
 
 # A passphrase that is forgotten, somebody who leaves.
 echo "omar has $(secret_text)" >"$work/pass-new"

@@ -198,6 +198,7 @@ for ((i = 0; i < 14; i++)); do
     seen="$seen $(status "${through[@]}" -H 'Content-Type: application/octet-stream' --data-binary guess "https://$name/v1/enrol")"
 done
 claim "who tries invitations is told to come later" test "${seen% 429}" != "$seen"
+equal "but not who asks at the door for orders" 403 "$(status "${through[@]}" --data-binary guess "https://$name/v1/door")"
 claim "while devices go on" node a sync
 claim "nothing of what travelled was on the disk of nginx" \
     test -z "$(find "$work/nginx" -mindepth 1 -type d -newer "$work/nginx/began")"

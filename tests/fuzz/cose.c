@@ -1,9 +1,10 @@
 /* Signed things: COSE_Sign1, envelopes and pages, every message of a round, invitations. With the signature tried as it
  * is, and with every signature taken for good, so that what stands behind it is reached. */
-#include "sync/messages.h"
+#include "base/cbor.h"
+#include "sync/messages_return.h"
 #include "sync/question.h"
 #include "sync/rules.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/returned.h"
 
 #include <string.h>
 
@@ -198,6 +199,77 @@ static void plain_message(unsigned type, struct bytes in)
     buf_release(&again);
 }
 
+/* What devices keep for a hub that is put back, and return: not signed either, so all of its bytes are the same again. */
+static enum err holds(struct bytes in, struct buf *again)
+{
+    static struct lists l;
+    l.n = 0;
+    enum err e = message_get_holds(in, each_drop, &l, NULL);
+    HOLDS(e == ERR_OK ? l.n > 0 && l.n <= LIST : l.n == 0);
+    if (e == ERR_OK) message_put_holds(again, l.drops, l.n);
+    return e;
+}
+
+static void returned(unsigned type, struct bytes in)
+{
+    struct note_item note;
+    struct return_item own;
+    struct buf again;
+    enum err e;
+    buf_init(&again, 1u << 20);
+    if (type == MSG_NOTE) {
+        e = message_get_note(in, &note, NULL);
+        if (e == ERR_OK) message_put_note(&again, &note);
+    } else if (type == MSG_RETURN) {
+        e = message_get_return(in, &own, NULL);
+        HOLDS(e != ERR_OK || (own.kind == RETURN_NONE) == (own.body.n == 0));
+        if (e == ERR_OK) message_put_return(&again, &own);
+    } else if (type == MSG_HOLDS) {
+        e = holds(in, &again);
+    } else {
+        e = message_get_returned(in, NULL);
+        if (e == ERR_OK) message_put_returned(&again);
+    }
+    HOLDS(e == ERR_OK ? bytes_equal(buf_bytes(&again), in) : refusal(e));
+    buf_release(&again);
+}
+
+/* Nobody makes a statement without the recovery key: with signatures tried, what is taken is the one that we signed. */
+static void epoch(struct bytes in, bool believed)
+{
+    uint8_t pk[RECOVERY_BYTES];
+    struct epoch_statement m;
+    struct cbor_reader r;
+    struct buf body, again;
+    uint64_t chain;
+    returned_key(pk);
+    enum err e = message_get_epoch(in, pk, &m, &chain, NULL);
+    if (e != ERR_OK) {
+        HOLDS(refusal(e));
+        return;
+    }
+    HOLDS(m.before < m.epoch && m.epoch <= INT64_MAX && m.size <= INT64_MAX && chain <= INT64_MAX);
+    buf_init(&body, 1u << 10);
+    buf_init(&again, 1u << 10);
+    cbor_reader_init(&r, in);
+    (void)cbor_get_array(&r, 4);
+    (void)cbor_get_uint(&r);
+    (void)cbor_get_bytes(&r);
+    struct bytes proof = cbor_get_bytes(&r);
+    HOLDS(proof.n == RECOVERY_BYTES + RECOVERY_SIGNATURE);
+    message_put_statement(&body, &m);
+    message_put_epoch(&again,
+                      &(struct signed_statement){buf_bytes(&body), bytes_of(proof.p, RECOVERY_BYTES),
+                                                 bytes_of(proof.p + RECOVERY_BYTES, RECOVERY_SIGNATURE)},
+                      chain);
+    HOLDS(bytes_equal(buf_bytes(&again), in));
+    buf_reset(&again);
+    if (!believed) returned_epoch(&again, chain);
+    HOLDS(believed || bytes_equal(buf_bytes(&again), in));
+    buf_release(&body);
+    buf_release(&again);
+}
+
 static enum err enrolment(struct bytes in, struct buf *again)
 {
     struct enrol_request m;
@@ -226,7 +298,7 @@ static enum err replacement(struct bytes in, struct buf *again)
         if (e == ERR_OK) e = put(&again, fuzz_me(), &m, NULL);                                                         \
     } while (0)
 
-static void message(struct bytes in)
+static void message(struct bytes in, bool believed)
 {
     const struct identity *by = &fuzz_me()->pub;
     struct bytes cose;
@@ -235,6 +307,14 @@ static void message(struct bytes in)
     enum err e = ERR_FORMAT;
     if (type == MSG_ENVELOPE || type == MSG_PAGE || type == MSG_PART || type == MSG_SEEN || type == MSG_CHECKPOINT) {
         plain_message(type, in);
+        return;
+    }
+    if (type == MSG_RETURN || type == MSG_HOLDS || type == MSG_RETURNED || type == MSG_NOTE) {
+        returned(type, in);
+        return;
+    }
+    if (type == MSG_EPOCH) {
+        epoch(in, believed);
         return;
     }
     buf_init(&again, 1u << 20);
@@ -288,7 +368,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 1: envelope(in); break;
     case 2: page(in); break;
     case 3: invitation(in); break;
-    default: message(in);
+    default: message(in, (asked & 8) != 0);
     }
     return 0;
 }

@@ -280,6 +280,7 @@ static void signed_things(struct seeds *s)
     seeds_put(s, 3, buf_bytes(&b));
     buf_release(&b);
     all_items(put_message, s);
+    seeds_of_returns(s);
 }
 
 /* ---- bundles ---- */
@@ -465,5 +466,6 @@ int main(int argc, char **argv)
     census(&s);
     sheets(&s);
     seeds_of_logs(&s);
+    seeds_of_stores(&s);
     return 0;
 }

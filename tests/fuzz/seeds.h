@@ -16,5 +16,8 @@ void seeds_put(struct seeds *s, int asked, struct bytes v);
 
 /* Of signed notes and of proofs about logs: seeds_log.c. */
 void seeds_of_logs(struct seeds *s);
+/* Of what concerns a hub that is put back: seeds_return.c. The messages go to the fuzzer that has begun. */
+void seeds_of_returns(struct seeds *s);
+void seeds_of_stores(struct seeds *s);
 
 #endif

@@ -68,6 +68,20 @@ static void a_long_answer_ends_with_what_it_was_asked_in(void **state)
     }
 }
 
+/* A question of its own is asked again on a new connection: what came of the first answer is not part of the second. */
+static void an_answer_that_was_cut_off_and_asked_anew_has_each_row_once(void **state)
+{
+    struct db *db = db_of(state);
+    bool row = true;
+    int64_t n = 0;
+    run(db, "CREATE SEQUENCE asked"); /* counts on, whatever is undone */
+    struct stmt *s = prepare(db, "SELECT i, CASE WHEN nextval('asked') = 3000 THEN pg_terminate_backend(pg_backend_pid()) END"
+                                 " FROM generate_series(1, 4000) i");
+    while (db_step(s, &row, NULL) == ERR_OK && row) assert_int_equal(db_int(s, 0), ++n);
+    db_done(s);
+    assert_int_equal(n, 4000);
+}
+
 /* Outside a transaction it goes on whatever else is begun, undone and written. */
 static void a_long_answer_of_its_own_outlives_transactions(void **state)
 {
@@ -230,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_hundred_thousand_rows_are_read_in_little_memory),
         T(a_long_answer_ends_with_what_it_was_asked_in),
+        T(an_answer_that_was_cut_off_and_asked_anew_has_each_row_once),
         T(a_long_answer_of_its_own_outlives_transactions),
         T(large_values_come_back_whole),
         T(rows_that_grow_are_read_in_little_memory),

@@ -146,6 +146,50 @@ static void a_share_that_was_withdrawn_after_the_backup_does_not_come_back_to_li
     ends_same(pol);
 }
 
+static void put_state(const struct ends_node *n, const char *state)
+{
+    struct stmt *s;
+    struct why why = {0};
+    MUST(db_prepare(hub_db(ends_hub->hub), "UPDATE h_node SET state = $1 WHERE kid = $2", &s, &why));
+    db_bind_str(s, 1, state);
+    db_bind_id(s, 2, n->kid);
+    MUST(db_run(s, &why));
+}
+
+/* The backup is of the hour in which its device was to be approved. */
+static void a_device_that_waited_for_approval_in_the_backup_is_waited_for(void **ctx)
+{
+    uint8_t c[16], part[16], note[16];
+    struct why why = {0};
+    (void)ctx;
+    ends_own_case(c, false);
+    (void)ends_sync(ann, ERR_OK);
+    ends_share(c, part, "school", "");
+    ends_note(ann, c, note, "open", "what the school may read for a while");
+    ends_all_sync();
+    assert_true(lost_holds(sam, "record", note));
+    put_state(ann, "waiting");
+    (void)lost_backup("old");
+    put_state(ann, "enrolled");
+    ends_access(part, "none");
+    ends_all_sync();
+    assert_false(lost_holds(sam, "record", note));
+    lost_destroy();
+    lost_restored("old");
+    struct ends_node *const others[] = {sam, pol, pat, ada};
+    for (size_t i = 0; i < 8; i++) assert_int_equal(ends_sync(others[i % 4], ERR_OK).rows_in, 0);
+    assert_false(lost_holds(sam, "record", note));
+    assert_int_equal(lost_status().missing, 1);
+    (void)ends_sync(ann, ERR_REFUSED); /* in words, and nothing is lost */
+    MUST(hub_device_approve(ends_hub->hub, ann->kid, &why));
+    (void)ends_sync(ann, ERR_OK);
+    assert_string_equal(lost_status().state, "done");
+    ends_all_sync();
+    ends_all_sync();
+    assert_false(lost_holds(sam, "record", note));
+    ends_same(sam);
+}
+
 static void a_device_that_holds_what_a_lost_share_gave_it_is_told_to_forget_it(void **ctx)
 {
     uint8_t c[16], part[16], note[16];
@@ -262,6 +306,7 @@ int main(void)
                                         lost_stop),
         cmocka_unit_test_setup_teardown(a_share_that_was_withdrawn_after_the_backup_does_not_come_back_to_life,
                                         lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(a_device_that_waited_for_approval_in_the_backup_is_waited_for, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_device_that_holds_what_a_lost_share_gave_it_is_told_to_forget_it, lost_start,
                                         lost_stop),
         cmocka_unit_test_setup_teardown(work_that_was_not_sent_waits_on_its_device_and_is_judged_when_the_hub_opens,

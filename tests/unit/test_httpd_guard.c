@@ -207,6 +207,31 @@ static void guard_lets_large_bodies_share_their_room(void **state)
     httpd_stop(s.h);
 }
 
+static void a_body_that_stalls_keeps_nobody_out_for_long(void **state)
+{
+    (void)state;
+    struct site s;
+    static struct answer a;
+    static char body[BODY];
+    struct httpd_options opt = options(&s);
+    opt.max_held = 250000;
+    opt.min_rate = 10; /* by which it would have hours */
+    opt.idle_seconds = 60;
+    start(&s, &opt);
+    int half = dial(httpd_port(s.h));
+    say(half, bytes_of_str("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n"));
+    say(half, bytes_of(body, 150000));
+    struct httpd_load load = {0};
+    for (int64_t until = now_ms() + 4000; load.held < 150000 && now_ms() < until; (void)poll(NULL, 0, 5)) httpd_load(s.h, &load);
+    int64_t until = now_ms() + 6000;
+    do talk(httpd_port(s.h), "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 150000\r\n\r\n", bytes_of(body, 150000), &a);
+    while (a.status != 200 && now_ms() < until && poll(NULL, 0, 100) == 0);
+    assert_int_equal(a.status, 200);
+    assert_true(is_cut(half));
+    (void)close(half);
+    httpd_stop(s.h);
+}
+
 static void parked_ones_are_asked_only_about_their_own_news(void **state)
 {
     (void)state;
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(guard_cuts_a_body_that_trickles),
         cmocka_unit_test(guard_makes_place_for_the_next),
         cmocka_unit_test(guard_lets_large_bodies_share_their_room),
+        cmocka_unit_test(a_body_that_stalls_keeps_nobody_out_for_long),
         cmocka_unit_test(parked_ones_are_asked_only_about_their_own_news),
         cmocka_unit_test(parked_again_on_another_connection_holds_one_place),
         cmocka_unit_test(httpd_listens_at_a_path),

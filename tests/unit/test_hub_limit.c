@@ -105,6 +105,49 @@ static void what_is_forgotten_is_never_what_is_over_its_rate(void **state)
     hub_limit_free(l);
 }
 
+/* Ids that nobody has, as fast as strangers may. */
+static void no_stranger_takes_the_place_of_a_device_that_proved_itself(void **state)
+{
+    struct env env;
+    struct hub_limit *l = make(&env, (struct hub_limit_rates){.device = {20, 400}, .nobody = {20, 400}});
+    unsigned wait = 0, lost = 0;
+    uint8_t kid[16] = {0};
+    (void)state;
+    for (unsigned i = 0; i < 10000; i++) {
+        memcpy(kid, &i, sizeof i);
+        hub_limit_was(l, kid, true);
+    }
+    kid[15] = 7;
+    for (unsigned i = 0; i < 400000; i++, now += i % 20 == 0 ? 1000 : 0) {
+        memcpy(kid, &i, sizeof i);
+        if (hub_limit_device(l, kid, &wait)) hub_limit_was(l, kid, false);
+    }
+    kid[15] = 0;
+    for (unsigned i = 400; i > 0; i--) hub_limit_was(l, busy, false); /* strangers have used up theirs */
+    for (unsigned i = 0; i < 10000; i++) {
+        memcpy(kid, &i, sizeof i);
+        lost += !hub_limit_device(l, kid, &wait);
+    }
+    assert_int_equal(lost, 0);
+    hub_limit_free(l);
+}
+
+static void requests_in_anothers_name_are_strangers_first(void **state)
+{
+    struct env env;
+    struct hub_limit *l = make(&env, (struct hub_limit_rates){.device = {1, 5}, .nobody = {20, 400}});
+    unsigned wait = 0;
+    (void)state;
+    hub_limit_was(l, calm, true);
+    for (int i = 0; i < 399; i++) {
+        assert_true(hub_limit_device(l, calm, &wait)); /* forged: it cannot be opened */
+        hub_limit_was(l, calm, false);
+    }
+    for (int i = 0; i < 5; i++) assert_true(hub_limit_device(l, calm, &wait));
+    assert_false(hub_limit_device(l, calm, &wait));
+    hub_limit_free(l);
+}
+
 static void doors_have_a_limit_of_their_own(void **state)
 {
     struct env env;
@@ -226,6 +269,8 @@ int main(void)
         cmocka_unit_test(a_clock_that_stands_or_goes_back_opens_no_door),
         cmocka_unit_test(strangers_are_put_off_together_and_known_devices_are_not),
         cmocka_unit_test(what_is_forgotten_is_never_what_is_over_its_rate),
+        cmocka_unit_test(no_stranger_takes_the_place_of_a_device_that_proved_itself),
+        cmocka_unit_test(requests_in_anothers_name_are_strangers_first),
         cmocka_unit_test(doors_have_a_limit_of_their_own),
         cmocka_unit_test(wrong_codes_are_slowed_down_and_good_ones_cost_nothing),
         cmocka_unit_test(a_rate_is_read_as_people_write_it),

@@ -326,6 +326,27 @@ static void a_clock_that_comes_back_to_where_it_was_is_believed_at_once(void **s
     assert_int_equal(hub_fixture_number(x->f, "SELECT count(*) FROM h_act"), 2);
 }
 
+/* Of a hub with several machines, one noted the doubt when it had just been started; the steady clock of the other has run for
+ * months. Set back, and then forward by an hour, the clock is not believed by that: nothing that had ended is shown again. */
+static void the_steady_clock_of_another_machine_proves_no_hour(void **state)
+{
+    struct scene *x = *state;
+    wait(x, 8 * DAY);
+    assert_false(health_sees(x));
+    boot(x);
+    jump(x, -5 * DAY);
+    assert_false(health_sees(x));
+    restart(x);
+    x->f->steady += 100 * DAY;
+    ask(x);
+    jump(x, HOUR);
+    assert_false(health_sees(x));
+    wait(x, 59 * MINUTE);
+    assert_false(health_sees(x));
+    wait(x, MINUTE); /* an hour by both of its own: it had run ahead before */
+    assert_true(health_sees(x));
+}
+
 /* Whoever sets the hub's clock back gets nothing back that had ended, until it has stayed so for an hour: then it had
  * run ahead before. */
 static void a_clock_that_is_set_back_brings_nothing_back_for_an_hour(void **state)
@@ -408,6 +429,7 @@ int main(void)
         TEST(a_second_jump_begins_the_hour_anew),
         TEST(a_jump_that_is_half_taken_back_is_doubted_anew),
         TEST(a_clock_that_comes_back_to_where_it_was_is_believed_at_once),
+        TEST(the_steady_clock_of_another_machine_proves_no_hour),
         TEST(a_clock_that_is_set_back_brings_nothing_back_for_an_hour),
         TEST(a_jump_is_not_believed_because_a_transaction_failed),
         TEST(a_hub_without_a_steady_clock_still_doubts_a_long_absence),

@@ -1,4 +1,5 @@
 /* Where a hub's store is, and what of it may be read by whoever keeps it. Also on PostgreSQL: tests/postgres/run. */
+#include "hub/move.h"
 #include "hub/policy_sql.h"
 #include "hub/policy_text.h"
 #include "hub/store.h"
@@ -140,6 +141,29 @@ static void a_finished_hub_is_not_made_again_and_its_schema_not_taken_by_another
     hub_close(hub);
 }
 
+static enum err not_now(void *ctx, struct hub_clock *clock, struct why *why)
+{
+    (void)ctx, (void)clock;
+    return why_set(why, ERR_DENIED, "Not you.");
+}
+
+/* It is only by its mark that a store is taken for one that moved. */
+static void a_move_that_is_not_let_in_ends_there(void **state)
+{
+    const struct hub_pipe pipe = {0};
+    struct why why = {0};
+    struct hub *hub = NULL;
+    struct dump_sum sum;
+    (void)state;
+    assert_int_equal(hub_init(env_posix(), home, "Hub", passphrase(), &why), ERR_OK);
+    const struct hub_place from = {.home = home},
+                           to = {.home = home, .store = test_store_is_postgres() ? "sqlite:" : "postgres:///none?schema=a"};
+    assert_int_equal(hub_move(env_posix(), &from, &to, passphrase(), not_now, NULL, &pipe, &sum, &why), ERR_DENIED);
+    assert_string_equal(why.text, "Not you.");
+    assert_int_equal(hub_open(&hub, env_posix(), home, passphrase(), &why), ERR_OK);
+    hub_close(hub);
+}
+
 /* What SQLite has judged must mean the same: hub/STORE.md, "A policy". */
 static void a_policy_that_would_mean_something_else_is_refused_with_its_line(void **state)
 {
@@ -154,6 +178,13 @@ static void a_policy_that_would_mean_something_else_is_refused_with_its_line(voi
         "SELECT code /* /* */ FROM agency WHERE code LIKE 'b' -- */",
         "SELECT [code] FROM agency",
         "SELECT $1 FROM agency",
+        "SELECT id FROM agency WHERE id < 'zz'",          /* never there; here a text would be taken for bytes */
+        "SELECT id FROM agency WHERE id = '\\x00'",
+        "SELECT id FROM agency WHERE version < '9'",      /* a number there, and here too, unless it is none: then the end */
+        "SELECT id FROM agency UNION SELECT id FROM site INTERSECT SELECT id FROM site", /* of all, or of the last two */
+        "SELECT a.id FROM agency a, site s RIGHT JOIN duty d ON d.id = s.id",            /* likewise */
+        "SELECT a.id FROM agency a, site s FULL JOIN duty d ON d.id = s.id",
+        "SELECT code || 'a'\n'b' FROM agency",            /* a name there; here the two are one text */
     };
     struct hub_fixture *f = hub_fixture_new(1);
     char text[400];
@@ -169,6 +200,21 @@ static void a_policy_that_would_mean_something_else_is_refused_with_its_line(voi
         if (e != ERR_USAGE || strncmp(why.text, "Line 2 of the policy: ", 22) != 0)
             fail_msg("%s: %s", differing[i], why.text);
     }
+    hub_fixture_free(f);
+}
+
+/* Texts of the policy itself are compared by their bytes too: the order of a database's own language is another. */
+static void a_policys_own_texts_compare_by_bytes(void **state)
+{
+    static const char text[] = "CREATE VIEW ranks(rank) AS SELECT 'Z' FROM policy_now UNION ALL SELECT 'a' FROM policy_now;\n"
+                               "CREATE VIEW lower_ones(rank) AS SELECT rank FROM ranks WHERE rank < 'a' AND 'Z' < 'a';\n";
+    struct hub_fixture *f = hub_fixture_new(1);
+    struct why why = {0};
+    (void)state;
+    assert_int_equal(db_begin(f->h.db, &why), ERR_OK);
+    if (policy_text_install(f->h.db, bytes_of_str(text), true, &why) != ERR_OK) fail_msg("%s", why.text);
+    assert_int_equal(hub_fixture_number(f, "SELECT count(*) FROM temp.lower_ones WHERE rank = 'Z'"), 1);
+    db_rollback(f->h.db);
     hub_fixture_free(f);
 }
 
@@ -195,7 +241,9 @@ int main(void)
         TEST(later_commands_find_the_store_that_was_remembered),
         TEST(a_hubs_own_keys_do_not_lie_readable_in_a_database),
         TEST(a_finished_hub_is_not_made_again_and_its_schema_not_taken_by_another),
+        TEST(a_move_that_is_not_let_in_ends_there),
         TEST(a_policy_that_would_mean_something_else_is_refused_with_its_line),
+        TEST(a_policys_own_texts_compare_by_bytes),
         TEST(views_may_stand_in_any_order_and_have_comments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
