@@ -71,7 +71,7 @@ void people_open_as(struct people_world *x, const char *words, const char *name,
     assert_memory_equal(i.user, x->id[who], 16);
 }
 
-enum err people_add(struct people_world *x, int who, const char *words)
+enum err people_world_add(struct people_world *x, int who, const char *words)
 {
     return node_person_add(x->w.node, x->id[who], bytes_of_str(words), &x->why);
 }

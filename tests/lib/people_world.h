@@ -23,7 +23,7 @@ int people_world_stop(void **state);
 
 enum err people_open(struct people_world *x, const char *words);
 void people_open_as(struct people_world *x, const char *words, const char *name, int who);
-enum err people_add(struct people_world *x, int who, const char *words);
+enum err people_world_add(struct people_world *x, int who, const char *words);
 /* The names in the order of their slots, each with '*' for who has it open, and ';'. */
 void people_are(struct people_world *x, const char *want);
 int64_t people_audits(struct people_world *x, const char *like);

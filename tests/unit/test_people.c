@@ -40,7 +40,7 @@ static void each_writes_in_their_own_name(void **state)
     uint8_t c[16];
     mock_id(c, 1);
     row = mock_case(c);
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     people_are(x, "Mair Evans*;Gwen Price;");
     people_open_as(x, GWEN_WORDS, "Gwen Price", GWEN);
     people_are(x, "Mair Evans;Gwen Price*;");
@@ -65,21 +65,21 @@ static void only_people_whom_the_hub_has_here_are_added(void **state)
     struct people_world *x = *state;
     uint8_t nobody[16] = {9};
     assert_int_equal(node_person_add(x->w.node, nobody, bytes_of_str(GWEN_WORDS), &x->why), ERR_NOTFOUND);
-    assert_int_equal(people_add(x, ELSEWHERE, GWEN_WORDS), ERR_NOTFOUND);
-    assert_int_equal(people_add(x, GONE, GWEN_WORDS), ERR_NOTFOUND);
-    assert_int_equal(people_add(x, MAIR, GWEN_WORDS), ERR_EXISTS);
-    assert_int_equal(people_add(x, GWEN, "short"), ERR_DENIED);
+    assert_int_equal(people_world_add(x, ELSEWHERE, GWEN_WORDS), ERR_NOTFOUND);
+    assert_int_equal(people_world_add(x, GONE, GWEN_WORDS), ERR_NOTFOUND);
+    assert_int_equal(people_world_add(x, MAIR, GWEN_WORDS), ERR_EXISTS);
+    assert_int_equal(people_world_add(x, GWEN, "short"), ERR_DENIED);
     people_are(x, "Mair Evans*;");
     assert_int_equal(people_audits(x, "passphrase"), 0);
     people_are_sound(x);
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
-    assert_int_equal(people_add(x, GWEN, NEXT_WORDS), ERR_EXISTS);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, NEXT_WORDS), ERR_EXISTS);
 }
 
 static void two_of_one_name_are_told_apart(void **state)
 {
     struct people_world *x = *state;
-    assert_int_equal(people_add(x, SECOND_MAIR, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, SECOND_MAIR, GWEN_WORDS), ERR_OK);
     people_are(x, "Mair Evans*;Mair Evans (2);");
     people_open_as(x, GWEN_WORDS, "Mair Evans (2)", SECOND_MAIR);
 }
@@ -90,9 +90,9 @@ static void seven_people_have_room_and_a_recovery_code_besides(void **state)
     char words[40], code[RECOVERY_CODE_CHARS];
     for (int i = 0; i < 6; i++) {
         (void)snprintf(words, sizeof words, "passphrase of number %d", i);
-        assert_int_equal(people_add(x, MORE + i, words), ERR_OK);
+        assert_int_equal(people_world_add(x, MORE + i, words), ERR_OK);
     }
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_LIMIT);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_LIMIT);
     assert_int_equal(node_recovery_code(x->w.node, code, &x->why), ERR_OK);
     people_open_as(x, words, "One More (6)", MORE + 5);
     people_are_sound(x);
@@ -105,7 +105,7 @@ static void who_was_removed_does_not_come_in_and_the_last_cannot_be(void **state
     const struct node_key key = {.ring = &ring};
     assert_int_equal(node_person_remove(x->w.node, x->id[MAIR], &x->why), ERR_DENIED);
     assert_int_equal(node_person_remove(x->w.node, x->id[GWEN], &x->why), ERR_NOTFOUND);
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(node_unlock(&x->w.env, x->w.home, bytes_of_str(GWEN_WORDS), &ring, &x->why), ERR_OK);
     assert_int_equal(node_person_remove(x->w.node, x->id[GWEN], &x->why), ERR_OK);
     people_are(x, "Mair Evans*;");
@@ -120,7 +120,7 @@ static void who_was_removed_does_not_come_in_and_the_last_cannot_be(void **state
 static void who_takes_away_his_own_passphrase_can_still_finish(void **state)
 {
     struct people_world *x = *state;
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(node_person_remove(x->w.node, x->id[MAIR], &x->why), ERR_OK);
     people_are_sound(x);
     assert_int_equal(node_person_passphrase(x->w.node, x->id[GWEN], bytes_of_str(NEXT_WORDS), &x->why), ERR_OK);
@@ -145,7 +145,7 @@ static void a_ring_that_was_kept_goes_on_when_others_change_theirs(void **state)
     struct keyring ring = {0};
     const struct node_key key = {.ring = &ring};
     assert_int_equal(node_unlock(&x->w.env, x->w.home, bytes_of_str(MOCK_PASSPHRASE), &ring, &x->why), ERR_OK);
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     node_close(x->w.node);
     x->w.node = NULL;
     for (int i = 0; i < 2; i++) {
@@ -180,7 +180,7 @@ static void an_older_key_file_is_refused_to_everybody(void **state)
     struct verify_result v;
     struct buf old;
     buf_init(&old, 1u << 20);
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     keep_file(x, "replica.key", &old);
     assert_int_equal(node_person_remove(x->w.node, x->id[GWEN], &x->why), ERR_OK);
     put_file(x, "replica.key", &old);
@@ -195,7 +195,7 @@ static void verify_finds_people_and_slots_that_do_not_fit(void **state)
 {
     struct people_world *x = *state;
     struct verify_result v;
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(
         db_exec(node_db(x->w.node), "UPDATE n_person SET slot = zeroblob(16) WHERE name = 'Gwen Price'", NULL), ERR_OK);
     assert_int_equal(node_verify(x->w.node, &v, &x->why), ERR_TAMPERED);
@@ -209,7 +209,7 @@ static void a_slot_of_nobody_writes_in_nobody_s_name(void **state)
     struct people_world *x = *state;
     struct node_info i;
     static const uint8_t nobody[16];
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(db_exec(node_db(x->w.node), "DELETE FROM n_person WHERE name = 'Gwen Price'", NULL), ERR_OK);
     assert_int_equal(people_open(x, GWEN_WORDS), ERR_OK);
     assert_int_equal(node_get_info(x->w.node, &i, &x->why), ERR_OK);

@@ -71,7 +71,7 @@ static void dies_in(struct people_world *x, enum act what, bool after)
 static void what_is_cut_off_before_the_key_file_changed_never_was(void **state)
 {
     struct people_world *x = *state;
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     for (enum act a = ADD; a <= CODE; a++) {
         dies_in(x, a, false);
         people_open_as(x, MOCK_PASSPHRASE, "Mair Evans", MAIR);
@@ -85,7 +85,7 @@ static void what_is_cut_off_before_the_key_file_changed_never_was(void **state)
 static void what_is_cut_off_after_the_key_file_changed_is_finished_at_the_next_opening(void **state)
 {
     struct people_world *x = *state;
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     dies_in(x, ADD, true);
     people_open_as(x, "a third passphrase", "Mair Evans (2)",
                    SECOND_MAIR); /* in no other name, from the first time on */
@@ -149,7 +149,7 @@ static void of_several_people_it_must_be_said_who(void **state)
 {
     struct people_world *x = *state;
     char code[RECOVERY_CODE_CHARS];
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(node_recovery_code(x->w.node, code, &x->why), ERR_OK);
     assert_int_equal(recover(x, code, NULL, NEXT_WORDS), ERR_NOTFOUND);
     assert_int_equal(recover(x, code, "Gwen Price", NEXT_WORDS), ERR_OK);
@@ -164,7 +164,7 @@ static void without_its_device_secret_only_the_recovery_code_opens_it(void **sta
     struct buf junk;
     buf_init(&junk, 100);
     buf_put_bytes(&junk, bytes_of_str("no secret at all"));
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     assert_int_equal(node_recovery_code(x->w.node, code, &x->why), ERR_OK);
     mock_world_path(&x->w, "device.secret", path);
     assert_int_equal(x->w.env.remove_file(x->w.env.ctx, path, NULL), ERR_OK);

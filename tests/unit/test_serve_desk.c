@@ -260,7 +260,7 @@ static void desk_shows_each_person_as_themselves(void **state)
     (void)state;
     assert_int_equal(people_world_start(&start), 0);
     struct people_world *x = start;
-    assert_int_equal(people_add(x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(x, GWEN, GWEN_WORDS), ERR_OK);
     node_close(x->w.node);
     x->w.node = NULL;
     const struct serve_desk_options opt = {.env = &x->w.env, .home = x->w.home, .idle_ms = MINUTE_MS};

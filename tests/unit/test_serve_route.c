@@ -111,7 +111,7 @@ static int start(void **state)
     k = (struct site_world){0};
     assert_int_equal(people_world_start(&start), 0);
     k.x = start;
-    assert_int_equal(people_add(k.x, GWEN, GWEN_WORDS), ERR_OK);
+    assert_int_equal(people_world_add(k.x, GWEN, GWEN_WORDS), ERR_OK);
     node_close(k.x->w.node);
     k.x->w.node = NULL;
     k.s = (struct serve_site){
