@@ -30,13 +30,13 @@ struct env {
                             struct why *why);
     enum err (*file_size)(void *ctx, const char *path, uint64_t *out_size, struct why *why); /* ERR_NOTFOUND, ERR_IO */
     enum err (*remove_file)(void *ctx, const char *path, struct why *why); /* a missing file is fine */
-    /* Overwrite every byte in place with random ones, make that durable, then remove the file and sync its directory; and
-     * so with what write_file of it left behind when the power failed in it. A missing file is fine. On flash the old
-     * blocks may survive: what must be unreadable is also useless without another secret. ERR_IO. */
+    /* Overwrite every byte in place with random ones, make that durable, then remove the file and sync its directory;
+     * and so with what write_file of it left behind when the power failed in it. A missing file is fine. On flash the
+     * old blocks may survive: what must be unreadable is also useless without another secret. ERR_IO. */
     enum err (*shred_file)(void *ctx, const char *path, struct why *why);
     enum err (*make_dir)(void *ctx, const char *path, struct why *why);    /* with parents, 0700 */
-    /* For large files of a hub's commands; NULL where there are none. Up to n bytes from `offset` on, appended: fewer at the file's
-     * end alone. ERR_NOTFOUND, ERR_IO. */
+    /* For large files of a hub's commands; NULL where there are none. Up to n bytes from `offset` on, appended: fewer
+     * at the file's end alone. ERR_NOTFOUND, ERR_IO. */
     enum err (*read_at)(void *ctx, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why);
     /* Give a file another name in the same folder, in the place of what has it, and make that durable. */
     enum err (*move_file)(void *ctx, const char *from, const char *to, struct why *why);

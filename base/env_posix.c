@@ -319,8 +319,8 @@ static enum err shred_one(const char *path, struct why *why)
     return posix_remove_file(NULL, path, why);
 }
 
-/* What a write of path left when the power failed in it (posix_write_file) is as secret as path. That is a file always: a
- * link or a pipe of such a name was put there, to lead us to somebody's other files, or nowhere. */
+/* What a write of path left when the power failed in it (posix_write_file) is as secret as path. That is a file always:
+ * a link or a pipe of such a name was put there, to lead us to somebody's other files, or nowhere. */
 static enum err shred_temporaries(const char *path, struct why *why)
 {
     char dir[PATH_MAX];

@@ -1,8 +1,8 @@
 /* Errors: the one idiom of the whole tree.
  *
  * Every function that can fail returns `enum err` (ERR_OK is 0) and is marked MUST_CHECK. Detail for a person goes into
- * a caller-owned `struct why`, always the last parameter; NULL is allowed there. Foreign codes (SQLite, libsodium, curl,
- * errno) are translated where they enter. Messages never hold key bytes, row values, names or texts of cases. */
+ * a caller-owned `struct why`, always the last parameter; NULL is allowed there. Foreign codes (SQLite, libsodium,
+ * curl, errno) are translated where they enter. Messages never hold key bytes, row values, names or texts of cases. */
 #ifndef SPOKE_BASE_ERR_H
 #define SPOKE_BASE_ERR_H
 

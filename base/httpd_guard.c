@@ -1,6 +1,7 @@
-/* Who is connected, and what each is doing. A connection costs its client nothing and the server a place and some memory:
- * whoever is slower than any honest link is cut, when places run short the oldest that has nothing to show, and large bodies
- * and answers share one allowance. Parked requests are their devices' good right: they have places of their own. */
+/* Who is connected, and what each is doing. A connection costs its client nothing and the server a place and some
+ * memory: whoever is slower than any honest link is cut, when places run short the oldest that has nothing to show, and
+ * large bodies and answers share one allowance. Parked requests are their devices' good right: they have places of
+ * their own. */
 #include "base/httpd_internal.h"
 
 #include <stdlib.h>
@@ -122,8 +123,8 @@ static void cut_oldest_answer(struct httpd *h, const struct guard_conn *but)
     }
 }
 
-/* Whoever sent much at once and goes on at the least pace would keep the room of others for days: the body that would take longest to
- * bring again what it holds makes place for who comes again. */
+/* Whoever sent much at once and goes on at the least pace would keep the room of others for days: the body that would
+ * take longest to bring again what it holds makes place for who comes again. */
 static void cut_stalled_body(struct httpd *h, const struct guard_conn *but)
 {
     const int64_t ripe = httpd_now_ms() - (int64_t)h->opt.head_seconds * 1000;

@@ -66,8 +66,8 @@ static unsigned times(struct MHD_Connection *conn, const char *name)
     return c.n;
 }
 
-/* A name is a token, and a value one line of text (RFC 9110 §5.1, §5.5). MHD takes "Transfer-Encoding : chunked" for a header
- * of another name, and a zero byte for the end of a value. */
+/* A name is a token, and a value one line of text (RFC 9110 §5.1, §5.5). MHD takes "Transfer-Encoding : chunked" for
+ * a header of another name, and a zero byte for the end of a value. */
 static enum MHD_Result check_one(void *cls, enum MHD_ValueKind kind, const char *name, size_t n, const char *value,
                                  size_t n_value)
 {
@@ -90,8 +90,8 @@ static bool headers_are_bad(struct MHD_Connection *conn)
     return bad;
 }
 
-/* Of this server: nothing that names another (RFC 9112 §3.2.2), no encoded zero byte, at which a path ends for who reads
- * text, and only what a target may be made of. */
+/* Of this server: nothing that names another (RFC 9112 §3.2.2), no encoded zero byte, at which a path ends for who
+ * reads text, and only what a target may be made of. */
 static bool target_is_bad(const char *target)
 {
     for (const char *c = target; *c != '\0'; c++)

@@ -1,5 +1,5 @@
-/* A program as a table of commands: one struct per command, parsed by glibc's argp, so that help, usage and the exit code
- * for a wrong call are alike everywhere. */
+/* A program as a table of commands: one struct per command, parsed by glibc's argp, so that help, usage and the exit
+ * code for a wrong call are alike everywhere. */
 #ifndef SPOKE_CLI_COMMAND_H
 #define SPOKE_CLI_COMMAND_H
 

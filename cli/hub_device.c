@@ -64,7 +64,8 @@ static const struct show_column node_columns[] = {
     "WHERE o.node_no = n.no AND o.kind = 2 ORDER BY o.receipt IS NULL, o.number DESC LIMIT 1), "                       \
     "n.knocked_at "
 
-/* Of the orders to forget: since when the oldest waits for its receipt, and what was confirmed. $1 is the hub's clock. */
+/* Of the orders to forget: since when the oldest waits for its receipt, and what was confirmed. $1 is the hub's
+ * clock. */
 #define DROP_COLUMNS                                                                                                   \
     "(SELECT min(d.ordered_at) FROM h_drop d WHERE d.node_no = n.no AND d.receipt_at IS NULL), "                       \
     "$1 - (SELECT min(d.ordered_at) FROM h_drop d WHERE d.node_no = n.no AND d.receipt_at IS NULL), "                  \

@@ -1,5 +1,5 @@
-/* Figures of devices and of the hub as they stand in its store, kept between two looks so that looking costs the store little.
- * One thread. */
+/* Figures of devices and of the hub as they stand in its store, kept between two looks so that looking costs the store
+ * little. One thread. */
 #ifndef SPOKE_CLI_HUB_GAUGE_H
 #define SPOKE_CLI_HUB_GAUGE_H
 
@@ -17,8 +17,8 @@ struct hub_gauge {
     size_t kept;   /* devices of this round, at the front */
 };
 void hub_gauge_release(struct hub_gauge *g);
-/* Begin a round; then go on until *out_done, each time for about slice_us of the steady clock. What was read before stays until it is
- * read anew. A failure ends the round. */
+/* Begin a round; then go on until *out_done, each time for about slice_us of the steady clock. What was read before
+ * stays until it is read anew. A failure ends the round. */
 void hub_gauge_begin(struct hub_gauge *g);
 MUST_CHECK enum err hub_gauge_go_on(struct hub_gauge *g, struct hub *h, int64_t slice_us, bool *out_done,
                                     struct why *why);

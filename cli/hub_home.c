@@ -103,8 +103,9 @@ enum err hub_home_breathe(struct cli *c, struct hub *h, struct why *why)
     return why_next(why, e, "A server goes on with it by itself whenever a device comes. Or: spoke-hub policy continue");
 }
 
-/* What a command says while it has the store of a server waits in memory until that has it back: whoever reads it may be slow,
- * or stop reading. Not in a file: what is printed may be about a person. `stdout` is a variable of the C library. */
+/* What a command says while it has the store of a server waits in memory until that has it back: whoever reads it may
+ * be slow, or stop reading. Not in a file: what is printed may be about a person. `stdout` is a variable of the C
+ * library. */
 struct held_back {
     FILE *real; /* NULL: nothing is held back */
     FILE *memory;

@@ -39,7 +39,7 @@ void hub_limit_free(struct hub_limit *l)
     free(l);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ a bucket */
+/* --------------------------------------------------------------------------------------------------------- a bucket */
 
 static void refill(struct bucket *b, const struct hub_rate *r, int64_t now_ms)
 {
@@ -66,7 +66,7 @@ static void take(struct bucket *b, const struct hub_rate *r, int64_t now_ms)
     if (b->level < r->burst) b->level += 1;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- devices */
+/* ---------------------------------------------------------------------------------------------------------- devices */
 
 static size_t set_of(const struct hub_limit *l, const uint8_t kid[16])
 {
@@ -137,7 +137,7 @@ void hub_limit_was(struct hub_limit *l, const uint8_t kid[16], bool good)
     take(&l->nobody, &l->rates.nobody, now);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- doors */
+/* ------------------------------------------------------------------------------------------------------------ doors */
 
 bool hub_limit_door(struct hub_limit *l, unsigned *out_wait_s)
 {
@@ -153,7 +153,7 @@ void hub_limit_door_was(struct hub_limit *l, bool good)
     if (l != NULL && !good) take(&l->nobody, &l->rates.nobody, env_steady(l->env));
 }
 
-/* ---------------------------------------------------------------------------------------------------------- enrolments */
+/* ------------------------------------------------------------------------------------------------------- enrolments */
 
 bool hub_limit_enrol(struct hub_limit *l, unsigned *out_wait_s)
 {
@@ -165,7 +165,7 @@ void hub_limit_enrol_was(struct hub_limit *l, bool good)
     if (l != NULL && !good) take(&l->enrol, &l->rates.enrol, env_steady(l->env));
 }
 
-/* ------------------------------------------------------------------------------------------------------------ settings */
+/* --------------------------------------------------------------------------------------------------------- settings */
 
 /* Digits with at most one point: no sign, no exponent, nothing that a locale reads otherwise. */
 static bool plain(const char *s, const char **out_end, double *out)

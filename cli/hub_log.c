@@ -78,7 +78,7 @@ static enum err proof(struct cli *c, struct hub *h, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- export */
+/* ----------------------------------------------------------------------------------------------------------- export */
 struct file {
     const struct env *env;
     const char *path;
@@ -116,7 +116,7 @@ static enum err export(struct cli *c, struct hub *h, struct why *why)
     return ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- verify */
+/* ----------------------------------------------------------------------------------------------------------- verify */
 static enum err keep(struct cli *c, struct log_audit *a, struct why *why)
 {
     const char *path;

@@ -1,5 +1,6 @@
-/* spoke-hub metrics: figures for a monitoring program, in the text exposition format of Prometheus (version 0.0.4). Devices
- * are named by their site and key, never anything of a case. A server says them too, with what it counts: serve --watch. */
+/* spoke-hub metrics: figures for a monitoring program, in the text exposition format of Prometheus (version 0.0.4).
+ * Devices are named by their site and key, never anything of a case. A server says them too, with what it counts: serve
+ * --watch. */
 #include "cli/hub_commands.h"
 #include "cli/hub_gauge.h"
 #include "cli/hub_home.h"

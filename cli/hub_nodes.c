@@ -76,7 +76,7 @@ static struct json *device_json(const struct hub_device *d, int64_t now)
     return o;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the table */
+/* -------------------------------------------------------------------------------------------------------- the table */
 
 static const char *const titles[COLUMNS] = {"Device",    "Site",      "State", "Last contact", "Not sent",
                                             "Behind by", "To forget", "Holds", "Locks in",     "Software"};

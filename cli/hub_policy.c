@@ -99,7 +99,7 @@ static enum err policy_set(struct cli *c, struct hub *h, struct why *why)
     return hub_home_said(c, "column", both, "The rule holds for every change from now on.", why);
 }
 
-/* ------------------------------------------------------------------------------------------------------ who sees what */
+/* ---------------------------------------------------------------------------------------------------- who sees what */
 static const char *cell(const struct policy_line *l, enum policy_way w)
 {
     bool open = (l->open & 1u << w) != 0, closed = (l->closed & 1u << w) != 0;

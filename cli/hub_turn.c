@@ -248,7 +248,7 @@ static void bring_back(struct hub_turn *t)
     if (e != ERR_OK) t->opt.lost(t->opt.ctx);
 }
 
-/* --------------------------------------------------------------------------------------------------- who asks for it */
+/* -------------------------------------------------------------------------------------------------- who asks for it */
 
 static bool own_user(int fd)
 {
@@ -257,7 +257,8 @@ static bool own_user(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
 }
 
-/* Until the command has ended. What it says at its end is believed only as a whole: of one that was killed nothing is. */
+/* Until the command has ended. What it says at its end is believed only as a whole: of one that was killed nothing
+ * is. */
 static void await_end(struct hub_turn *t, int fd, struct hub_clock *clock)
 {
     uint8_t word[WORD_BYTES + 1];
@@ -392,7 +393,7 @@ void hub_turn_free(struct hub_turn *t)
     if (t != NULL) release(t);
 }
 
-/* ------------------------------------------------------------------------------------------------ the command's side */
+/* ----------------------------------------------------------------------------------------------- the command's side */
 
 static enum err will_not(struct why *why)
 {

@@ -56,7 +56,7 @@ static void say(struct http_reply *reply, int status, const char *text)
     buf_put_str(&reply->body, "\n");
 }
 
-/* ------------------------------------------------------------------------------------------------------------- readyz */
+/* ----------------------------------------------------------------------------------------------------------- readyz */
 
 /* A write with each question would be a way to keep the disk busy. */
 static enum err probe(struct hub_watch *w)
@@ -92,7 +92,7 @@ static void get_ready(struct hub_watch *w, struct http_reply *reply)
         say(reply, 503, load.away_ms > 0 ? "store: a command has had it for long" : "store: busy");
 }
 
-/* ------------------------------------------------------------------------------------------------------------ metrics */
+/* ---------------------------------------------------------------------------------------------------------- metrics */
 
 /* Between two slices a device may be answered. */
 static const char *go_on(struct hub_watch *w, int64_t until)
@@ -193,7 +193,7 @@ void hub_watch_answer(void *ctx, const struct http_request *req, struct http_rep
         say(reply, 200, "ok");
 }
 
-/* ------------------------------------------------------------------------------------------------- beginning and end */
+/* ------------------------------------------------------------------------------------------------ beginning and end */
 
 /* Who watches is on this computer; what it says is not for others, and it has no TLS. */
 static bool of_this_computer(const char *listen)

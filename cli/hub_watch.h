@@ -1,7 +1,8 @@
 /* What a server says to those who watch it, on an address of its own (`serve --watch`), never on the devices':
  *
  *   GET /healthz   "ok": the process answers
- *   GET /readyz    200 when the store can be written and read and its disk has room, and no command has had it for long;
+ *   GET /readyz    200 when the store can be written and read and its disk has room, and no command has had it for
+ * long;
  *                  else 503, with the reason in a word
  *   GET /metrics   figures in the text exposition format of Prometheus (hub/WATCH.md has the list)
  *

@@ -21,8 +21,8 @@ static void put_str(struct logline *l, const char *text)
     put(l, text, strlen(text));
 }
 
-/* Bytes that could end a line, or colour a terminal, are escaped; so is what is no ASCII, or a stranger could write what looks
- * like something else. */
+/* Bytes that could end a line, or colour a terminal, are escaped; so is what is no ASCII, or a stranger could write
+ * what looks like something else. */
 static void put_quoted(struct logline *l, const char *value)
 {
     char hex[8];

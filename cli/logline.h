@@ -1,5 +1,6 @@
-/* Lines of a server's log: one event each, one write each, in logfmt (key=value, values quoted where they must be) or as JSON
- * objects. Never in it: names of people, texts, ids of cases and rows, values of SQL, passphrases. Who adds a key thinks of that. */
+/* Lines of a server's log: one event each, one write each, in logfmt (key=value, values quoted where they must be) or
+ * as JSON objects. Never in it: names of people, texts, ids of cases and rows, values of SQL, passphrases. Who adds a
+ * key thinks of that. */
 #ifndef SPOKE_CLI_LOGLINE_H
 #define SPOKE_CLI_LOGLINE_H
 

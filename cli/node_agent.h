@@ -1,6 +1,6 @@
 /* The agent as commands see it (node/agent.h says what it is): one process a home, reached by a socket that only its
- * owner can open, at `$XDG_RUNTIME_DIR/spoke/HASH.sock`, else `agent.sock` in the home. In the first case `agent.sock` in the
- * home is a link that leads there, for those of the same user who have no such folder (su, ssh, cron). */
+ * owner can open, at `$XDG_RUNTIME_DIR/spoke/HASH.sock`, else `agent.sock` in the home. In the first case `agent.sock`
+ * in the home is a link that leads there, for those of the same user who have no such folder (su, ssh, cron). */
 #ifndef SPOKE_CLI_NODE_AGENT_H
 #define SPOKE_CLI_NODE_AGENT_H
 

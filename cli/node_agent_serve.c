@@ -87,8 +87,8 @@ static bool is_led_to(const struct server *s)
     return n > 0 && (size_t)n == strlen(s->path) && memcmp(to, s->path, (size_t)n) == 0;
 }
 
-/* Replaced or removed, or its home was wiped or put aside: nobody can use what it keeps any more, so it must not keep it.
- * Without the link not everybody who locks this home would find it. */
+/* Replaced or removed, or its home was wiped or put aside: nobody can use what it keeps any more, so it must not keep
+ * it. Without the link not everybody who locks this home would find it. */
 static bool has_no_place(const struct server *s)
 {
     return !is_still(s->path, &s->place) || (s->link[0] != '\0' && !is_led_to(s)) || !is_still(s->folder, &s->home) ||

@@ -92,8 +92,8 @@ static enum err find_code(void *ctx, const uint8_t id[SLOT_ID_BYTES], enum slot_
     return ERR_OK;
 }
 
-/* Nobody shall have to ask for it on the day when the passphrase is forgotten. A device that is set up anew keeps the one it
- * has; out[0] is 0 then. */
+/* Nobody shall have to ask for it on the day when the passphrase is forgotten. A device that is set up anew keeps the
+ * one it has; out[0] is 0 then. */
 static enum err first_code(struct cli *c, struct node *n, char out[RECOVERY_CODE_CHARS], struct why *why)
 {
     char key[1100];

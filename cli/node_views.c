@@ -5,8 +5,8 @@
 
 #define IDS_MAX (16u << 20) /* a million rows */
 
-/* All ids that the question gives are collected first: it is open while it is answered, and noting writes. Gives the statement
- * back. */
+/* All ids that the question gives are collected first: it is open while it is answered, and noting writes. Gives the
+ * statement back. */
 static enum err note_all(struct work *w, const char *table, struct stmt *s, struct why *why)
 {
     int index = rules_table_index(bytes_of_str(table));

@@ -127,7 +127,8 @@ enum err work_contact(struct cli *c, enum err (*act)(struct work *w, struct why 
     return e;
 }
 
-/* One edit. What `act` prints is kept back until the change stands: nobody may read "Shared" of what a full disk undid. */
+/* One edit. What `act` prints is kept back until the change stands: nobody may read "Shared" of what a full disk
+ * undid. */
 static enum err edit(struct work *w, const char *what, enum err (*act)(struct work *w, struct why *why),
                      struct why *why)
 {

@@ -11,7 +11,8 @@
 void plain_text(char *out, size_t n, struct bytes in);
 /* The same in place. */
 void plain_line(char *text);
-/* Received text of several lines, each after a margin like "  | ", so that none can pass for the program's own words. */
+/* Received text of several lines, each after a margin like "  | ", so that none can pass for the program's own
+ * words. */
 void plain_block(FILE *f, const char *margin, struct bytes in);
 
 #endif

@@ -4,8 +4,8 @@
 
 #include "base/buf.h"
 
-/* A family begins; its samples follow without others between them. type: counter, gauge, histogram. Neither text may hold a line
- * end or a backslash. */
+/* A family begins; its samples follow without others between them. type: counter, gauge, histogram. Neither text may
+ * hold a line end or a backslash. */
 void prom_family(struct buf *b, const char *name, const char *type, const char *help);
 struct prom_label {
     const char *name, *value; /* the value may be anything: it is escaped, and what is no UTF-8 becomes U+FFFD */

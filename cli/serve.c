@@ -113,7 +113,8 @@ static void alarm_clock(void *ctx)
     (void)n; /* full: it rings already */
 }
 
-/* The kernel cancels such a timer when the machine wakes: poll would sleep on for as long as before the lid was closed. */
+/* The kernel cancels such a timer when the machine wakes: poll would sleep on for as long as before the lid was
+ * closed. */
 static int wake_timer(int fd)
 {
     struct timespec now = {0};
@@ -147,8 +148,9 @@ static enum err keep_gate(struct service *v, struct why *why)
 }
 
 #define LARGE (64 * 1024)
-/* What is freed goes back to the system: answers are large and rare, and threads hardly allocate at the same time. Large pieces are mapped
- * by themselves; one heap, the end of which can be given back also where all memory is locked (cli/harden.h). */
+/* What is freed goes back to the system: answers are large and rare, and threads hardly allocate at the same time.
+ * Large pieces are mapped by themselves; one heap, the end of which can be given back also where all memory is locked
+ * (cli/harden.h). */
 static void share_one_heap(void)
 {
     (void)mallopt(M_ARENA_MAX, 1);

@@ -1,8 +1,8 @@
 /* spoke serve: the pages' service on this device. What its files share; web/API.md says what it answers.
  *
- * One process. Its threads: the one that waits for signals and the clock and opens the replica, base/httpd's, and one for
- * contact with the hub. cli/serve_desk.c holds the replica and the sessions behind one lock: the replica is open for as long
- * as somebody uses it and for a moment after, so that commands beside it find it free. */
+ * One process. Its threads: the one that waits for signals and the clock and opens the replica, base/httpd's, and one
+ * for contact with the hub. cli/serve_desk.c holds the replica and the sessions behind one lock: the replica is open
+ * for as long as somebody uses it and for a moment after, so that commands beside it find it free. */
 #ifndef SPOKE_CLI_SERVE_H
 #define SPOKE_CLI_SERVE_H
 
@@ -29,8 +29,8 @@ struct serve_call {
     struct serve_chunk *chunks; /* what serve_query and serve_id give out */
     const char *wrong;          /* a member of the body that was asked for as something else than it is */
 };
-/* For whoever calls a route (cli/serve_route.c, tests). What is borrowed by the call must outlive it; the end frees out, raw
- * and the rest, but neither body nor node. */
+/* For whoever calls a route (cli/serve_route.c, tests). What is borrowed by the call must outlive it; the end frees
+ * out, raw and the rest, but neither body nor node. */
 void serve_call_begin(struct serve_call *c, struct node *n, const struct http_request *req, int64_t now);
 void serve_call_end(struct serve_call *c);
 typedef enum err (*serve_fn)(struct serve_call *c, struct why *why);
@@ -55,8 +55,9 @@ bool serve_query_ok(const char *query);
 bool serve_query_true(struct serve_call *c, const char *name); /* "1" or "true" */
 /* A time (RFC 3339) or a day ("2026-11-03": its first moment here). *out 0 where it is not given. */
 MUST_CHECK enum err serve_query_time(struct serve_call *c, const char *name, int64_t *out, struct why *why);
-/* Members of the body. Texts: NULL where null, missing or blank. ERR_USAGE names the field in words that people know. A text
- * asked for that is no text makes every later serve_need_text, serve_id, serve_need_id, serve_time and serve_sound fail. */
+/* Members of the body. Texts: NULL where null, missing or blank. ERR_USAGE names the field in words that people know. A
+ * text asked for that is no text makes every later serve_need_text, serve_id, serve_need_id, serve_time and serve_sound
+ * fail. */
 MUST_CHECK enum err serve_sound(struct serve_call *c, struct why *why);
 const char *serve_text(struct serve_call *c, const char *name);
 MUST_CHECK enum err serve_need_text(struct serve_call *c, const char *name, const char *complaint, const char **out,
@@ -68,7 +69,8 @@ MUST_CHECK enum err serve_need_id(struct serve_call *c, const char *name, const 
 MUST_CHECK enum err serve_time(struct serve_call *c, const char *name, int64_t *out, struct why *why);
 /* A row that c->rest names: id, unique prefix of 8 hex digits or more, for cases also the reference. ERR_NOTFOUND. */
 MUST_CHECK enum err serve_pick(struct serve_call *c, const char *table, uint8_t out[16], struct why *why);
-/* After an act: out = {id, reference, held, unsent, notes}; case_id and id may be NULL. `contribute`: as node_outlook. Sets changed and case_id. */
+/* After an act: out = {id, reference, held, unsent, notes}; case_id and id may be NULL. `contribute`: as node_outlook.
+ * Sets changed and case_id. */
 MUST_CHECK enum err serve_done(struct serve_call *c, const uint8_t case_id[16], const uint8_t *id, bool contribute,
                                struct why *why);
 void serve_note(struct serve_call *c, const char *text); /* one more line of `notes`, after serve_done */

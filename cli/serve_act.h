@@ -27,7 +27,8 @@ MUST_CHECK enum err serve_case_of(struct serve_call *c, const char *table, const
 void serve_notes(struct serve_call *c, const struct act_notes *notes);
 void serve_held(struct serve_call *c, bool held);
 const char *serve_sight_word(enum act_sight s); /* all, room, nobody_consent, nobody_restricted, nobody_voided */
-/* `shown` of the body: what a person had before them (64 hex digits). ERR_USAGE with `complaint` where it is missing. */
+/* `shown` of the body: what a person had before them (64 hex digits). ERR_USAGE with `complaint` where it is
+ * missing. */
 MUST_CHECK enum err serve_shown(struct serve_call *c, const char *complaint, uint8_t out[HASH_BYTES], struct why *why);
 void serve_set_time(struct json *o, const char *key, int64_t ms); /* 0: null */
 

@@ -245,7 +245,7 @@ enum err serve_pick(struct serve_call *c, const char *table, uint8_t out[16], st
     return ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ after an act */
+/* ----------------------------------------------------------------------------------------------------- after an act */
 static enum err reference_of(struct serve_call *c, const uint8_t case_id[16], struct why *why)
 {
     struct stmt *s = NULL;

@@ -73,7 +73,7 @@ void serve_desk_free(struct serve_desk *d)
     free(d);
 }
 
-/* ------------------------------------------------------------------------------------ the replica; home_lock is held */
+/* ----------------------------------------------------------------------------------- the replica; home_lock is held */
 /* What tells whether another program wrote to the replica since it was closed here: size and time of its files. */
 static uint64_t stamp_of(const struct serve_desk *d)
 {

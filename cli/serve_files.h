@@ -12,8 +12,8 @@ struct serve_asset {
 };
 extern const struct serve_asset serve_assets[];
 
-/* A path that may be looked for: as it came, still encoded, without the query. Encoded or doubled slashes, "..", control
- * bytes and what is longer than any of ours are no paths. */
+/* A path that may be looked for: as it came, still encoded, without the query. Encoded or doubled slashes, "..",
+ * control bytes and what is longer than any of ours are no paths. */
 bool serve_path_ok(const char *target);
 /* Answer GET of a page: a file of this name, else the page itself, which finds its way by the address. */
 void serve_file(const struct serve_asset *assets, const struct http_request *req, struct http_reply *reply);

@@ -1,5 +1,5 @@
-/* HOME/serve.sock: by it `spoke lock` ends what is open in browsers, and nobody serves a home twice. It speaks frames of
- * node/agent.h: lock → done. HOME/serve.address is where the pages are, for `spoke open`. */
+/* HOME/serve.sock: by it `spoke lock` ends what is open in browsers, and nobody serves a home twice. It speaks frames
+ * of node/agent.h: lock → done. HOME/serve.address is where the pages are, for `spoke open`. */
 #ifndef SPOKE_CLI_SERVE_GATE_H
 #define SPOKE_CLI_SERVE_GATE_H
 

@@ -228,8 +228,8 @@ static enum err read_body(struct serve_call *c, struct json **out, struct why *w
     return e == ERR_OK ? e : why_set(why, e, "What the page sent could not be read. Nothing was changed.");
 }
 
-/* All windows of a browser have one cookie: what stands in one that was left open would be done under the name of whoever
- * signed in since in another. So a page says whose it is. */
+/* All windows of a browser have one cookie: what stands in one that was left open would be done under the name of
+ * whoever signed in since in another. So a page says whose it is. */
 enum err serve_whose_page(const struct http_request *req, struct node *n, struct why *why)
 {
     const char *said = req->header[HTTP_SPOKE_PERSON];

@@ -203,8 +203,8 @@ static void set_cookie(struct serve_own *o, const char *token, bool gone)
     explicit_bzero(text, sizeof text);
 }
 
-/* People may not work here until there was contact, and whose passphrase fits may make it. The way out is another than at
- * a terminal. */
+/* People may not work here until there was contact, and whose passphrase fits may make it. The way out is another than
+ * at a terminal. */
 static enum err lend_for_contact(struct serve_own *o, struct keyring *ring, struct why *why)
 {
     serve_desk_lend(o->site->desk, ring);

@@ -15,8 +15,8 @@ struct show_column {
     enum show_kind kind;
 };
 
-/* Run the question (its columns in this order; parameters already bound) and print all rows: a JSON array of objects, or a
- * table with the sentence `none` when there are no rows. Gives the statement back. */
+/* Run the question (its columns in this order; parameters already bound) and print all rows: a JSON array of objects,
+ * or a table with the sentence `none` when there are no rows. Gives the statement back. */
 MUST_CHECK enum err show_list(const struct cli *c, struct stmt *s, const struct show_column *cols, size_t n,
                               const char *none, size_t *out_rows, struct why *why);
 /* One row as an object, or as "title  value" lines. */
@@ -40,7 +40,8 @@ void show_count(char *out, size_t n, uint64_t count, const char *one, const char
 MUST_CHECK enum err show_read_time(const char *text, int64_t now_ms, int64_t *out_ms, struct why *why);
 /* Of a day's first moment here, the first one of the day after. */
 int64_t show_day_end(int64_t first_ms);
-/* Read a day as a person types it: "2026-11-03", "3 Nov 2026", "3 November 2026", "3/11/2026"; out is ISO. ERR_USAGE. */
+/* Read a day as a person types it: "2026-11-03", "3 Nov 2026", "3 November 2026", "3/11/2026"; out is ISO.
+ * ERR_USAGE. */
 #define SHOW_DAY 11
 MUST_CHECK enum err show_read_day(const char *text, char out[SHOW_DAY], struct why *why);
 /* A length of time: "90s", "30m", "12h", "7d", "2w". ERR_USAGE. */

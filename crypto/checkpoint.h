@@ -6,8 +6,8 @@
 #include "crypto/merkle.h"
 #include "crypto/note.h"
 
-/* The names that logs of ours have: "spoke/HUB" the hub's own, "spoke/HUB/DEVICE" that of a device; key ids, as 32 small
- * hexadecimal digits. */
+/* The names that logs of ours have: "spoke/HUB" the hub's own, "spoke/HUB/DEVICE" that of a device; key ids, as 32
+ * small hexadecimal digits. */
 #define CHECKPOINT_ORIGIN_MAX 80
 void checkpoint_origin(char out[CHECKPOINT_ORIGIN_MAX], const uint8_t hub[KID_BYTES],
                        const uint8_t *device /* KID_BYTES; NULL: the hub's own */);

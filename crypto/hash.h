@@ -18,7 +18,8 @@ struct hash_run {
 void hash_begin(struct hash_run *h);
 void hash_add(struct hash_run *h, struct bytes in);
 void hash_end(struct hash_run *h, uint8_t out[HASH_BYTES]);
-/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein 2012), for sums that nobody but the key's holder may foresee. */
+/* SipHash-2-4 with 128 bits of output (Aumasson and Bernstein 2012), for sums that nobody but the key's holder may
+ * foresee. */
 void hash_keyed16(uint8_t out[16], const uint8_t key[16], struct bytes in);
 /* Salted commitment: SHA-256("spoke/commit/1" ‖ 0x00 ‖ salt(32) ‖ content). */
 void hash_commit(uint8_t out[HASH_BYTES], const uint8_t salt[32], struct bytes content);

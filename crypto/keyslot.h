@@ -55,8 +55,8 @@ MUST_CHECK enum err keyslot_open_code(const struct env *env, const struct keyfil
  * one since; ERR_NOTFOUND: its slot was removed since (the revision is noted all the same); ERR_TAMPERED: not a file
  * that who opened it wrote, or an older one; ERR_UNINIT, ERR_FORMAT, ERR_VERSION. */
 MUST_CHECK enum err keyslot_follow(const struct env *env, const struct keyfile *at, struct keyring *r, struct why *why);
-/* The slots in use, without any key; also those of kinds that are not known here, because a new data key is sealed to them
- * too: somebody who was let in once could have made himself one, and nobody may overlook it. */
+/* The slots in use, without any key; also those of kinds that are not known here, because a new data key is sealed to
+ * them too: somebody who was let in once could have made himself one, and nobody may overlook it. */
 typedef enum err (*keyslot_fn)(void *ctx, const uint8_t id[SLOT_ID_BYTES], enum slot_kind kind, struct why *why);
 MUST_CHECK enum err keyslot_each(const struct env *env, const struct keyfile *at, keyslot_fn each, void *ctx,
                                  struct why *why);

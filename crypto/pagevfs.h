@@ -44,8 +44,8 @@ MUST_CHECK enum err pagevfs_scan(const char *path, const struct secret *data_key
 
 /* Copy a database page by page under another data key into `to`, which is made anew (what lies there is overwritten).
  * `from` must be closed and its log empty: ERR_BUSY otherwise; it is not touched. When this returns, `to` is whole and
- * durable, its directory too; a crash before leaves something that pagevfs_create takes over or that proves neither key.
- * ERR_TAMPERED names the first bad page. `lower` as for pagevfs_create. */
+ * durable, its directory too; a crash before leaves something that pagevfs_create takes over or that proves neither
+ * key. ERR_TAMPERED names the first bad page. `lower` as for pagevfs_create. */
 MUST_CHECK enum err pagevfs_rekey(const char *from, const struct secret *from_key, const char *to,
                                   const struct secret *to_key, const char *lower, struct why *why);
 

@@ -124,8 +124,8 @@ int pagevfs_temp_size(void); /* bytes of such a file object */
 /* The methods of one process at a time, version 1: no shared memory, no mmap. */
 const sqlite3_io_methods *pagevfs_file_methods(void);
 
-/* pagevfs_pragma.c: SQLITE_FCNTL_PRAGMA. SQLITE_NOTFOUND lets SQLite go on. Shared: what cannot be had is not refused but
- * answered as it is, because programs that know nothing of us ask for it. */
+/* pagevfs_pragma.c: SQLITE_FCNTL_PRAGMA. SQLITE_NOTFOUND lets SQLite go on. Shared: what cannot be had is not refused
+ * but answered as it is, because programs that know nothing of us ask for it. */
 int pagevfs_pragma(char **args);
 int pagevfs_pragma_shared(char **args);
 

@@ -1,5 +1,5 @@
-/* A database under another data key: a copy, page by page, into another file. The first sector, which proves the key, is
- * written last, when all that is behind it is on the disk, as in pagevfs_create.c: so a crash leaves no half of a
+/* A database under another data key: a copy, page by page, into another file. The first sector, which proves the key,
+ * is written last, when all that is behind it is on the disk, as in pagevfs_create.c: so a crash leaves no half of a
  * database that opens. */
 #include "crypto/pagevfs.h"
 #include "crypto/pagevfs_internal.h"

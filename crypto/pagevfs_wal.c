@@ -163,8 +163,8 @@ static int read_frame_head(struct page_file *f, uint8_t *out, int n, int rel, sq
 }
 
 /* SQLite knows a frame by its place alone. At the same place of an earlier log lay a frame of another page perhaps, and
- * who kept it may put it back: it would be shown as this page. Only where processes share a database may another one have
- * begun a log whose salts we do not know. */
+ * who kept it may put it back: it would be shown as this page. Only where processes share a database may another one
+ * have begun a log whose salts we do not know. */
 static bool of_this_log(struct page_file *f, const uint8_t salt[8])
 {
     uint8_t head[WAL_HEAD_BYTES];

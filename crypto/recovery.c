@@ -28,8 +28,8 @@ enum err recovery_open(const struct secret *recovery, struct identity_secret *ou
     return ERR_OK;
 }
 
-/* S = r + H(R ‖ A ‖ M)·a, as in RFC 8032 §5.1.6, with the clamped X25519 scalar as a. r is from randomness and the secret both, so
- * that neither a bad generator nor a repeated message gives a away. */
+/* S = r + H(R ‖ A ‖ M)·a, as in RFC 8032 §5.1.6, with the clamped X25519 scalar as a. r is from randomness and
+ * the secret both, so that neither a bad generator nor a repeated message gives a away. */
 enum err recovery_sign(const struct secret *recovery, struct bytes message, uint8_t out_key[RECOVERY_BYTES],
                        uint8_t out_signature[RECOVERY_SIGNATURE], struct why *why)
 {

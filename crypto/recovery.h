@@ -1,6 +1,7 @@
-/* The recovery key of a hub: one X25519 secret, kept apart. Backups, and what devices keep for a hub that is built anew, are sealed
- * to it; and it signs, without a second key: every X25519 key is also an Ed25519 key up to a sign (RFC 7748 §4.1; the XEdDSA
- * construction), so that who pinned the X25519 key can check an ordinary Ed25519 signature. crypto/FORMAT.md §8. */
+/* The recovery key of a hub: one X25519 secret, kept apart. Backups, and what devices keep for a hub that is built
+ * anew, are sealed to it; and it signs, without a second key: every X25519 key is also an Ed25519 key up to a sign (RFC
+ * 7748 §4.1; the XEdDSA construction), so that who pinned the X25519 key can check an ordinary Ed25519 signature.
+ * crypto/FORMAT.md §8. */
 #ifndef SPOKE_CRYPTO_RECOVERY_H
 #define SPOKE_CRYPTO_RECOVERY_H
 

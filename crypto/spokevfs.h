@@ -1,15 +1,16 @@
-/* The encrypting VFS as an extension of SQLite, for other people's programs: the stock shell, Python, test suites. It is
- * called "spoke" and, once loaded, is the only VFS for files that the process has, so that nothing in clear is attached
- * or written by mistake. Inside of crypto/spokevfs*.c and their tests only; people read README.md.
+/* The encrypting VFS as an extension of SQLite, for other people's programs: the stock shell, Python, test suites. It
+ * is called "spoke" and, once loaded, is the only VFS for files that the process has, so that nothing in clear is
+ * attached or written by mistake. Inside of crypto/spokevfs*.c and their tests only; people read README.md.
  *
  * A database is opened under the data key of a key file (crypto/keyslot.h), named by URI parameters: keyfile=PATH,
  * passphrase-file=PATH, device=PATH; else by the environment: SPOKE_VFS_KEYFILE, SPOKE_VFS_PASSPHRASE_FILE,
  * SPOKE_VFS_DEVICE; else it is the key that this process used last. A file that is not there, or empty, becomes a
  * database with a random file number (FORMAT.md §5); vacuum=1 leaves that to VACUUM INTO.
  *
- * Unlike the product's own opening (crypto/pagevfs.h), several connections and processes may have one database open. The
- * index of the log, which SQLite then keeps in shared memory, holds page numbers and a checksum of plaintext: it lies on
- * a tmpfs, in memory that is locked (spokevfs_shadow.c). The two ways exclude each other by the lock of the database. */
+ * Unlike the product's own opening (crypto/pagevfs.h), several connections and processes may have one database open.
+ * The index of the log, which SQLite then keeps in shared memory, holds page numbers and a checksum of plaintext: it
+ * lies on a tmpfs, in memory that is locked (spokevfs_shadow.c). The two ways exclude each other by the lock of the
+ * database. */
 #ifndef SPOKE_CRYPTO_SPOKEVFS_H
 #define SPOKE_CRYPTO_SPOKEVFS_H
 

@@ -13,8 +13,8 @@ static bool wanted(void)
     return keyfile && *keyfile;
 }
 
-/* In the place of the library's own, which SQLite calls whenever it begins, also anew after a shutdown: there it registers
- * its own VFSes and makes one of them the default (T10). */
+/* In the place of the library's own, which SQLite calls whenever it begins, also anew after a shutdown: there it
+ * registers its own VFSes and makes one of them the default (T10). */
 __attribute__((visibility("default"))) int sqlite3_os_init(void)
 {
     struct spokevfs *home = NULL;

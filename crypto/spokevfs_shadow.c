@@ -2,12 +2,13 @@
  * beside the database, in clear, which no disk may see (T7). So SQLite's own code for it works on another, empty file,
  * the shadow, on a tmpfs, /dev/shm/spoke-UID/NAME, and what it maps is locked into memory.
  *
- * All who have the database open must have the same shadow: two indexes of one log lose commits. Its name comes from the
- * database's inode; but /dev/shm is another one in another mount namespace, after a restart, for another user. Therefore
- * the file DATABASE-index beside the database: it names the folder that holds the shadow, by random bytes that the folder
- * has had since it was made; and who has a shadow keeps a shared lock on it. Who finds another folder named there may
- * name his own only when nobody keeps that lock; else the database is busy. The last to leave removes shadow and file. The
- * locks are of the open file (F_OFD_*): those of POSIX would end when any descriptor of the process is closed. */
+ * All who have the database open must have the same shadow: two indexes of one log lose commits. Its name comes from
+ * the database's inode; but /dev/shm is another one in another mount namespace, after a restart, for another user.
+ * Therefore the file DATABASE-index beside the database: it names the folder that holds the shadow, by random bytes
+ * that the folder has had since it was made; and who has a shadow keeps a shared lock on it. Who finds another folder
+ * named there may name his own only when nobody keeps that lock; else the database is busy. The last to leave removes
+ * shadow and file. The locks are of the open file (F_OFD_*): those of POSIX would end when any descriptor of the
+ * process is closed. */
 #include "crypto/pagevfs_raw.h"
 #include "crypto/spokevfs.h"
 
@@ -249,8 +250,8 @@ static void lock_memory(struct shadow *s, void volatile *p, int size)
 
 /* ---- sqlite3_io_methods ---- */
 
-/* Whoever has the shared lock has the index: where there is none to be had, that is the moment when SQLite waits and says
- * "locked". From a failure to map it would make "locking protocol", ten seconds later. */
+/* Whoever has the shared lock has the index: where there is none to be had, that is the moment when SQLite waits and
+ * says "locked". From a failure to map it would make "locking protocol", ten seconds later. */
 int spokevfs_lock(sqlite3_file *file, int level)
 {
     struct page_file *f = file_of(file);

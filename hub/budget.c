@@ -140,7 +140,8 @@ enum err budget_room(struct hub *h, const struct hub_node *n, const struct cut *
     return ERR_OK;
 }
 
-/* Had the site no seat in the case when the device got its last answer? Mostly a whole case comes into sight at once. */
+/* Had the site no seat in the case when the device got its last answer? Mostly a whole case comes into sight at
+ * once. */
 static enum err came_since(struct hub *h, const struct hub_node *n, const struct serve_row *r, struct budget *b,
                            bool *out, struct why *why)
 {

@@ -1,5 +1,5 @@
-/* What a recorded decision rests upon: records that need consent and were free to be told when the decision was taken in
- * (case_decided). A consent that is withdrawn later does not take these back. */
+/* What a recorded decision rests upon: records that need consent and were free to be told when the decision was taken
+ * in (case_decided). A consent that is withdrawn later does not take these back. */
 #include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 

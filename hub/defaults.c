@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* Children in Need census, CIN_schema_2024 (Department for Education); contact and referral outcomes as in the
- * safeguarding data standard. ../shared/notes/ecosystem.md §7. Working hours and bank holidays: web/API.md, Clocks; the
- * holidays are those of England and Wales (Banking and Financial Dealings Act 1971), with a day in lieu where one falls on a
- * weekend. `spoke-hub holiday add` brings in what comes later. */
+ * safeguarding data standard. ../shared/notes/ecosystem.md §7. Working hours and bank holidays: web/API.md, Clocks;
+ * the holidays are those of England and Wales (Banking and Financial Dealings Act 1971), with a day in lieu where one
+ * falls on a weekend. `spoke-hub holiday add` brings in what comes later. */
 struct code {
     const char *list, *code, *label;
 };
@@ -154,8 +154,8 @@ static const struct code codes[] = {
     {"bank_holiday", "2028-12-26", "Boxing Day"},
 };
 
-/* Elapsed minutes, as most MASHs count: a decision on red within 4 hours, amber one day, green three, and what it needs before
- * that in time for it. A blue enquiry is only information: nothing of it is due. */
+/* Elapsed minutes, as most MASHs count: a decision on red within 4 hours, amber one day, green three, and what it needs
+ * before that in time for it. A blue enquiry is only information: nothing of it is due. */
 struct due {
     const char *rag, *what;
     int64_t minutes;

@@ -1,4 +1,5 @@
-/* The door: a device that nobody has opened asks for its orders, and one that was wiped says so. sync/FORMAT.md §4.1. */
+/* The door: a device that nobody has opened asks for its orders, and one that was wiped says so. sync/FORMAT.md
+ * §4.1. */
 #include "hub/order.h"
 
 #include "sync/bundle.h"

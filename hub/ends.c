@@ -1,7 +1,7 @@
-/* Until when a site sees a row, as the rows stand now: the first of the case's due times at which the views would not show
- * it any more. Nobody but the views is asked: they are put the same questions as ever, with policy_now at each of those
- * times. Only cases with due times are looked at, and of a case no more times than ENDS_TIMES, the nearest: when one has
- * come, the case is settled anew, and the next is looked at. */
+/* Until when a site sees a row, as the rows stand now: the first of the case's due times at which the views would not
+ * show it any more. Nobody but the views is asked: they are put the same questions as ever, with policy_now at each of
+ * those times. Only cases with due times are looked at, and of a case no more times than ENDS_TIMES, the nearest: when
+ * one has come, the case is settled anew, and the next is looked at. */
 #include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 
@@ -98,8 +98,8 @@ static enum err load_times(struct ends *x, struct why *why)
     return e;
 }
 
-/* Who took part otherwise, or consented otherwise, moves the ends of other rows than those that were touched. So does a row
- * that a conflict may be about. */
+/* Who took part otherwise, or consented otherwise, moves the ends of other rows than those that were touched. So does a
+ * row that a conflict may be about. */
 static enum err choose(struct ends *x, const struct sight_case *c, struct why *why)
 {
     struct sight *s = x->h->sight;
@@ -120,7 +120,7 @@ static enum err choose(struct ends *x, const struct sight_case *c, struct why *w
     return e == ERR_OK && !x->whole ? sight_mask_seats(x->h, x->case_no, false, why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------- what the views will say */
+/* ------------------------------------------------------------------------------------------ what the views will say */
 
 static enum err set_now(struct hub *h, int64_t now, struct why *why)
 {
@@ -252,8 +252,8 @@ static enum err sees_now(struct ends *x, const struct until *u, bool *out, struc
     return yes(q, out, why);
 }
 
-/* A site that does not see the row any more is told to forget it, and its end with it; when it comes again it is as new. One
- * that goes on seeing it has to hear that there is no end. */
+/* A site that does not see the row any more is told to forget it, and its end with it; when it comes again it is as
+ * new. One that goes on seeing it has to hear that there is no end. */
 static enum err end_no_more(struct ends *x, const struct until *u, struct why *why)
 {
     struct stmt *q;
@@ -308,7 +308,7 @@ enum err ends_settle(struct hub *h, const struct sight_case *c, struct why *why)
     return e;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- checking */
+/* --------------------------------------------------------------------------------------------------------- checking */
 
 static enum err differ(const struct ends *x, struct why *why)
 {

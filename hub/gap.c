@@ -1,5 +1,5 @@
-/* Gaps: an envelope that its device cannot read any more. Its chain goes on with the hash that the device signed for; the
- * work itself comes again, as far as the device still has it, in a later envelope of its own. */
+/* Gaps: an envelope that its device cannot read any more. Its chain goes on with the hash that the device signed for;
+ * the work itself comes again, as far as the device still has it, in a later envelope of its own. */
 #include "hub/intake.h"
 #include "hub/log.h"
 

@@ -1,6 +1,6 @@
 /* Permission to share. A release either asks (it names who asks: its writer wants to know, its to_agency holds what is
- * asked for) or it tells, or refuses to (its writer holds it). Which of the two it is never changes: nobody makes a grant
- * out of his own question, not even with a manager's word, because what is told is its owner's to decide. */
+ * asked for) or it tells, or refuses to (its writer holds it). Which of the two it is never changes: nobody makes a
+ * grant out of his own question, not even with a manager's word, because what is told is its owner's to decide. */
 #include "hub/draft.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What the hub knows of a request before it is judged: whose it says it is, and whether it was answered. For
- * hub/exchange.c. */
+ * hub/exchange*.c and hub/round.c. */
 #ifndef SPOKE_HUB_KNOWN_H
 #define SPOKE_HUB_KNOWN_H
 

@@ -1,5 +1,6 @@
-/* Tables that came to the hub's store after the first hubs were made: each file says CREATE … IF NOT EXISTS throughout, and
- * is run when a hub is made and whenever one is opened. A column that is needed later gets a table of its own. */
+/* Tables that came to the hub's store after the first hubs were made: each file says CREATE … IF NOT EXISTS
+ * throughout, and is run when a hub is made and whenever one is opened. A column that is needed later gets a table of
+ * its own. */
 #ifndef SPOKE_HUB_LATER_H
 #define SPOKE_HUB_LATER_H
 

@@ -12,7 +12,7 @@ static enum err damaged(struct why *why)
     return why_set(why, ERR_TAMPERED, "A transparency log of this hub is damaged.");
 }
 
-/* ------------------------------------------------------------------------------------------------- what stands there */
+/* ------------------------------------------------------------------------------------------------ what stands there */
 
 static enum err read_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, bool *out_found,
                               struct why *why)
@@ -37,7 +37,7 @@ enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out
     return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "Nothing was written to this log yet.") : e;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- appending */
+/* -------------------------------------------------------------------------------------------------------- appending */
 
 static enum err put_leaf(struct hub *h, int64_t log_no, uint64_t n, struct bytes content, uint8_t out[HASH_BYTES],
                          struct why *why)
@@ -227,7 +227,7 @@ enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why
     return e;
 }
 
-/* -------------------------------------------------------------------------------------------------- heads of the others */
+/* ---------------------------------------------------------------------------------------------- heads of the others */
 
 static enum err next_untold(struct hub *h, int64_t *out_no, uint8_t kid[KID_BYTES], bool *out_found, struct why *why)
 {

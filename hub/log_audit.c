@@ -47,7 +47,7 @@ struct log_audit {
     struct buf scratch;
 };
 
-/* ------------------------------------------------------------------------------------------------------ what is wrong */
+/* ---------------------------------------------------------------------------------------------------- what is wrong */
 
 static enum err no_file(struct why *why)
 {
@@ -61,7 +61,7 @@ static enum err wrong(const struct log_audit *a, const char *what, struct why *w
                    a->frontier.size);
 }
 
-/* --------------------------------------------------------------------------------------------------- parts of a line */
+/* -------------------------------------------------------------------------------------------------- parts of a line */
 
 /* "word rest": *rest what follows it; the whole line where nothing does. */
 static bool take_word(struct bytes *line, const char *word)
@@ -133,7 +133,7 @@ static bool decoded(struct log_audit *a, struct bytes field, struct bytes *out)
     return true;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- claims */
+/* ----------------------------------------------------------------------------------------------------------- claims */
 
 static int claim_order(const void *x, const void *y)
 {
@@ -220,7 +220,7 @@ static enum err hold_against(struct log_audit *a, struct why *why)
     return ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------ line by line */
+/* ----------------------------------------------------------------------------------------------------- line by line */
 
 static enum err take_hub(struct log_audit *a, struct bytes line, struct why *why)
 {
@@ -349,7 +349,7 @@ static enum err take_leaf(struct log_audit *a, struct bytes line, struct why *wh
     return a->frontier.size == a->head.size ? end_log(a, why) : ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- proofs */
+/* ----------------------------------------------------------------------------------------------------------- proofs */
 
 static enum err take_proof_line(struct log_audit *a, struct bytes line, struct why *why)
 {
@@ -392,7 +392,7 @@ static enum err take_index(struct log_audit *a, struct bytes line, struct why *w
     return check_kept(a, why);
 }
 
-/* --------------------------------------------------------------------------------------------------------- the outside */
+/* ------------------------------------------------------------------------------------------------------ the outside */
 
 enum err log_audit_new(struct log_audit **out, struct why *why)
 {

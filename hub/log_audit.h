@@ -1,5 +1,5 @@
-/* Holds an export of the transparency logs, or a proof, against itself and against checkpoints that somebody kept: hub/LOG.md.
- * Needs neither store nor keys. Lines come one by one, so that a log may be larger than the memory. */
+/* Holds an export of the transparency logs, or a proof, against itself and against checkpoints that somebody kept:
+ * hub/LOG.md. Needs neither store nor keys. Lines come one by one, so that a log may be larger than the memory. */
 #ifndef SPOKE_HUB_LOG_AUDIT_H
 #define SPOKE_HUB_LOG_AUDIT_H
 
@@ -30,8 +30,8 @@ MUST_CHECK enum err log_audit_keep(struct log_audit *a, struct bytes note, struc
 /* The next line, without its newline. ERR_FORMAT: not a file of this kind; ERR_TAMPERED: says what is wrong, and where;
  * ERR_NOMEM. After an error there is nothing more to ask. */
 MUST_CHECK enum err log_audit_line(struct log_audit *a, struct bytes line, struct why *why);
-/* All is here, and good: ERR_TAMPERED where the file ends early, or a kept checkpoint was of none of its logs. ERR_USAGE: one was
- * given with a proof, and is of another log or size than that leads to. */
+/* All is here, and good: ERR_TAMPERED where the file ends early, or a kept checkpoint was of none of its logs.
+ * ERR_USAGE: one was given with a proof, and is of another log or size than that leads to. */
 MUST_CHECK enum err log_audit_end(struct log_audit *a, struct log_audit_sum *out, struct why *why);
 
 /* UTF-8, and nothing that steers a terminal. */

@@ -1,6 +1,6 @@
-/* Proofs from the hub's store. crypto/merkle says one after the other which subtrees it needs, and in a store on another machine
- * each look-up is a journey: so it is asked twice. The first time only what it needs is noted, which does not depend on any hash;
- * that is fetched in one statement; and the second time it gets it. */
+/* Proofs from the hub's store. crypto/merkle says one after the other which subtrees it needs, and in a store on
+ * another machine each look-up is a journey: so it is asked twice. The first time only what it needs is noted, which
+ * does not depend on any hash; that is fetched in one statement; and the second time it gets it. */
 #include "hub/log.h"
 
 #include <string.h>

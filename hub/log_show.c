@@ -71,7 +71,7 @@ static enum err put_checkpoint(struct hub *h, const uint8_t *kid, const struct m
     return e;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- one leaf */
+/* --------------------------------------------------------------------------------------------------------- one leaf */
 
 static enum err put_leaf_row(struct stmt *s, struct buf *out, struct why *why)
 {
@@ -144,7 +144,7 @@ enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t index, struct
     return e == ERR_OK && out->err != ERR_OK ? no_memory(why) : e;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- all of them */
+/* ------------------------------------------------------------------------------------------------------ all of them */
 
 struct export {
     struct hub *h;

@@ -9,7 +9,8 @@ static enum err no_memory(struct why *why)
     return why_set(why, ERR_NOMEM, "There is not enough memory to answer.");
 }
 
-/* A hub that finds this out itself says nothing that would cost it its device's trust for good: its administrators mend it. */
+/* A hub that finds this out itself says nothing that would cost it its device's trust for good: its administrators mend
+ * it. */
 static enum err not_what_was_seen(struct why *why)
 {
     (void)why_set(

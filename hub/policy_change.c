@@ -19,7 +19,7 @@ static const char counter[] = "policy"; /* moves whenever a change of the policy
 static const char *const phases[] = {
     [POLICY_STANDS] = "", [POLICY_NARROWS] = "narrowing", [POLICY_WIDENS] = "widening"};
 
-/* ------------------------------------------------------------------------------------------- the views of a connection */
+/* ---------------------------------------------------------------------------------------- the views of a connection */
 
 static enum err changes(struct hub *h, int64_t *out, struct why *why)
 {
@@ -159,7 +159,7 @@ void policy_change_forget(struct hub *h)
     h->policy_moved = false;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- beginning */
+/* -------------------------------------------------------------------------------------------------------- beginning */
 
 static enum err must_stand(struct hub *h, struct why *why)
 {
@@ -302,7 +302,7 @@ enum err hub_policy_apply(struct hub *h, struct bytes text, const char *reason, 
     return e == ERR_OK ? two_finish(h, begin_change(h, text, reason, why), why) : e;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- going on */
+/* --------------------------------------------------------------------------------------------------------- going on */
 
 /* The next cases that are not yet as this phase wants them; those made meanwhile began so. */
 static enum err pick(struct hub *h, struct change *c, size_t max_cases, size_t *out_n, struct why *why)
@@ -347,7 +347,8 @@ static enum err finish(struct hub *h, const struct change *c, struct why *why)
     int64_t gen = 0;
     buf_init(&old, POLICY_TEXT_MAX + 1);
     enum err e = policy_text_in_force(h->db, &old, &gen, why);
-    /* PostgreSQL takes the names of a new view's tables as they stand when it is created: not those of the temporary ones. */
+    /* PostgreSQL takes the names of a new view's tables as they stand when it is created: not those of the temporary
+     * ones. */
     if (e == ERR_OK) e = policy_change_clear(h, why);
     if (e == ERR_OK) e = policy_text_remove(h->db, buf_bytes(&old), false, why);
     if (e == ERR_OK) e = policy_text_install(h->db, buf_bytes(&c->text), false, why);

@@ -1,7 +1,7 @@
 /* A policy that is coming while another is in force. The views of both are there then: those in force in `main`, the
- * coming ones in `temp` of this connection. Each case stands under one or under both (h_case.policy): first every case is
- * narrowed to what both show, then widened to what the coming one shows. A few cases at a time, so that the hub serves
- * meanwhile; where it was is in h_policy, so that a hub that was killed goes on there. */
+ * coming ones in `temp` of this connection. Each case stands under one or under both (h_case.policy): first every case
+ * is narrowed to what both show, then widened to what the coming one shows. A few cases at a time, so that the hub
+ * serves meanwhile; where it was is in h_policy, so that a hub that was killed goes on there. */
 #ifndef SPOKE_HUB_POLICY_CHANGE_H
 #define SPOKE_HUB_POLICY_CHANGE_H
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------------------------------------------------- asking */
+/* ----------------------------------------------------------------------------------------------------------- asking */
 
 /* The views are asked once for everything: these cases are all that there is. */
 static enum err ask_views(struct db *db, struct why *why)
@@ -55,7 +55,7 @@ static enum err ask_line(struct db *db, const struct policy_check *p, struct pol
     return e;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- warnings */
+/* --------------------------------------------------------------------------------------------------------- warnings */
 
 static void warn(struct policy_check *p, const char *before, const char *name, const char *after)
 {

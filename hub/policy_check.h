@@ -1,5 +1,5 @@
-/* What a policy says, found by asking it: a case with rows of every kind is laid before its views, in a store in memory,
- * and sites that take part in every way. */
+/* What a policy says, found by asking it: a case with rows of every kind is laid before its views, in a store in
+ * memory, and sites that take part in every way. */
 #ifndef SPOKE_HUB_POLICY_CHECK_H
 #define SPOKE_HUB_POLICY_CHECK_H
 

@@ -1,5 +1,6 @@
-/* Three cases with the same rows: one open, one closed, one restricted. Everything is written by the agency "writer", whose
- * part is over, and addressed to "told", which never had one, so that what they see they see for these reasons alone. */
+/* Three cases with the same rows: one open, one closed, one restricted. Everything is written by the agency "writer",
+ * whose part is over, and addressed to "told", which never had one, so that what they see they see for these reasons
+ * alone. */
 #include "hub/policy_check_case.h"
 
 #include "crypto/hash.h"
@@ -151,7 +152,7 @@ static const char *const case_names[LAID_CASES] = {"open", "closed", "restricted
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-/* ----------------------------------------------------------------------------------------------------------- one row */
+/* ---------------------------------------------------------------------------------------------------------- one row */
 
 static void id_of(const char *in_case, const char *label, uint8_t out[16])
 {
@@ -240,7 +241,7 @@ static enum err put(struct db *db, const char *table, const char *in_case, const
     return e == ERR_OK ? db_row_put(db, &c.row, why) : e;
 }
 
-/* --------------------------------------------------------------------------------------------------------- the places */
+/* ------------------------------------------------------------------------------------------------------- the places */
 
 static enum err put_site(struct db *db, const char *code, const char *agency, const char *kind, const char *area,
                          struct why *why)
@@ -302,7 +303,7 @@ enum policy_way policy_check_way(struct bytes site, enum laid_case c)
     return bytes_equal(site, bytes_of_str(c == LAID_NAMED ? "named room" : "room")) ? WAY_ROOM : WAY_OTHER;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- the cases */
+/* -------------------------------------------------------------------------------------------------------- the cases */
 
 static enum err put_part(struct db *db, enum laid_case c, const struct part *p, const char *site, struct why *why)
 {
@@ -405,7 +406,7 @@ static enum err lay_case(struct db *db, struct policy_check *p, enum laid_case c
     return e == ERR_OK ? note(db, c, why) : e;
 }
 
-/* -------------------------------------------------------------------------------------------------------- everything */
+/* ------------------------------------------------------------------------------------------------------- everything */
 
 /* Kinds and schemes that the policy itself speaks of; and a kind of which it does not. */
 static enum err take_words(struct db *db, const char *sql, char (*out)[32], size_t max, size_t *n, struct why *why)

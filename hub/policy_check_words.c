@@ -39,7 +39,7 @@ static void join(const struct list *l, struct buf *out)
     }
 }
 
-/* --------------------------------------------------------------------------------------------------- who, in one row */
+/* -------------------------------------------------------------------------------------------------- who, in one row */
 
 static void add_parts(uint32_t ways, struct list *l)
 {
@@ -110,7 +110,7 @@ static void who(const struct policy_check *p, const struct policy_line *v, struc
     join(&l, out);
 }
 
-/* ----------------------------------------------------------------------------------------------------- a whole table */
+/* ---------------------------------------------------------------------------------------------------- a whole table */
 
 static bool alike(const struct policy_line *a, const struct policy_line *b)
 {

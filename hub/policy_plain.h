@@ -1,4 +1,5 @@
-/* A policy's text on PostgreSQL (hub/STORE.md): what SQLite has judged must mean the same there. Between hub/policy*.c only. */
+/* A policy's text on PostgreSQL (hub/STORE.md): what SQLite has judged must mean the same there. Between hub/policy*.c
+ * only. */
 #ifndef SPOKE_HUB_POLICY_PLAIN_H
 #define SPOKE_HUB_POLICY_PLAIN_H
 

@@ -129,7 +129,7 @@ enum err policy_text_read(struct bytes text, struct policy_text *out, struct why
     return out->n > 0 ? ERR_OK : why_set(why, ERR_USAGE, "There is no view in this text, so it is not a policy.");
 }
 
-/* ----------------------------------------------------------------------------------------------------- laying it down */
+/* --------------------------------------------------------------------------------------------------- laying it down */
 
 static enum err create(struct db *db, const struct policy_view *v, bool temp, struct why *why)
 {

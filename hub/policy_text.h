@@ -1,7 +1,8 @@
 /* The text of a policy: the views that decide who sees what. hub/policy.sql is the one that a hub begins with; h_policy
  * keeps every one that it had. A text is checked before it comes near the hub's rows (policy_text_check), and its views
- * are then laid in the `main` schema (the policy in force) or the `temp` schema (one that is coming): its views name each
- * other and the tables plainly, so that those in temp find each other first and those in main know nothing of them. */
+ * are then laid in the `main` schema (the policy in force) or the `temp` schema (one that is coming): its views name
+ * each other and the tables plainly, so that those in temp find each other first and those in main know nothing of
+ * them. */
 #ifndef SPOKE_HUB_POLICY_TEXT_H
 #define SPOKE_HUB_POLICY_TEXT_H
 
@@ -35,9 +36,10 @@ bool policy_text_reads(const char *name);
 /* ERR_USAGE: "Line N of the policy: WORDS." */
 enum err policy_text_fault(struct why *why, size_t line, const char *words);
 
-/* Is the text a policy that a hub may be governed by? Lays it in an empty store that is thrown away. ERR_USAGE, in words
- * for whoever wrote it: a statement that is not CREATE VIEW, a view or column that is missing, SQL that is wrong (with
- * its line), a view that reads anything but synced tables and the policy's own (policy_now, case_voice, case_decided). */
+/* Is the text a policy that a hub may be governed by? Lays it in an empty store that is thrown away. ERR_USAGE, in
+ * words for whoever wrote it: a statement that is not CREATE VIEW, a view or column that is missing, SQL that is wrong
+ * (with its line), a view that reads anything but synced tables and the policy's own (policy_now, case_voice,
+ * case_decided). */
 MUST_CHECK enum err policy_text_check(const struct env *env, struct bytes text, struct why *why);
 
 /* Create the views of a text that was checked: in main, or as TEMP views, which last as long as the connection.

@@ -187,7 +187,8 @@ static uint64_t rows_of(const struct counts *c, int64_t no)
     return 0;
 }
 
-/* Of a bound question: no, kid, site's code, state, unsent, oldest_ms, last_seen. Those with rows alone, unless `all`. */
+/* Of a bound question: no, kid, site's code, state, unsent, oldest_ms, last_seen. Those with rows alone, unless
+ * `all`. */
 static enum err tell_devices(struct stmt *q, const struct counts *c, bool all, const struct hub_preview *p,
                              struct why *why)
 {

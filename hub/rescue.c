@@ -1,5 +1,5 @@
-/* Devices that were put back from an old image, or copied: whose place a device takes, and what it rescued from there. A
- * rescued change is never applied by itself: nobody knows what else its device did after it was copied. */
+/* Devices that were put back from an old image, or copied: whose place a device takes, and what it rescued from there.
+ * A rescued change is never applied by itself: nobody knows what else its device did after it was copied. */
 #include "hub/draft.h"
 
 #include "crypto/hash.h"
@@ -97,8 +97,8 @@ bool draft_own(const struct draft *d, int64_t node_no)
     return false;
 }
 
-/* Its cut was lost with the hub that gave it (hub/restore_gather.c): the newest that is known of its device stands for it. That is
- * an earlier one: what came between counts as not seen, and at worst is shown as two versions. */
+/* Its cut was lost with the hub that gave it (hub/restore_gather.c): the newest that is known of its device stands for
+ * it. That is an earlier one: what came between counts as not seen, and at worst is shown as two versions. */
 static enum err cut_before_loss(struct hub *h, struct draft *d, struct why *why)
 {
     uint8_t name[16] = {0};

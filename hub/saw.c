@@ -136,9 +136,9 @@ struct looking {
     struct saw_row r;
 };
 
-/* A look is dated by the device's clock, a span by the hub's. Where all of the site's history may be told, each look goes
- * with the span before it, or the first; else only what falls into one, or before the first that the site ever had: that
- * was a clock behind, and hides nothing that the asker may not know of. */
+/* A look is dated by the device's clock, a span by the hub's. Where all of the site's history may be told, each look
+ * goes with the span before it, or the first; else only what falls into one, or before the first that the site ever
+ * had: that was a clock behind, and hides nothing that the asker may not know of. */
 static enum err tell_span(struct looking *l, size_t i, bool first_ever, struct why *why)
 {
     const struct spans *all = &l->r.spans;

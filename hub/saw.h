@@ -45,9 +45,9 @@ MUST_CHECK enum err saw_in_turn(struct hub *h, int64_t case_no, bool *out, struc
 MUST_CHECK enum err quiet_load(struct hub *h, int64_t case_no, const struct hub_node *asker, struct quiet *out,
                                struct why *why);
 void quiet_release(struct quiet *q);
-/* Which channels of the site's seat (both[1]) the asker may know of, at each version: as if no quiet part had ever been.
- * *out_whole: all of them, always. both[0] is the row's track: while the bits of a case are no channels, the asker knows of
- * the site what he knew of it just before. */
+/* Which channels of the site's seat (both[1]) the asker may know of, at each version: as if no quiet part had ever
+ * been. *out_whole: all of them, always. both[0] is the row's track: while the bits of a case are no channels, the
+ * asker knows of the site what he knew of it just before. */
 MUST_CHECK enum err quiet_track(struct hub *h, const struct quiet *q, const struct saw_site *site,
                                 const struct track *const both[2], struct track *out, bool *out_whole, struct why *why);
 

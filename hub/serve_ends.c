@@ -1,5 +1,5 @@
-/* Ends of rows, told beside pages: a device is told until when a row is to be shown with the row itself, and anew whenever
- * that changes. Both are one question: an end changed when it came to be. */
+/* Ends of rows, told beside pages: a device is told until when a row is to be shown with the row itself, and anew
+ * whenever that changes. Both are one question: an end changed when it came to be. */
 #include "hub/serve_internal.h"
 
 #include <stdlib.h>

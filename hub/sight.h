@@ -42,9 +42,9 @@ MUST_CHECK enum err sight_settle(struct hub *h, struct why *why);
 /* The same for every seat and mask of every case, whatever was touched. */
 MUST_CHECK enum err sight_settle_all(struct hub *h, struct why *why);
 /* Times that have come: consents, participations, releases. Its own step. Called by hub_begin, with h->now_ms read.
- * Sets policy_now, and h->now_ms to the same. Where the clock was set back by up to an hour, that is the last policy_now,
- * because an expiry that was acted upon must not be undone so. Set back by more, or forward, it is believed after an hour
- * (hub/sight_clock.c); when one that was set back is believed, every case is judged again. */
+ * Sets policy_now, and h->now_ms to the same. Where the clock was set back by up to an hour, that is the last
+ * policy_now, because an expiry that was acted upon must not be undone so. Set back by more, or forward, it is believed
+ * after an hour (hub/sight_clock.c); when one that was set back is believed, every case is judged again. */
 MUST_CHECK enum err sight_sweep(struct hub *h, struct why *why);
 /* The same at a time that was, while what devices returned is re-applied (hub/restore_apply.c): no clock is asked. */
 MUST_CHECK enum err sight_sweep_at(struct hub *h, int64_t at_ms, struct why *why);
@@ -84,7 +84,8 @@ struct cut {
     int64_t lo, hi, pos, pos_from, at; /* see h_cut */
     uint64_t schema, schema_lo;
 };
-/* zeros name gives the empty cut (lo = hi = 0, pos = INT64_MAX, no schema version). ERR_REFUSED: not a cut of this node. */
+/* zeros name gives the empty cut (lo = hi = 0, pos = INT64_MAX, no schema version). ERR_REFUSED: not a cut of this
+ * node. */
 MUST_CHECK enum err cut_get(struct hub *h, int64_t node_no, const uint8_t name[16], struct cut *out, struct why *why);
 /* Version up to which a node at this cut has seen the row numbered row_no. */
 static inline int64_t cut_seen(const struct cut *c, int64_t row_no)

@@ -1,8 +1,8 @@
-/* Cases while a policy is coming. Under two policies a site sees a row that both show it, and may write as far as both let
- * it; exactly that is written in the same masks as ever. Where the coming policy takes nothing, or gives nothing, the masks
- * are those of one of the two. Else the bits stand for other things than channels: seats that have the same masks under
- * either policy are a class, with a bit of its own, and a row has that bit when both show it to that class. Every reader of
- * masks takes a row's and a seat's of the same version, so that it may know nothing of this. */
+/* Cases while a policy is coming. Under two policies a site sees a row that both show it, and may write as far as both
+ * let it; exactly that is written in the same masks as ever. Where the coming policy takes nothing, or gives nothing,
+ * the masks are those of one of the two. Else the bits stand for other things than channels: seats that have the same
+ * masks under either policy are a class, with a bit of its own, and a row has that bit when both show it to that class.
+ * Every reader of masks takes a row's and a seat's of the same version, so that it may know nothing of this. */
 #include "hub/policy_change.h"
 #include "hub/sight_internal.h"
 
@@ -102,7 +102,7 @@ static void classes_release(struct classes *all)
     *all = (struct classes){0};
 }
 
-/* ---------------------------------------------------------------------------------------------------- bits of classes */
+/* -------------------------------------------------------------------------------------------------- bits of classes */
 
 /* Classes that see a row under both policies, and which rows. The others need no bit. */
 static enum err list_rows(const struct sight *s, struct classes *all, struct why *why)
@@ -266,7 +266,8 @@ static enum err write_policy(struct hub *h, int64_t case_no, int policy, struct 
     return e == ERR_OK ? sight_note_turn(h, case_no, policy, why) : e;
 }
 
-/* What the policy in force says of a case that it alone stands over is what the store has kept: it need not be asked. */
+/* What the policy in force says of a case that it alone stands over is what the store has kept: it need not be
+ * asked. */
 enum err sight_beside_kept(struct hub *h, int64_t case_no, struct why *why)
 {
     enum err e = sight_all_rows(h, case_no, why);

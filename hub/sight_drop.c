@@ -74,8 +74,8 @@ static enum err was_named(struct hub *h, int64_t node_no, int64_t row_no, bool *
     return e;
 }
 
-/* One order at a time waits for the node's next answer; a second loss before that only makes it younger. A device that was
- * wiped holds nothing. */
+/* One order at a time waits for the node's next answer; a second loss before that only makes it younger. A device that
+ * was wiped holds nothing. */
 static enum err order_drop(struct hub *h, int64_t node_no, int64_t row_no, struct why *why)
 {
     struct stmt *q;

@@ -1,7 +1,7 @@
-/* Sites, what they cover, agencies and people: which cases it concerns when one of them comes, goes or changes. Each of these
- * is asked with the row as it stood before the change and as it stands after it, so that whatever a change takes away or
- * gives is among what one of them finds. Nothing is decided here: settling asks the views about what is found. Finding too
- * many costs time, finding too few would leave a site its sight. */
+/* Sites, what they cover, agencies and people: which cases it concerns when one of them comes, goes or changes. Each of
+ * these is asked with the row as it stood before the change and as it stands after it, so that whatever a change takes
+ * away or gives is among what one of them finds. Nothing is decided here: settling asks the views about what is found.
+ * Finding too many costs time, finding too few would leave a site its sight. */
 #include "hub/sight_internal.h"
 
 #include <string.h>
@@ -32,8 +32,8 @@ static enum err touch_found(struct hub *h, struct stmt *q, bool all, struct why 
     return e;
 }
 
-/* Cases of one area in which the site has a seat, or may have one: any, unless it is a partner's, which takes part where its
- * agency has a voice. */
+/* Cases of one area in which the site has a seat, or may have one: any, unless it is a partner's, which takes part
+ * where its agency has a voice. */
 static enum err touch_area(struct hub *h, struct bytes site, struct bytes area, struct why *why)
 {
     struct stmt *q;
@@ -134,7 +134,8 @@ static enum err touch_people(struct hub *h, struct bytes site, struct why *why)
     return e;
 }
 
-/* What it has, what it covers, where it is named; what its people settled; and the reference data, where every site sits. */
+/* What it has, what it covers, where it is named; what its people settled; and the reference data, where every site
+ * sits. */
 static enum err touch_site(struct hub *h, struct bytes code, struct why *why)
 {
     static const char *const by_code[] = {
@@ -158,8 +159,8 @@ static enum err touch_site(struct hub *h, struct bytes code, struct why *why)
     return e == ERR_OK ? touch_people(h, code, why) : e;
 }
 
-/* Its kind says which identifiers its sites may know. Where it has no channel yet it is new to this hub, and rows that name
- * it, written before it came, are to be in its channel from now on. */
+/* Its kind says which identifiers its sites may know. Where it has no channel yet it is new to this hub, and rows that
+ * name it, written before it came, are to be in its channel from now on. */
 static enum err touch_agency(struct hub *h, struct bytes code, struct why *why)
 {
     struct stmt *q;

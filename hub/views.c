@@ -1,4 +1,5 @@
-/* Who looked at a record that is not open to all who see its case: told by devices, kept once, shown to administrators. */
+/* Who looked at a record that is not open to all who see its case: told by devices, kept once, shown to
+ * administrators. */
 #include "hub/log.h"
 #include "hub/order.h"
 #include "hub/sight.h"
@@ -10,8 +11,8 @@ struct taking {
     const struct hub_node *n;
 };
 
-/* Could anybody at the device have had it before him? More than what the site sees now, and never less: it may have been
- * looked at before it was taken away. */
+/* Could anybody at the device have had it before him? More than what the site sees now, and never less: it may have
+ * been looked at before it was taken away. */
 static enum err could_see(const struct taking *t, int64_t row_no, bool *out, struct why *why)
 {
     struct stmt *s;
@@ -46,7 +47,8 @@ static enum err log_look(const struct taking *t, const struct view_item *v, stru
     return e;
 }
 
-/* The row is not there, but held work would make it, whose text stands in a `held` row: could the device have that one? */
+/* The row is not there, but held work would make it, whose text stands in a `held` row: could the device have that
+ * one? */
 static enum err could_see_held(const struct taking *t, const struct view_item *v, bool *out, struct why *why)
 {
     struct stmt *s;

@@ -1,10 +1,11 @@
-/* A device whose request is parked is asked for whenever anything moved. Opening its request and looking through its cases each
- * time would keep a hub with thousands of them busy with nothing else, so the store is first asked whether anything at all
- * happened that may concern it: too much is harmless, for then the request itself is asked; too little would leave it waiting.
+/* A device whose request is parked is asked for whenever anything moved. Opening its request and looking through its
+ * cases each time would keep a hub with thousands of them busy with nothing else, so the store is first asked whether
+ * anything at all happened that may concern it: too much is harmless, for then the request itself is asked; too little
+ * would leave it waiting.
  *
- * Everything that should_park (hub/exchange.c) looks at is here: rows by the last version of anything that its site sees, of
- * its seats and of ends (as serve_collect and serve_ends_any find them), orders to forget, untold verdicts, orders, and what
- * became of the device itself. What an administrator does is an act, and after one everybody is asked. */
+ * Everything that should_park (hub/round.c) looks at is here: rows by the last version of anything that its site sees,
+ * of its seats and of ends (as serve_collect and serve_ends_any find them), orders to forget, untold verdicts, orders,
+ * and what became of the device itself. What an administrator does is an act, and after one everybody is asked. */
 #include "hub/internal.h"
 
 enum err waiting_note(struct hub *h, const struct hub_node *n, struct hub_waiting *out, struct why *why)

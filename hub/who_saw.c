@@ -31,8 +31,8 @@ static enum err tell(void *ctx, const struct hub_saw *line, struct why *why)
     return ERR_OK;
 }
 
-/* Who opened it at a site, in a time for which the asker is told that the site saw it (hub/saw.c, tell_span). What a device
- * dates before that, whose history may not all be told, is dated at its beginning. */
+/* Who opened it at a site, in a time for which the asker is told that the site saw it (hub/saw.c, tell_span). What a
+ * device dates before that, whose history may not all be told, is dated at its beginning. */
 static enum err tell_looks(void *ctx, const struct hub_saw *line, struct why *why)
 {
     struct asking *a = ctx;

@@ -1,10 +1,10 @@
-/* What people do about a case besides writing in it: ask and answer, release, point, consent, override, take back. Each act
- * is one function, for commands and pages alike: it checks with words for a person, makes one edit of its own, and writes
- * nothing when it fails. None runs within another edit.
+/* What people do about a case besides writing in it: ask and answer, release, point, consent, override, take back. Each
+ * act is one function, for commands and pages alike: it checks with words for a person, makes one edit of its own, and
+ * writes nothing when it fails. None runs within another edit.
  *
  * Rows are named by their ids, agencies by their codes. Texts are UTF-8, borrowed; NULL: not given. Times are Unix
- * milliseconds, 0: not given. ERR_NOTFOUND: no such row or agency here; ERR_USAGE: something is missing or does not fit;
- * ERR_DENIED: not for this agency to do; ERR_EXISTS: done already. */
+ * milliseconds, 0: not given. ERR_NOTFOUND: no such row or agency here; ERR_USAGE: something is missing or does not
+ * fit; ERR_DENIED: not for this agency to do; ERR_EXISTS: done already. */
 #ifndef SPOKE_NODE_ACT_H
 #define SPOKE_NODE_ACT_H
 
@@ -13,8 +13,8 @@
 /* An id that two sites would make alike: first 16 bytes of a labelled hash over the parts. */
 void act_derived_id(uint8_t out[16], const char *label, const struct bytes *parts, size_t n);
 
-/* How this site takes part in a case, as far as this device knows; what it may not do so is held for a manager. Requests and
- * consent want ACT_CONTRIBUTES; records, pointers and releases ACT_CHECKS or ACT_CONTRIBUTES. */
+/* How this site takes part in a case, as far as this device knows; what it may not do so is held for a manager.
+ * Requests and consent want ACT_CONTRIBUTES; records, pointers and releases ACT_CHECKS or ACT_CONTRIBUTES. */
 enum act_part { ACT_NO_PART, ACT_CHECKS, ACT_VIEWS, ACT_CONTRIBUTES };
 MUST_CHECK enum err act_part(struct node *n, const uint8_t case_id[16], enum act_part *out, struct why *why);
 
@@ -39,8 +39,8 @@ struct act_answer {
     const char *result;           /* known, not_known, nothing_relevant */
     const uint8_t (*records)[16]; /* own records of the case that say more: looked at, not linked in any row */
     size_t n_records;
-    /* What is known, as a record of its own in the same change; NULL: none. case_id does not count; kind and title may be NULL:
-     * "check", "Answer to a question". */
+    /* What is known, as a record of its own in the same change; NULL: none. case_id does not count; kind and title may
+     * be NULL: "check", "Answer to a question". */
     const struct act_record *add;
     uint8_t *out_record; /* its id; NULL: not wanted */
 };
@@ -56,7 +56,8 @@ struct act_ask {
     const char *reason;
     const uint8_t *pointer; /* NULL: none */
 };
-/* *out_outsider: as far as this device knows, the other agency takes no part in the case: it sees the question alone. */
+/* *out_outsider: as far as this device knows, the other agency takes no part in the case: it sees the question
+ * alone. */
 MUST_CHECK enum err act_release_ask(struct node *n, const struct act_ask *in, uint8_t out_id[16], bool *out_outsider,
                                     struct why *why);
 
@@ -109,8 +110,8 @@ struct act_consent {
 };
 MUST_CHECK enum err act_consent(struct node *n, const struct act_consent *in, uint8_t out_id[16], struct why *why);
 
-/* This agency's own records of a case that need consent, the newest first: does nobody else see it now (no consent in force
- * for every person it is about, no override)? */
+/* This agency's own records of a case that need consent, the newest first: does nobody else see it now (no consent in
+ * force for every person it is about, no override)? */
 struct act_needing {
     uint8_t id[16];
     struct bytes title; /* borrowed */

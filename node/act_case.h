@@ -156,7 +156,8 @@ struct act_record_edited {
     enum act_sight before, after;
     bool told; /* as in act_record_now */
 };
-/* Columns of a record of this agency. ERR_FAILED: it is no longer what was shown. ERR_USAGE also where nothing differs. */
+/* Columns of a record of this agency. ERR_FAILED: it is no longer what was shown. ERR_USAGE also where nothing
+ * differs. */
 MUST_CHECK enum err act_record_set(struct node *n, const struct act_record_edit *in, struct act_record_edited *out,
                                    struct why *why);
 

@@ -81,8 +81,8 @@ static enum err check_consent(struct node *n, const struct act_consent *in, cons
     return e == ERR_OK ? check_capacity(n, in, person, why) : e;
 }
 
-/* Which row says it: two sites that ask the same person the same thing write the same one. One that its writer took back as a
- * mistake is his; others begin a second one. */
+/* Which row says it: two sites that ask the same person the same thing write the same one. One that its writer took
+ * back as a mistake is his; others begin a second one. */
 static enum err find_consent(struct node *n, const struct act_consent *in, uint8_t out_id[16], bool *out_there,
                              struct why *why)
 {
@@ -164,8 +164,8 @@ enum err act_consent(struct node *n, const struct act_consent *in, uint8_t out_i
 }
 
 /* --------------------------------------------------------------------------------------------- what waits for it */
-/* hub/policy.sql (record_subject, record_consent, record_free) decides; this says the same beforehand, from the rows that
- * this device has. */
+/* hub/policy.sql (record_subject, record_consent, record_free) decides; this says the same beforehand, from the rows
+ * that this device has. */
 #define BEARS                                                                                                          \
     " FROM consent k WHERE k.case_id = r.case_id AND k.person_id = p.id AND k.voided_at IS NULL"                       \
     " AND (k.scope = 'all' OR k.scope = r.agency)"

@@ -202,8 +202,8 @@ static enum err own_questions(struct node *n, const uint8_t case_id[16], struct 
     return e;
 }
 
-/* A graver rating leaves others less time to answer, from now on; a lower one takes no time back that was given. Only what
- * this agency asked is its own to change. */
+/* A graver rating leaves others less time to answer, from now on; a lower one takes no time back that was given. Only
+ * what this agency asked is its own to change. */
 static enum err hasten(struct node *n, const struct act_matter *c, struct value rag, struct why *why)
 {
     char word[32], kind[32];

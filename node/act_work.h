@@ -64,9 +64,9 @@ struct act_dispute {
     const char *to; /* social_care, manager; NULL: social_care */
 };
 MUST_CHECK enum err act_dispute(struct node *n, const struct act_dispute *in, uint8_t out_id[16], struct why *why);
-/* Or, by its own id, about a rating that disputes the case's and waits under no dispute of its agency, as that of who is
- * only asked does: the decider writes the dispute, about "rating:settled", and decides it at once. ERR_EXISTS: it waits for
- * no such decision.
+/* Or, by its own id, about a rating that disputes the case's and waits under no dispute of its agency, as that of who
+ * is only asked does: the decider writes the dispute, about "rating:settled", and decides it at once. ERR_EXISTS: it
+ * waits for no such decision.
  *
  * state: upheld, dismissed. By a person with the duty social_care or manager for the area; one for the manager by a
  * manager. A rating that is upheld becomes the case's, as by act_rate.
@@ -76,8 +76,8 @@ MUST_CHECK enum err act_dispute(struct node *n, const struct act_dispute *in, ui
  * that of the rating in dispute, and NULL after a dispute about the decision, because it rates nothing anew. */
 MUST_CHECK enum err act_dispute_decide(struct node *n, const uint8_t challenge[16], const char *state,
                                        const char *reason, struct why *why);
-/* That rating's id: it says which rating of the agency the decider had before him, so that one which came later, whatever
- * its clock says, is not decided with it. A UUIDv8: those of decisions that do not say it are UUIDv7. */
+/* That rating's id: it says which rating of the agency the decider had before him, so that one which came later,
+ * whatever its clock says, is not decided with it. A UUIDv8: those of decisions that do not say it are UUIDv7. */
 void act_settled_id(uint8_t out[16], const uint8_t challenge[16], const uint8_t rating[16]);
 
 /* ------------------------------------------------------------------------------------ meetings, the decision */

@@ -1,8 +1,9 @@
-/* The agent that keeps a device unlocked, without its process: the frames that it speaks, what it keeps, for how long, and what
- * it answers. Nothing here knows a socket or a clock: cli/node_agent_serve.c is the process around it, and cli/node_agent.c
- * the commands' end.
+/* The agent that keeps a device unlocked, without its process: the frames that it speaks, what it keeps, for how long,
+ * and what it answers. Nothing here knows a socket or a clock: cli/node_agent_serve.c is the process around it, and
+ * cli/node_agent.c the commands' end.
  *
- * A frame is `SPKA`, version (1), kind (1), length of the body (2, big endian), body. One request and one answer a connection.
+ * A frame is `SPKA`, version (1), kind (1), length of the body (2, big endian), body. One request and one answer a
+ * connection.
  *
  *   request   body                                   answer
  *   get       1 byte: 1, a person is at work         ring, or no
@@ -36,11 +37,11 @@ struct agent_frame {
     uint8_t kind;      /* enum agent_kind, or one that this version does not know */
     struct bytes body; /* borrowed from what was read */
 };
-/* Write a frame into room (AGENT_FRAME_MAX bytes, of locked memory where the body is secret). The body is AGENT_BODY_MAX bytes
- * at most. Gives the frame's length. */
+/* Write a frame into room (AGENT_FRAME_MAX bytes, of locked memory where the body is secret). The body is
+ * AGENT_BODY_MAX bytes at most. Gives the frame's length. */
 size_t agent_frame_put(uint8_t *room, enum agent_kind kind, struct bytes body);
-/* What the bytes received so far are. OTHER: a frame of a version that we do not speak. GARBAGE: no frame, one that is longer
- * than any may be, or a whole one with something behind it. */
+/* What the bytes received so far are. OTHER: a frame of a version that we do not speak. GARBAGE: no frame, one that is
+ * longer than any may be, or a whole one with something behind it. */
 enum agent_read { AGENT_WHOLE, AGENT_MORE, AGENT_OTHER, AGENT_GARBAGE };
 enum agent_read agent_frame_get(struct bytes in, struct agent_frame *out);
 
@@ -71,8 +72,8 @@ void agent_stop(struct agent *a, enum agent_end why_so);
 void agent_tick(struct agent *a, struct agent_clock now);
 /* For how many ms there is no need to look at the clocks, sleep aside. */
 int64_t agent_wait_ms(const struct agent *a, struct agent_clock now);
-/* Answer what was received (a whole request, or what came instead of one) into room (AGENT_FRAME_MAX bytes of locked memory).
- * Gives the length of the answer. */
+/* Answer what was received (a whole request, or what came instead of one) into room (AGENT_FRAME_MAX bytes of locked
+ * memory). Gives the length of the answer. */
 size_t agent_answer(struct agent *a, struct agent_clock now, struct bytes request, uint8_t *room);
 
 #endif

@@ -1,4 +1,5 @@
-/* A ring as the agent keeps and hands it out: keys (64) ‖ slot (16) ‖ kind (1) ‖ revision (8) ‖ generation (4). */
+/* A ring as the agent keeps and hands it out: keys (64) ‖ slot (16) ‖ kind (1) ‖ revision (8) ‖ generation
+ * (4). */
 #ifndef SPOKE_NODE_AGENT_RING_H
 #define SPOKE_NODE_AGENT_RING_H
 

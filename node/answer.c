@@ -178,8 +178,8 @@ static enum err check_end_item(void *ctx, const struct end_item *end, struct why
     return ERR_OK;
 }
 
-/* Once, right after the orders. What is longer than any of its kind is kept as far as it shows that: what it says is judged when
- * all else of the answer was found good. */
+/* Once, right after the orders. What is longer than any of its kind is kept as far as it shows that: what it says is
+ * judged when all else of the answer was found good. */
 static enum err note_checkpoint(struct check *c, struct bytes item, struct why *why)
 {
     struct buf *b = &c->a->checkpoint;

@@ -1,5 +1,5 @@
-/* Contents that cannot all be read: a table with a bad page can be neither changed nor emptied. What can be read of it goes
- * into a new one; the old one stands aside until the store is rewritten without it (node/purge.c). */
+/* Contents that cannot all be read: a table with a bad page can be neither changed nor emptied. What can be read of it
+ * goes into a new one; the old one stands aside until the store is rewritten without it (node/purge.c). */
 #include "node/internal.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* Readable content of own envelopes: kept while it is unsent or its author may still want the text, then exchanged for the
- * same under the hub's recovery key, which this device can give back and not read. */
+/* Readable content of own envelopes: kept while it is unsent or its author may still want the text, then exchanged for
+ * the same under the hub's recovery key, which this device can give back and not read. */
 #include "node/internal.h"
 
 #include "crypto/seal.h"

@@ -1,5 +1,5 @@
-/* HOME/door: keys of their own under the device secret, with which this device can ask for its orders while nobody has unlocked
- * it. crypto/FORMAT.md §4, sync/FORMAT.md §4.1. */
+/* HOME/door: keys of their own under the device secret, with which this device can ask for its orders while nobody has
+ * unlocked it. crypto/FORMAT.md §4, sync/FORMAT.md §4.1. */
 #include "node/wipe.h"
 
 #include "base/cbor.h"

@@ -85,7 +85,8 @@ enum err drops_carry_out(struct node *n, const struct answer *a, struct round_re
     /* Carried out before a crash: what was written since under such an id is the person's and stays. */
     enum err e = is_carried_out(n, a->hello.request, &before, why);
     if (e != ERR_OK || before) return e;
-    /* Unsent work that rotted stands in the overlay only, which goes with the rows: so it is written again before that. */
+    /* Unsent work that rotted stands in the overlay only, which goes with the rows: so it is written again before
+     * that. */
     e = gap_look_but(n, &a->judged, why);
     if (e == ERR_OK) e = carry_out(n, a, why);
     if (e == ERR_TAMPERED) { /* own words that rotted must not keep others' from being taken away */

@@ -114,7 +114,8 @@ static enum err keep_op(struct edit *ed, const struct op *op, const uint8_t *cas
     return ERR_OK;
 }
 
-/* While the session recorded, nobody counted the rows: now they are counted. Those of an edit that is signed again were. */
+/* While the session recorded, nobody counted the rows: now they are counted. Those of an edit that is signed again
+ * were. */
 static void count_op(struct edit *ed, const struct op *op, const struct row *now)
 {
     struct row before = *now, after = {.table = op->table};

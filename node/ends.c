@@ -1,11 +1,11 @@
-/* Rows that are shared until a time. When it has come by this device's clock they leave their tables and stand aside, so
- * that nothing shows them; they are not forgotten: that is for the hub to order, with a receipt. What is not sent yet stays in
- * the overlay and goes out as ever.
+/* Rows that are shared until a time. When it has come by this device's clock they leave their tables and stand aside,
+ * so that nothing shows them; they are not forgotten: that is for the hub to order, with a receipt. What is not sent
+ * yet stays in the overlay and goes out as ever.
  *
  *     a row that stands aside is what its table would hold; n_end.hidden says which of the two it is
  *
- * Whoever compares tables with the overlay, or changes rows by the hub's word, puts all of them back first, and away again in
- * the same transaction (ends_show, ends_apply). */
+ * Whoever compares tables with the overlay, or changes rows by the hub's word, puts all of them back first, and away
+ * again in the same transaction (ends_show, ends_apply). */
 #include "node/internal.h"
 
 #include <string.h>
@@ -40,8 +40,8 @@ static enum err no_memory(struct why *why)
     return why_set(why, ERR_NOMEM, "There is not enough memory for an entry whose time is over.");
 }
 
-/* This device's clock, but not before what the hub said last: to set the clock back gains nothing. A clock that ran ahead is
- * not held against anybody once it is right. */
+/* This device's clock, but not before what the hub said last: to set the clock back gains nothing. A clock that ran
+ * ahead is not held against anybody once it is right. */
 static enum err time_now(struct node *n, int64_t *out, struct why *why)
 {
     uint64_t hub = 0;

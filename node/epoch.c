@@ -1,5 +1,6 @@
-/* When the MASH server was put back from a backup (hub/DISASTER.md): its statement is checked, then this device returns what it keeps
- * for it, in rounds: the notes that came with answers, its own envelopes with their content, and which rows it holds. */
+/* When the MASH server was put back from a backup (hub/DISASTER.md): its statement is checked, then this device returns
+ * what it keeps for it, in rounds: the notes that came with answers, its own envelopes with their content, and which
+ * rows it holds. */
 #include "node/internal.h"
 
 #include "sync/messages_return.h"
@@ -27,7 +28,7 @@ static enum err put_place(struct node *n, const char *name, const struct place *
     return state_put(n->db, name, bytes_of(p, sizeof *p), why);
 }
 
-/* ------------------------------------------------------------------------------------------------------ the statement */
+/* ---------------------------------------------------------------------------------------------------- the statement */
 
 static enum err wrong(struct why *why)
 {
@@ -129,7 +130,7 @@ enum err note_take(struct node *n, const struct answer *a, struct why *why)
     return e == ERR_OK ? state_run(n->db, "DELETE FROM n_note WHERE request <= $1", covered, 1, why) : e;
 }
 
-/* --------------------------------------------------------------------------------------------------------- returning */
+/* -------------------------------------------------------------------------------------------------------- returning */
 
 struct returning {
     struct node *n;

@@ -1,6 +1,6 @@
-/* Gaps: an unsent envelope whose content cannot be read back any more. The chain must go on, or nothing that was written
- * after it would ever reach the hub. So a signed gap is sent in its place, and its work is written again, as far as the
- * overlay has it, at the end of the chain. */
+/* Gaps: an unsent envelope whose content cannot be read back any more. The chain must go on, or nothing that was
+ * written after it would ever reach the hub. So a signed gap is sent in its place, and its work is written again, as
+ * far as the overlay has it, at the end of the chain. */
 #include "node/internal.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* What the overlay still has of an envelope's work: new rows as they stand now, and the columns that it set, where no later
- * own edit set them again. */
+/* What the overlay still has of an envelope's work: new rows as they stand now, and the columns that it set, where no
+ * later own edit set them again. */
 #include "node/internal.h"
 
 #include <stdio.h>
@@ -103,8 +103,8 @@ static enum err sort_layers(const struct layers *l, const struct table_rule *t, 
     return ERR_OK;
 }
 
-/* What stood in a column before, where nobody knows any more: whatever made the row is held, and with it what it said. A
- * column that must have a value cannot have had none, and one that says so would be refused. */
+/* What stood in a column before, where nobody knows any more: whatever made the row is held, and with it what it said.
+ * A column that must have a value cannot have had none, and one that says so would be refused. */
 static struct value unknown_before(const struct column_rule *c)
 {
     static const uint8_t nobody[16];
@@ -159,8 +159,8 @@ static enum err put_row(struct node *n, const struct mark *m, uint64_t seq, stru
     return e == ERR_OK && w->out->err != ERR_OK ? no_memory(why) : e;
 }
 
-/* Who wrote it, when, and upon what: the signed part stands apart from the content. Where it is gone too, it was written
- * by this device's user upon what is here now. */
+/* Who wrote it, when, and upon what: the signed part stands apart from the content. Where it is gone too, it was
+ * written by this device's user upon what is here now. */
 static enum err read_origin(struct node *n, uint64_t seq, struct gap_work *out, struct why *why)
 {
     struct stmt *s = NULL;

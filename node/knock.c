@@ -1,4 +1,5 @@
-/* At the hub's door: a device that nobody has unlocked asks for its orders, and does them as far as that needs no passphrase. */
+/* At the hub's door: a device that nobody has unlocked asks for its orders, and does them as far as that needs no
+ * passphrase. */
 #include "node/door.h"
 #include "node/wipe.h"
 

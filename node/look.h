@@ -62,8 +62,8 @@ MUST_CHECK enum err look_reply(struct node *n, unsigned kind, const char *table,
 
 /* --------------------------------------------------------------------------------------- look_search.c */
 MUST_CHECK enum err look_search(struct node *n, const char *text, size_t limit, struct json **out, struct why *why);
-/* For who waits at a page: without completing the index first, which after a first contact takes half a minute. `filling` in the
- * answer: not everything here could be searched yet. */
+/* For who waits at a page: without completing the index first, which after a first contact takes half a minute.
+ * `filling` in the answer: not everything here could be searched yet. */
 MUST_CHECK enum err look_search_soon(struct node *n, const char *text, size_t limit, struct json **out,
                                      struct why *why);
 MUST_CHECK enum err look_duplicates(struct node *n, const char *family, const char *given, const char *born_on,

@@ -1,5 +1,5 @@
-/* What was done on this device and by whom, as far as it is known here: acts, looks at what is not open to all, and what was
- * forgotten. No text of a row is in it, and of what was taken away not even the case. */
+/* What was done on this device and by whom, as far as it is known here: acts, looks at what is not open to all, and
+ * what was forgotten. No text of a row is in it, and of what was taken away not even the case. */
 #include "node/look_audit.h"
 
 #include "node/look_internal.h"
@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* One row an entry: when, who, what, of whom, case, its reference. An act in many cases (an import) has none, unless one is
- * asked for. $1 the case that is asked for, or NULL; $2 the table of records. */
+/* One row an entry: when, who, what, of whom, case, its reference. An act in many cases (an import) has none, unless
+ * one is asked for. $1 the case that is asked for, or NULL; $2 the table of records. */
 #define ACTS                                                                                                           \
     "SELECT a.at AS at, a.user AS user, a.what AS what, a.about AS about, CASE WHEN $1 IS NOT NULL THEN (SELECT"       \
     " t.case_id FROM n_touched t WHERE t.seq = a.seq AND t.case_id = $1) ELSE (SELECT t.case_id FROM n_touched t"      \

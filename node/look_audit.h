@@ -15,8 +15,8 @@ enum audit_kind {
 };
 const char *audit_kind_word(enum audit_kind kind);
 bool audit_kind_from_word(const char *word, enum audit_kind *out);
-/* Which act a phrase of the audit (n_audit.what) tells of. *out_known (may be NULL): it stands in the list; one that does not,
- * as of a later version, counts as an alteration. */
+/* Which act a phrase of the audit (n_audit.what) tells of. *out_known (may be NULL): it stands in the list; one that
+ * does not, as of a later version, counts as an alteration. */
 enum audit_kind audit_kind_of(struct bytes what, bool *out_known);
 
 #endif

@@ -1,5 +1,5 @@
-/* Which of the six acts each phrase of the audit tells of. tests/unit/test_look_audit.c walks over the sources, so that no
- * phrase is forgotten here. */
+/* Which of the six acts each phrase of the audit tells of. tests/unit/test_look_audit.c walks over the sources, so that
+ * no phrase is forgotten here. */
 #include "node/look_audit.h"
 
 #include <string.h>
@@ -22,8 +22,9 @@ bool audit_kind_from_word(const char *word, enum audit_kind *out)
     return false;
 }
 
-/* What is entered is collected; what goes to others, or asks them about somebody, is disclosed: who is asked learns who the
- * case is about. To look is to consult. Marking as a mistake takes nothing away that stands (design.md, Data): it alters. */
+/* What is entered is collected; what goes to others, or asks them about somebody, is disclosed: who is asked learns who
+ * the case is about. To look is to consult. Marking as a mistake takes nothing away that stands (design.md, Data): it
+ * alters. */
 static const struct {
     const char *what;
     enum audit_kind kind;

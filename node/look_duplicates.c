@@ -1,5 +1,5 @@
-/* Is this person known here already? By the same name, whatever its case, accents and hyphens, and whichever of the two was taken
- * for the family's; or by the same birth date and the same first letter of the given names. */
+/* Is this person known here already? By the same name, whatever its case, accents and hyphens, and whichever of the two
+ * was taken for the family's; or by the same birth date and the same first letter of the given names. */
 #include "node/look_internal.h"
 #include "node/search.h"
 

@@ -1,5 +1,5 @@
-/* Requests, releases and reference data, as lists. What a list has was asked of this site's own rows: the replica holds no
- * other site's. */
+/* Requests, releases and reference data, as lists. What a list has was asked of this site's own rows: the replica holds
+ * no other site's. */
 #include "node/look_list.h"
 #include "node/look_internal.h"
 #include "node/look_words.h"
@@ -141,8 +141,8 @@ enum err look_requests(struct node *n, enum look_way way, bool open, struct json
 }
 
 /* -------------------------------------------------------------------------------------------------- releases */
-/* The text of what was told is not in the list, nor its title and conditions (to ask for the list would be a look at each of
- * them); the chronology of its case has it. */
+/* The text of what was told is not in the list, nor its title and conditions (to ask for the list would be a look at
+ * each of them); the chronology of its case has it. */
 static enum err each_release(void *ctx, struct json *o, struct stmt *s, struct why *why)
 {
     struct node *n = ctx;

@@ -34,7 +34,8 @@ MUST_CHECK enum err look_performance_csv(struct node *n, const struct look_perfo
 void look_time_text(int64_t ms, char out[LOOK_TIME_TEXT]);
 /* "2026-11-03" as "3 Nov 2026"; what is no date stays as it is. */
 void look_date_text(const char *iso, char out[LOOK_TIME_TEXT]);
-/* Days as times: from *out_from until just before *out_end. ERR_USAGE: one is no day, or the last is before the first. */
+/* Days as times: from *out_from until just before *out_end. ERR_USAGE: one is no day, or the last is before the
+ * first. */
 MUST_CHECK enum err look_days_read(struct look_days days, int64_t *out_from, int64_t *out_end, struct why *why);
 /* `from` and `to`, or null. */
 void look_days_set(struct json *o, struct look_days days);

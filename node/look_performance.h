@@ -1,5 +1,5 @@
-/* How a MASH does, counted from what stands on this device: the cases that were read, and what is counted of them. Used by
- * node/look_performance*.c alone. */
+/* How a MASH does, counted from what stands on this device: the cases that were read, and what is counted of them. Used
+ * by node/look_performance*.c alone. */
 #ifndef SPOKE_NODE_LOOK_PERFORMANCE_H
 #define SPOKE_NODE_LOOK_PERFORMANCE_H
 

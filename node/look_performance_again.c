@@ -1,5 +1,5 @@
-/* Which cases came again: a person of the case stands in another one that was received within the year before, by the same
- * number, by the same name and date of birth, or because somebody linked the two. */
+/* Which cases came again: a person of the case stands in another one that was received within the year before, by the
+ * same number, by the same name and date of birth, or because somebody linked the two. */
 #include "node/look_performance.h"
 
 #include <ctype.h>
@@ -79,8 +79,8 @@ static bool within_a_year(int64_t before, int64_t now)
     return before > 0 && before < now && now - before <= YEAR_MS;
 }
 
-/* In the order of persons, and of time within one: each is held against the last that came before its own moment, which is
- * of another case. */
+/* In the order of persons, and of time within one: each is held against the last that came before its own moment, which
+ * is of another case. */
 static void mark(const struct traits *t)
 {
     size_t moment = 0; /* where the rows of this person and moment begin */

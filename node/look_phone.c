@@ -13,8 +13,9 @@ static enum err is_night(struct node *n, int64_t now, bool *out, struct why *why
 }
 
 /* Sites of the MASH with a number for this hour, the best first: by day the MASH room's; by night its night number, the
- * out-of-hours team's, and as a last resort the room's by day. Of several those that cover the area, or, where no area is
- * named, an area of this device's site. Without such any site of the kind. $1: by night; $2: the area or NULL; $3: this site. */
+ * out-of-hours team's, and as a last resort the room's by day. Of several those that cover the area, or, where no area
+ * is named, an area of this device's site. Without such any site of the kind. $1: by night; $2: the area or NULL; $3:
+ * this site. */
 static const char best[] =
     "SELECT label, number FROM (SELECT coalesce(s.name, s.code) AS label, s.code AS code, CASE"
     " WHEN $1 = 0 THEN CASE s.kind WHEN 'mash' THEN s.phone END"

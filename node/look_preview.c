@@ -49,7 +49,7 @@ void look_preview_count(struct buf *out, struct bytes table, long long n)
     buf_printf(out, ": %lld", n);
 }
 
-/* ------------------------------------------------------------------------------------------------------ by the rules */
+/* ----------------------------------------------------------------------------------------------------- by the rules */
 #define OWN "They see what they wrote themselves, what they are asked, and what they are told by permission."
 const char *const *look_preview_rule(const struct look_preview *in)
 {

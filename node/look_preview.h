@@ -1,5 +1,5 @@
-/* What would come of sharing a case, or of ending that: the question to the hub (sync/question.h), its reply, and what can be
- * said without contact. For commands and pages alike. */
+/* What would come of sharing a case, or of ending that: the question to the hub (sync/question.h), its reply, and what
+ * can be said without contact. For commands and pages alike. */
 #ifndef SPOKE_NODE_LOOK_PREVIEW_H
 #define SPOKE_NODE_LOOK_PREVIEW_H
 
@@ -19,8 +19,8 @@ enum { LOOK_PREVIEW_CHARS = 200 };
 MUST_CHECK enum err look_preview_question(const struct look_preview *in, char text[LOOK_PREVIEW_CHARS],
                                           struct node_question *out, struct why *why);
 
-/* Sentences that hold by the rules that a hub begins with (hub/policy.sql): what an agency sees with this access, and what it
- * does not see. They say nothing of this case. NULL ends them; static. */
+/* Sentences that hold by the rules that a hub begins with (hub/policy.sql): what an agency sees with this access, and
+ * what it does not see. They say nothing of this case. NULL ends them; static. */
 const char *const *look_preview_rule(const struct look_preview *in);
 
 /* "3 records", "1 person"; a table that this version does not know by its name: "colour: 2". */

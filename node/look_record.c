@@ -1,5 +1,5 @@
-/* A record of this agency as it stands, for whoever would change it: all of it, what binds a change to having seen it, and
- * for each way in which it could be marked who would see it then. */
+/* A record of this agency as it stands, for whoever would change it: all of it, what binds a change to having seen it,
+ * and for each way in which it could be marked who would see it then. */
 #include "node/act_case.h"
 #include "node/look_case.h"
 

@@ -20,7 +20,8 @@ MUST_CHECK enum err look_reply_name(struct node *n, enum look_place what, struct
 struct bytes look_reply_word(const struct reply_line *line, size_t i);
 /* A word that is a number; 0 for none. */
 int64_t look_reply_number(struct bytes word);
-/* {asked_at, replied_at, hub_at, lines}: the last reply to this question; `ask`: it is put, unless the same waits already. */
+/* {asked_at, replied_at, hub_at, lines}: the last reply to this question; `ask`: it is put, unless the same waits
+ * already. */
 MUST_CHECK enum err look_reply_to(struct node *n, const struct node_question *q, bool ask, struct json **out,
                                   struct why *why);
 

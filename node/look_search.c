@@ -1,7 +1,7 @@
-/* Searching everything on this device (node/search.h). Texts of sensitive records and of releases are found and not shown. That
- * one has a word is still something of its text, and many searches would spell it out: so a row that an answer rests on is
- * noted as looked at (node_note_view), before the answer is given. What an answer says besides its hits tells of no other
- * row: that it is full, or that the search gave up, and not whether there was one hit more. */
+/* Searching everything on this device (node/search.h). Texts of sensitive records and of releases are found and not
+ * shown. That one has a word is still something of its text, and many searches would spell it out: so a row that an
+ * answer rests on is noted as looked at (node_note_view), before the answer is given. What an answer says besides its
+ * hits tells of no other row: that it is full, or that the search gave up, and not whether there was one hit more. */
 #include "node/look_internal.h"
 #include "node/search.h"
 #include "node/search_query.h"

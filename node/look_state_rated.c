@@ -125,8 +125,8 @@ static enum err id_of(const struct gather *g, const struct look_state *c, const 
     return e;
 }
 
-/* Did the decision have this rating before it? It says so by a row (act_settled_id); where it has none, or none that may
- * be seen here, by the clocks: not later than now, lest one that is ahead silence all that comes until then. */
+/* Did the decision have this rating before it? It says so by a row (act_settled_id); where it has none, or none that
+ * may be seen here, by the clocks: not later than now, lest one that is ahead silence all that comes until then. */
 static enum err had_seen(const struct gather *g, const struct dispute *d, const struct said *said,
                          const uint8_t rating[16], bool *out, struct why *why)
 {

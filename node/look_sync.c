@@ -3,7 +3,8 @@
 #include "node/look_list.h"
 #include "node/trust.h"
 
-/* Cases that were opened here, rated red, and that the MASH has not taken note of in any way: their first change waits. */
+/* Cases that were opened here, rated red, and that the MASH has not taken note of in any way: their first change
+ * waits. */
 static enum err put_red(struct node *n, struct json *o, struct why *why)
 {
     static const struct look_column cols[] = {{"case_id", LOOK_ID}, {"reference", LOOK_TEXT}};

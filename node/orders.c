@@ -1,5 +1,5 @@
-/* Orders of the hub, as they come with an answer or came to the door; and whether anything here is not sent yet, for who cannot
- * look into the store. */
+/* Orders of the hub, as they come with an answer or came to the door; and whether anything here is not sent yet, for
+ * who cannot look into the store. */
 #include "node/wipe.h"
 #include "node/trouble.h"
 
@@ -88,7 +88,8 @@ static bool is_noted(struct node *n, uint64_t number)
     return noted;
 }
 
-/* An old number is an order that was carried out, or one that a newer took the place of: passed over, as often as it comes. */
+/* An old number is an order that was carried out, or one that a newer took the place of: passed over, as often as it
+ * comes. */
 static enum err carry_out(struct node *n, const struct order_item *o, struct why *why)
 {
     uint64_t last = 0;

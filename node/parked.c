@@ -1,6 +1,6 @@
-/* Envelopes with work on rows that were taken away, or on the case and the persons of such rows: their content keeps ids
- * that this device may not know any more. Unsent ones are still sent and judged, and keep it until then; text that was
- * only kept for its author (held, dismissed) goes with the rows (node/purge.c). */
+/* Envelopes with work on rows that were taken away, or on the case and the persons of such rows: their content keeps
+ * ids that this device may not know any more. Unsent ones are still sent and judged, and keep it until then; text that
+ * was only kept for its author (held, dismissed) goes with the rows (node/purge.c). */
 #include "node/internal.h"
 
 #include <stdlib.h>

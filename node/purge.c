@@ -1,7 +1,7 @@
-/* Purging: content that was sealed must be nowhere here in readable form. A deleted row leaves copies: balancing moves cells
- * from page to page and leaves the old bytes in the gaps, and the log keeps whole pages. So content lives in a table of its
- * own (and pending edits in another), which is emptied at one stroke: every page of it is freed and, with secure_delete,
- * overwritten, the root too. What is still kept is put back into fresh pages, and the log is cut. */
+/* Purging: content that was sealed must be nowhere here in readable form. A deleted row leaves copies: balancing moves
+ * cells from page to page and leaves the old bytes in the gaps, and the log keeps whole pages. So content lives in a
+ * table of its own (and pending edits in another), which is emptied at one stroke: every page of it is freed and, with
+ * secure_delete, overwritten, the root too. What is still kept is put back into fresh pages, and the log is cut. */
 #include "node/internal.h"
 
 /* Emptied whole and filled anew. No WHERE: that would delete cell by cell and leave the gaps as they are. */

@@ -26,8 +26,8 @@ struct rekey {
     struct db *old, *copy;
 };
 
-/* What lies under the other name and was not left by a rekey of this store may be newer than it, and all that there is of
- * somebody's work (node/replica.c, clear_leftover). */
+/* What lies under the other name and was not left by a rekey of this store may be newer than it, and all that there is
+ * of somebody's work (node/replica.c, clear_leftover). */
 static enum err must_be_free(struct node *n, struct why *why)
 {
     bool left = false;

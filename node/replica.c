@@ -72,9 +72,9 @@ static enum err confirm_switch(const struct env *env, const char *key_path, stru
 }
 
 /* What a rekey left that was cut off: its copy, or the store before it. Under the lock of the store that is in use,
- * so that nobody else's rekey is at work. Only where this store knows of such a rekey, by its note, or because clearing away
- * failed before: else what lies there may be newer, and all that is left of somebody's work, where an older key file and its
- * store were put back from a backup. */
+ * so that nobody else's rekey is at work. Only where this store knows of such a rekey, by its note, or because clearing
+ * away failed before: else what lies there may be newer, and all that is left of somebody's work, where an older key
+ * file and its store were put back from a backup. */
 static enum err clear_leftover(struct replica *r, const struct env *env, const char *home, const char *key_path,
                                struct why *why)
 {
@@ -216,8 +216,8 @@ static enum err make_later(struct db *db, struct why *why)
     return e == ERR_OK ? state_set_number(db, "store", STORE_VERSION, why) : e;
 }
 
-/* A store of an older program gets what came since. A disk that is full must keep nobody out of it: it is tried again at each
- * opening. */
+/* A store of an older program gets what came since. A disk that is full must keep nobody out of it: it is tried again
+ * at each opening. */
 static enum err bring_up(struct db *db, struct why *why)
 {
     uint64_t version = 0;

@@ -1,7 +1,7 @@
-/* A device that was put back from an old image, or copied, is set up anew in place: new keys, an empty replica, and what it
- * had not sent in a new chain, each change with the hash that it had in the old one, so that the hub knows what it has
- * already. The new keys are kept aside until the hub's answer is here: until then the device goes on as it was. Then
- * everything changes in one transaction. */
+/* A device that was put back from an old image, or copied, is set up anew in place: new keys, an empty replica, and
+ * what it had not sent in a new chain, each change with the hash that it had in the old one, so that the hub knows what
+ * it has already. The new keys are kept aside until the hub's answer is here: until then the device goes on as it was.
+ * Then everything changes in one transaction. */
 #include "node/search.h"
 #include "node/wipe.h"
 
@@ -10,8 +10,8 @@
 
 /* ---------------------------------------------------------------------------------------------- asking the hub */
 
-/* The request that is kept for this code and person, if there is one. (After an update it is made anew: the hub may have
- * found this program too old.) */
+/* The request that is kept for this code and person, if there is one. (After an update it is made anew: the hub may
+ * have found this program too old.) */
 static enum err kept_request(struct db *db, const struct invitation *code, const char *user_name, struct buf *request,
                              struct why *why)
 {
@@ -27,8 +27,8 @@ static enum err kept_request(struct db *db, const struct invitation *code, const
     return state_bytes(db, "next_request", request, why);
 }
 
-/* New ones with each request: the hub may know those of an earlier one, whose answer and code were lost, and takes no key
- * twice. */
+/* New ones with each request: the hub may know those of an earlier one, whose answer and code were lost, and takes no
+ * key twice. */
 static enum err next_identity(struct db *db, struct identity_secret *out, struct identity_secret *door, struct why *why)
 {
     enum err e = db_exec(db, "DELETE FROM secret_state WHERE name IN ('next_identity', 'next_door')", why);
@@ -107,8 +107,8 @@ enum err node_enrol_again(const struct env *env, const char *home, struct bytes 
     struct replica r = {0};
     struct buf request;
     buf_init(&request, 1u << 20);
-    /* Also one that is to be wiped when its work is there, and is not heard before it is set up anew. The hub gives the same
-     * order to who takes its place. */
+    /* Also one that is to be wiped when its work is there, and is not heard before it is set up anew. The hub gives the
+     * same order to who takes its place. */
     enum err e = wipe_check(env, home, NODE_FOR_HUB, why);
     if (e == ERR_OK) e = replica_open(&r, env, home, &key, why);
     if (e == ERR_OK && user_name == NULL) e = people_who(r.db, &r.ring, user, name, why);

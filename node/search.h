@@ -1,12 +1,12 @@
-/* The search index of a replica (node/search.sql): which words stand in which case, and of which two words side by side this may be
- * said, no more. A search reads the rows of the cases
- * that it names before anything is shown, so an index that is behind, or a page of it that was put back, shows nothing that
- * is not here.
+/* The search index of a replica (node/search.sql): which words stand in which case, and of which two words side by side
+ * this may be said, no more. A search reads the rows of the cases
+ * that it names before anything is shown, so an index that is behind, or a page of it that was put back, shows nothing
+ * that is not here.
  *
- * It is filled when somebody searches, or while nobody does anything, in steps of a transaction each. From then on a case whose
- * rows change is marked in the transaction that changes them, and its words are written anew at the next step. The sum over
- * all rows (sync/db_sum.h) that it knew last stands with it: when the rows are others, it is made anew. Before a receipt
- * for forgetting is signed, the words of all marked cases are taken out.
+ * It is filled when somebody searches, or while nobody does anything, in steps of a transaction each. From then on a
+ * case whose rows change is marked in the transaction that changes them, and its words are written anew at the next
+ * step. The sum over all rows (sync/db_sum.h) that it knew last stands with it: when the rows are others, it is made
+ * anew. Before a receipt for forgetting is signed, the words of all marked cases are taken out.
  *
  * Why not FTS5: before SQLite 3.42 it keeps deleted words in its segments until these are merged. */
 #ifndef SPOKE_NODE_SEARCH_H
@@ -115,15 +115,15 @@ MUST_CHECK enum err search_pairs_find(struct node *n, int64_t block, uint32_t pa
                                       struct why *why);
 
 /* -------------------------------------------------------------------------------------------- search_fill.c */
-/* One step towards an index that has everything: at most so many cases (0: a usual number). Outside a transaction. *out_more:
- * there is more to do. For idle moments; look_search does what is left. */
+/* One step towards an index that has everything: at most so many cases (0: a usual number). Outside a transaction.
+ * *out_more: there is more to do. For idle moments; look_search does what is left. */
 MUST_CHECK enum err search_fill(struct node *n, size_t cases, bool *out_more, struct why *why);
 
-/* All steps, before a search. Where they cannot be written (the disk is full), or while an edit is being made, what the index has
- * is enough: marked cases are read without it. But there must be one that knows of all cases. */
+/* All steps, before a search. Where they cannot be written (the disk is full), or while an edit is being made, what the
+ * index has is enough: marked cases are read without it. But there must be one that knows of all cases. */
 MUST_CHECK enum err search_ready(struct node *n, struct why *why);
-/* The same for about so many ms at most: small steps, of which there may be more to do afterwards. *out_all: it knows of all
- * cases. */
+/* The same for about so many ms at most: small steps, of which there may be more to do afterwards. *out_all: it knows
+ * of all cases. */
 MUST_CHECK enum err search_some(struct node *n, int64_t ms, bool *out_all, struct why *why);
 
 /* ---- for node/search*.c and looks that search */
@@ -187,7 +187,8 @@ struct search_case {
     uint8_t id[16];
     int64_t rank;
 };
-/* Those of the set; those that the index knows too little of and that are not in the set; or both. Best first. Free *out. */
+/* Those of the set; those that the index knows too little of and that are not in the set; or both. Best first. Free
+ * *out. */
 enum search_which { SEARCH_IN_SET = 1, SEARCH_MARKED = 2, SEARCH_BOTH = SEARCH_IN_SET | SEARCH_MARKED };
 MUST_CHECK enum err search_cases(struct node *n, const struct search_set *in, enum search_which which,
                                  struct search_case **out, size_t *out_n, struct why *why);

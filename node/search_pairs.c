@@ -1,7 +1,8 @@
-/* Which cases have two words side by side, for phrases: a filter as a list in pieces (node/search.h). Of a pair there are 19 bits of a
- * hash; a key is these and the place of the case in its block. Keys stand in order, as Golomb-Rice codes of the gaps between them. A
- * piece: how many low bits (1 byte), how many keys (2), the first key (4), the gaps. The head: a bit for each case that has too
- * many pairs to be told apart by them, and then the first key of each piece. */
+/* Which cases have two words side by side, for phrases: a filter as a list in pieces (node/search.h). Of a pair there
+ * are 19 bits of a hash; a key is these and the place of the case in its block. Keys stand in order, as Golomb-Rice
+ * codes of the gaps between them. A piece: how many low bits (1 byte), how many keys (2), the first key (4), the gaps.
+ * The head: a bit for each case that has too many pairs to be told apart by them, and then the first key of each
+ * piece. */
 #include "node/search.h"
 
 #include <stdlib.h>

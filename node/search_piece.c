@@ -1,5 +1,6 @@
-/* Lists of the search index in pieces (node/search.h). SQLite would need a row for each word of a block and a dozen bytes besides
- * it, and a question about a word a page for each block of so few cases. A list is written anew as a whole. */
+/* Lists of the search index in pieces (node/search.h). SQLite would need a row for each word of a block and a dozen
+ * bytes besides it, and a question about a word a page for each block of so few cases. A list is written anew as a
+ * whole. */
 #include "node/search.h"
 
 #include <string.h>

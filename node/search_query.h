@@ -1,5 +1,5 @@
-/* What somebody looks for, and whether a text has it. Nothing in a query is a command: two quotation marks hold words that stand
- * side by side, everything else is words. */
+/* What somebody looks for, and whether a text has it. Nothing in a query is a command: two quotation marks hold words
+ * that stand side by side, everything else is words. */
 #ifndef SPOKE_NODE_SEARCH_QUERY_H
 #define SPOKE_NODE_SEARCH_QUERY_H
 

@@ -1,5 +1,5 @@
-/* What may be found: rows of a case and their texts (node/search.h). Rows that were taken back are not, nor is anything of a case
- * that was. */
+/* What may be found: rows of a case and their texts (node/search.h). Rows that were taken back are not, nor is anything
+ * of a case that was. */
 #include "node/search.h"
 
 #include <stdio.h>

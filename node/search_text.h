@@ -1,5 +1,6 @@
-/* Text as words, alike for what is written and for what is looked for: case and accents folded for Latin letters, case for
- * Greek and Cyrillic ones. An apostrophe does not part a word; a number or postcode that is written in groups is also one. */
+/* Text as words, alike for what is written and for what is looked for: case and accents folded for Latin letters, case
+ * for Greek and Cyrillic ones. An apostrophe does not part a word; a number or postcode that is written in groups is
+ * also one. */
 #ifndef SPOKE_NODE_SEARCH_TEXT_H
 #define SPOKE_NODE_SEARCH_TEXT_H
 
@@ -23,8 +24,8 @@ typedef void (*search_word_fn)(void *ctx, const struct search_word *w);
 /* In order of their ends. Bytes that are no UTF-8 part words. */
 void search_words(struct bytes text, search_word_fn each, void *ctx);
 
-/* Letters and digits alone, folded: how numbers and references are compared whatever stands between their groups. Empty when it
- * would be longer than SEARCH_WORD_MAX. */
+/* Letters and digits alone, folded: how numbers and references are compared whatever stands between their groups. Empty
+ * when it would be longer than SEARCH_WORD_MAX. */
 size_t search_compact(struct bytes text, uint8_t out[SEARCH_WORD_MAX]);
 
 /* ---- search_fold.c */

@@ -1,6 +1,6 @@
-/* Words of a block and the cases that have them, as a list in pieces (node/search.h). An entry: length and bytes of the word, in
- * order; then how many cases, and the place of each in the block in a byte; or 0, and a bit for each case of the block. A piece
- * begins with a whole entry; the head has the first word of each, with its length. */
+/* Words of a block and the cases that have them, as a list in pieces (node/search.h). An entry: length and bytes of the
+ * word, in order; then how many cases, and the place of each in the block in a byte; or 0, and a bit for each case of
+ * the block. A piece begins with a whole entry; the head has the first word of each, with its length. */
 #include "node/search.h"
 
 #include <string.h>

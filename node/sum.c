@@ -1,6 +1,6 @@
-/* The sum over all rows of the replica (sync/db_sum.h). It follows what verified pages, orders to forget and own signed edits do
- * to the rows, and nothing else; so a row that came back with an older copy of its page, which the encryption cannot see,
- * does not fit it any more. Put back the page with the sum as well, and all other rows do not fit. */
+/* The sum over all rows of the replica (sync/db_sum.h). It follows what verified pages, orders to forget and own signed
+ * edits do to the rows, and nothing else; so a row that came back with an older copy of its page, which the encryption
+ * cannot see, does not fit it any more. Put back the page with the sum as well, and all other rows do not fit. */
 #include "node/search.h"
 
 #include "sync/db_sum.h"

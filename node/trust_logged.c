@@ -1,5 +1,6 @@
-/* What the hub shows of one change in its log (hub/LOG.md, "One change"), checked when it comes. The lines that are kept begin with
- * "proved" or "failed": size of the log at the checkpoint, number of the change's entry, word and number of its verdict's. */
+/* What the hub shows of one change in its log (hub/LOG.md, "One change"), checked when it comes. The lines that are
+ * kept begin with "proved" or "failed": size of the log at the checkpoint, number of the change's entry, word and
+ * number of its verdict's. */
 #include "node/internal.h"
 #include "node/trust.h"
 

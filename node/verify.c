@@ -98,7 +98,8 @@ static enum err check_overlay(struct node *n, uint64_t *out_rows, struct why *wh
     return e;
 }
 
-/* The key file against who opened it and what was noted of it, people against their slots, and nothing left of an older key. */
+/* The key file against who opened it and what was noted of it, people against their slots, and nothing left of an older
+ * key. */
 static enum err check_keys(struct node *n, struct why *why)
 {
     struct replica_files f;

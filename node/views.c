@@ -103,7 +103,8 @@ static void is_text(void *ctx, const char *table, const char *column)
         *seen = *seen || (strcasecmp(table, texts[i][0]) == 0 && strcasecmp(column, texts[i][1]) == 0);
 }
 
-/* Which rows a statement shows in the end nobody can tell from it: all count. One statement, so all are noted or none. */
+/* Which rows a statement shows in the end nobody can tell from it: all count. One statement, so all are noted or
+ * none. */
 static enum err note_all(struct node *n, struct why *why)
 {
     struct stmt *s = NULL;
@@ -181,8 +182,8 @@ enum err views_sent(struct node *n, uint64_t request, struct why *why)
     return state_run(n->db, "UPDATE n_view SET request = $1 WHERE no IN (SELECT no " NEXT ")", args, 1, why);
 }
 
-/* Before looks that the hub has are cleaned away: how many there were stays, by person, hour and case, for the audit; of a row
- * or a case that is gone not which. `those`: which of n_view v. */
+/* Before looks that the hub has are cleaned away: how many there were stays, by person, hour and case, for the audit;
+ * of a row or a case that is gone not which. `those`: which of n_view v. */
 #define SUM_UP(those)                                                                                                  \
     "INSERT INTO n_look(user, at, tbl, case_id, looks) SELECT user, min(at), tbl, c, count(*) FROM"                    \
     " (SELECT v.user, v.at, v.tbl, (SELECT k.id FROM case_file k WHERE k.id = coalesce("                               \

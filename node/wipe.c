@@ -1,5 +1,5 @@
-/* Destroying everything here by order of the hub. The intent is made durable before anything is touched, keys go before what
- * they open, and whatever is cut off is finished at the next start: sync/FORMAT.md §4.2. */
+/* Destroying everything here by order of the hub. The intent is made durable before anything is touched, keys go before
+ * what they open, and whatever is cut off is finished at the next start: sync/FORMAT.md §4.2. */
 #include "node/wipe.h"
 #include "node/trouble.h"
 

@@ -1,5 +1,5 @@
-/* Orders of the hub to this device, the wipe, and the door that stays open to orders while nobody has unlocked it. Between
- * node's own files. crypto/FORMAT.md §4 (device boxes), sync/FORMAT.md §4.1 and §4.2. */
+/* Orders of the hub to this device, the wipe, and the door that stays open to orders while nobody has unlocked it.
+ * Between node's own files. crypto/FORMAT.md §4 (device boxes), sync/FORMAT.md §4.1 and §4.2. */
 #ifndef SPOKE_NODE_WIPE_H
 #define SPOKE_NODE_WIPE_H
 
@@ -32,8 +32,8 @@ MUST_CHECK enum err wipe_begin(const struct env *env, const char *home, struct w
                                const struct identity_secret *by, uint64_t unsent, struct why *why);
 /* Destroy what is left, with the store closed; again, where it was done. What it fails at is left to the next start. */
 MUST_CHECK enum err wipe_finish(const struct env *env, const char *home, struct wipe_note *w, struct why *why);
-/* Before anything else is looked at in a home. ERR_REFUSED: it was wiped (and is, when this returns); or it is to be, and this
- * is not contact with the hub. */
+/* Before anything else is looked at in a home. ERR_REFUSED: it was wiped (and is, when this returns); or it is to be,
+ * and this is not contact with the hub. */
 MUST_CHECK enum err wipe_check(const struct env *env, const char *home, enum node_for what_for, struct why *why);
 enum err wipe_words(const struct wipe_note *w, const char *home,
                     struct why *why); /* of one that was begun: ERR_REFUSED */
@@ -43,14 +43,14 @@ enum err wipe_words(const struct wipe_note *w, const char *home,
 MUST_CHECK enum err orders_carry_out(struct node *n, const struct answer *a, struct why *why);
 /* One that came to the door, before the lease is judged; and the door itself. Nothing here may keep anybody out. */
 void orders_kept(struct node *n);
-/* At the start and at the end of a contact. start: is it to be wiped? end: `e` is how the contact ended; what is to be wiped is,
- * if nothing is unsent or the order says at once. ERR_REFUSED, with words; after a wipe n has no store any more (n->db NULL)
- * and can only be closed. */
+/* At the start and at the end of a contact. start: is it to be wiped? end: `e` is how the contact ended; what is to be
+ * wiped is, if nothing is unsent or the order says at once. ERR_REFUSED, with words; after a wipe n has no store any
+ * more (n->db NULL) and can only be closed. */
 MUST_CHECK enum err orders_start(struct node *n, struct why *why);
 MUST_CHECK enum err orders_end(struct node *n, enum err e, struct why *why);
 
-/* HOME/unsent: there, durably, before the first unsent change is committed; gone when the device is closed after a contact that
- * left none (not before: who writes and sends all day would wait for the disk twice with each change). */
+/* HOME/unsent: there, durably, before the first unsent change is committed; gone when the device is closed after a
+ * contact that left none (not before: who writes and sends all day would wait for the disk twice with each change). */
 MUST_CHECK enum err unsent_mark(struct node *n, struct why *why);
 void unsent_close(struct node *n);
 bool unsent_is_marked(const struct env *env, const char *home);
@@ -66,8 +66,8 @@ struct door {
 void door_release(struct door *d);
 /* ERR_UNINIT: no door, or no device secret; ERR_TAMPERED, ERR_FORMAT: damaged, or another machine's. */
 MUST_CHECK enum err door_load(const struct env *env, const char *home, struct door *out, struct why *why);
-/* The keys of a device's door ("door"; "next_door" as long as it is being set up anew), made where there are none. Within the
- * caller's transaction. */
+/* The keys of a device's door ("door"; "next_door" as long as it is being set up anew), made where there are none.
+ * Within the caller's transaction. */
 MUST_CHECK enum err door_keys(struct db *db, const char *name, struct identity_secret *out, struct why *why);
 /* Write HOME/door from what the store says, if it is not so already. What keeps it from being written keeps nobody from
  * working: the next opening tries again. */

@@ -48,7 +48,9 @@ void db_bind_null(struct stmt *s, int n);
 void db_bind_value(struct stmt *s, int n, struct value v); /* VALUE_NONE binds NULL */
 /* Next row: *out_row false at the end. After the end or an error the statement has been reset. */
 MUST_CHECK enum err db_step(struct stmt *s, bool *out_row, struct why *why);
-MUST_CHECK enum err db_run(struct stmt *s, struct why *why); /* step to the end and give back */
+/* Step to the end and give back. On PostgreSQL a fault of a write may be told by the next question, savepoint or commit
+ * instead. */
+MUST_CHECK enum err db_run(struct stmt *s, struct why *why);
 void db_done(struct stmt *s);            /* reset, clear bindings, give back to the cache; NULL is fine */
 int64_t db_int(struct stmt *s, int col); /* col from 0; NULL gives 0 */
 bool db_is_null(struct stmt *s, int col);

@@ -1,6 +1,6 @@
-/* A store with a page that cannot be read: everything else is saved from it. Nothing of SQLite deletes a table whose pages
- * fail, nor does VACUUM write over a page that it cannot read first. So the table is struck from the schema, its bad
- * pages are overwritten with blank ones, and the store is rewritten. */
+/* A store with a page that cannot be read: everything else is saved from it. Nothing of SQLite deletes a table whose
+ * pages fail, nor does VACUUM write over a page that it cannot read first. So the table is struck from the schema, its
+ * bad pages are overwritten with blank ones, and the store is rewritten. */
 #include "sync/db_sqlite.h"
 
 #define PAGE 4096

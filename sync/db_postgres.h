@@ -9,6 +9,12 @@
  * - After a statement failed within a transaction, nothing of that transaction works but db_savepoint_rollback to a
  *   savepoint from before it, and db_rollback; db_commit fails and rolls back. What the client refused by itself (a
  *   parameter that the statement does not have, text that is no UTF-8, a value over 80 MB) fails likewise.
+ * - Within a transaction a statement that answers nothing (INSERT, UPDATE, DELETE without RETURNING) is sent and not
+ * waited for
+ *   (sync/db_postgres_flight.c). Its fault is told by whatever is waited for next: a question, db_changes (0),
+ * db_savepoint,
+ *   db_savepoint_release, db_commit; nothing behind it was done. db_savepoint_rollback heals what was sent since the
+ * savepoint.
  * - A connection that breaks loses its transaction: ERR_UNREACHABLE, "nothing was changed", and so says every further
  *   call until db_rollback; but a commit whose answer did not come may have happened, and says so. Outside a
  *   transaction the next call connects again, at once the first time, then with growing pauses of up to 5 s by env's

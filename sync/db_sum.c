@@ -25,8 +25,8 @@ struct db_sum {
     void *watch_ctx;
 };
 
-/* Number and kind first, so that no two different rows are the same bytes. NULL is left out: a column that a later schema
- * version added is NULL in every row that was there, and changes nothing. */
+/* Number and kind first, so that no two different rows are the same bytes. NULL is left out: a column that a later
+ * schema version added is NULL in every row that was there, and changes nothing. */
 static void put_value(struct buf *b, size_t column, struct value v)
 {
     uint64_t bits = 0;
@@ -120,7 +120,8 @@ static struct value value_of(sqlite3_value *v)
     }
 }
 
-/* A whole number in a column of reals is stored as an integer, and this hook shows it so; everybody else sees a real. */
+/* A whole number in a column of reals is stored as an integer, and this hook shows it so; everybody else sees a
+ * real. */
 static struct value as_stored(const struct table_rule *t, size_t column, struct value v)
 {
     if (v.kind == VALUE_INT && column < t->n_columns && t->columns[column].type == COL_REAL)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ------------------------------------------------------------------------------------------------- a store in memory */
+/* ------------------------------------------------------------------------------------------------ a store in memory */
 
 static enum err harden(struct db_sqlite *db, struct why *why)
 {

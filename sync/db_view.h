@@ -1,5 +1,5 @@
-/* Views that come as text from an administrator (hub/policy_text.h), and a store in memory to try them in. Such a text is
- * judged while SQLite takes it apart, by its authoriser: what it may read is said by the caller, and all else that a
+/* Views that come as text from an administrator (hub/policy_text.h), and a store in memory to try them in. Such a text
+ * is judged while SQLite takes it apart, by its authoriser: what it may read is said by the caller, and all else that a
  * statement could do is refused. */
 #ifndef SPOKE_SYNC_DB_VIEW_H
 #define SPOKE_SYNC_DB_VIEW_H
@@ -18,8 +18,8 @@ struct db_view_fault {
 MUST_CHECK enum err db_view_create(struct db *db, const char *sql, struct db_view_fault *fault, struct why *why);
 
 /* Is `select` a question that can be asked of this store, and one that reads nothing but what `may_read` allows (it is
- * asked about tables and views of the store), calls no function but those that give the same answer to the same question,
- * and does not repeat itself? It is not run. ERR_USAGE fills in *fault. */
+ * asked about tables and views of the store), calls no function but those that give the same answer to the same
+ * question, and does not repeat itself? It is not run. ERR_USAGE fills in *fault. */
 typedef bool (*db_may_read)(const void *ctx, const char *name);
 MUST_CHECK enum err db_view_judge(struct db *db, const char *select, db_may_read may_read, const void *ctx,
                                   struct db_view_fault *fault, struct why *why);

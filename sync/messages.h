@@ -40,8 +40,8 @@ enum message_type {
 };
 /* Type of an item, 0 when it is none. */
 unsigned message_type(struct bytes item);
-/* Does the software text of a hello have this word among those that it ends with, each with a plus before it, as "log" in
- * "spoke 0.1.0 +log+note"? Items that came later go only to who says so. (For people the text ends before " +".) */
+/* Does the software text of a hello have this word among those that it ends with, each with a plus before it, as "log"
+ * in "spoke 0.1.0 +log+note"? Items that came later go only to who says so. (For people the text ends before " +".) */
 bool message_knows(const char *software, const char *word);
 
 /* The type in the protected header (16, `typ`) keeps one kind of signed thing from being passed off as another. */
@@ -108,8 +108,8 @@ struct receipt {
     uint64_t parked; /* envelopes with unsent edits to such rows, still to be sent */
     uint64_t kind;   /* 1: gone from tables, overlay, spool, log; 2: parked edits gone too */
 };
-/* An envelope of the sender's own chain whose bytes rotted in its store. Signed, so that the chain goes on: the hub takes
- * `hash`, which the next envelope names as the one before it, and tells administrators. */
+/* An envelope of the sender's own chain whose bytes rotted in its store. Signed, so that the chain goes on: the hub
+ * takes `hash`, which the next envelope names as the one before it, and tells administrators. */
 struct gap {
     uint8_t hub[KID_BYTES];
     uint64_t seq;
@@ -252,13 +252,14 @@ MUST_CHECK enum err message_put_gap(struct buf *b, const struct identity_secret 
 MUST_CHECK enum err message_get_gap(struct bytes item, const struct identity *by, struct gap *out,
                                     struct bytes *out_cose, struct why *why);
 
-/* Transparency logs (hub/LOG.md). The bundle's seal and the hello's binding say who speaks; the checkpoint is signed besides. */
+/* Transparency logs (hub/LOG.md). The bundle's seal and the hello's binding say who speaks; the checkpoint is signed
+ * besides. */
 #define MESSAGE_NOTE_MAX 4096u /* bytes of a checkpoint's note */
 /* The last checkpoint of its own log that the device accepted. ERR_FORMAT: no log has that size, or it is of none. */
 void message_put_seen(struct buf *b, const struct merkle_head *m);
 MUST_CHECK enum err message_get_seen(struct bytes item, struct merkle_head *out, struct why *why);
-/* The hub's checkpoint of the device's log, and the proof that leads to it from the one in MSG_SEEN; empty where none was told.
- * Neither is looked at here: *out borrows. ERR_FORMAT: too long for one, or no such item. */
+/* The hub's checkpoint of the device's log, and the proof that leads to it from the one in MSG_SEEN; empty where none
+ * was told. Neither is looked at here: *out borrows. ERR_FORMAT: too long for one, or no such item. */
 struct checkpoint_item {
     struct bytes note;
     struct bytes proof; /* hashes, one after the other */
@@ -273,8 +274,10 @@ MUST_CHECK enum err message_put_views(struct buf *b, const struct identity_secre
 MUST_CHECK enum err message_get_views(struct bytes item, const struct identity *by, const uint8_t node[KID_BYTES],
                                       enum err (*each)(void *ctx, const struct view_item *v, struct why *why),
                                       void *ctx, struct why *why);
-/* Orders, and the door (§4.1). A put refuses what its get would (ERR_FORMAT). *out_cose (may be NULL): the signed bytes. */
-/* How many rows a device holds once it has taken this answer, and may hold. stopped: what comes next it does not get. */
+/* Orders, and the door (§4.1). A put refuses what its get would (ERR_FORMAT). *out_cose (may be NULL): the signed
+ * bytes. */
+/* How many rows a device holds once it has taken this answer, and may hold. stopped: what comes next it does not
+ * get. */
 struct room {
     uint8_t node[KID_BYTES];
     uint64_t request; /* of the answer */
@@ -303,8 +306,8 @@ MUST_CHECK enum err message_get_door(struct bytes item, const struct identity *b
 MUST_CHECK enum err message_door_kid(struct bytes item, uint8_t out_kid[KID_BYTES], struct why *why);
 
 /* The invitation code a person types or pipes: Base32 (RFC 4648, upper case, no padding) of
- * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of all
- * before, in groups of 6 parted by '-'. Reading ignores case, spaces, line ends and '-'. ERR_FORMAT: mistyped. */
+ * version(1)=1 ‖ fingerprint(32) ‖ token(16) ‖ address length(1) ‖ address ‖ first 4 bytes of BLAKE2b-256 of
+ * all before, in groups of 6 parted by '-'. Reading ignores case, spaces, line ends and '-'. ERR_FORMAT: mistyped. */
 struct invitation {
     uint8_t fingerprint[32];
     uint8_t token[16];

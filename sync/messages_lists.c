@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Verdicts, drops and ends: [node, request, [entry, …]], signed by the hub. A list is walked whole before any entry is
- * handed out, so that nothing is done for a message that ends in nonsense. FORMAT.md §4. */
+/* Verdicts, drops and ends: [node, request, [entry, …]], signed by the hub. A list is walked whole before any entry
+ * is handed out, so that nothing is done for a message that ends in nonsense. FORMAT.md §4. */
 enum { VERDICTS_MAX = 65536, DROPS_MAX = 20000, REASON_MAX = 4096 };
 
 static const char verdicts_typ[] = "application/x-spoke-verdicts";

@@ -31,8 +31,8 @@ static const struct message_kind knock_kind = {MSG_KNOCK, "application/x-spoke-k
                                                COUNT(knock_fields)};
 static const struct message_kind door_kind = {MSG_DOOR, "application/x-spoke-door", door_fields, COUNT(door_fields)};
 
-/* A kind that a later version may add is nothing that this one could carry out: it is refused, not skipped, so that the hub's
- * administrators see that the device must be updated. */
+/* A kind that a later version may add is nothing that this one could carry out: it is refused, not skipped, so that the
+ * hub's administrators see that the device must be updated. */
 static bool order_ok(const struct order *m)
 {
     if (m->number == 0) return false;

@@ -1,5 +1,6 @@
-/* What devices keep for a hub that is put back from a backup, and return to it: hub/DISASTER.md. Encoder and decoder together;
- * decoders are strict and borrow from the item. None of it is signed by itself: it stands in a stream that a signed hello binds. */
+/* What devices keep for a hub that is put back from a backup, and return to it: hub/DISASTER.md. Encoder and decoder
+ * together; decoders are strict and borrow from the item. None of it is signed by itself: it stands in a stream that a
+ * signed hello binds. */
 #ifndef SPOKE_SYNC_MESSAGES_RETURN_H
 #define SPOKE_SYNC_MESSAGES_RETURN_H
 
@@ -31,7 +32,8 @@ struct signed_statement {
 /* The bytes that are signed, appended. */
 void message_put_statement(struct buf *b, const struct epoch_statement *m);
 void message_put_epoch(struct buf *b, const struct signed_statement *m, uint64_t chain);
-/* Checked against the recovery key that the device pinned; what it says is for the caller to judge. ERR_TAMPERED, ERR_FORMAT. */
+/* Checked against the recovery key that the device pinned; what it says is for the caller to judge. ERR_TAMPERED,
+ * ERR_FORMAT. */
 MUST_CHECK enum err message_get_epoch(struct bytes item, const uint8_t recovery_pk[32], struct epoch_statement *out,
                                       uint64_t *out_chain, struct why *why);
 

@@ -1,5 +1,5 @@
-/* What a device may ask the hub beside its rounds, and what it is told. FORMAT.md §4, items 6 and 23; what each kind is
- * about, and who may know what: hub/RULES.md. */
+/* What a device may ask the hub beside its rounds, and what it is told. FORMAT.md §4, items 6 and 23; what each kind
+ * is about, and who may know what: hub/RULES.md. */
 #ifndef SPOKE_SYNC_QUESTION_H
 #define SPOKE_SYNC_QUESTION_H
 

@@ -1,7 +1,7 @@
-/* How fast the hub takes work in. Beside each time stands a raw limit, measured alternately in the same run: the same rows
- * by prepared INSERT (or the same columns by prepared UPDATE) into an encrypted store of the same kind, in one transaction,
- * nothing else. Prints medians, the processor's share of them, their ratio, and how often the disk syncs in a second, because
- * neither number means anything without that. Not a test: nothing here fails for being slow.
+/* How fast the hub takes work in. Beside each time stands a raw limit, measured alternately in the same run: the same
+ * rows by prepared INSERT (or the same columns by prepared UPDATE) into an encrypted store of the same kind, in one
+ * transaction, nothing else. Prints medians, the processor's share of them, their ratio, and how often the disk syncs
+ * in a second, because neither number means anything without that. Not a test: nothing here fails for being slow.
  *
  * bench_intake [rounds] [only] — `only`: the first letters of one kind of work. */
 #include "tests/lib/fake_node.h"

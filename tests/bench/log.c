@@ -1,6 +1,7 @@
-/* What a hub's transparency logs cost. First beside the intake that they are part of: exchanges of one edit each, whole; of these
- * the leaves (change, verdict, and the head of that log in the hub's own), and what is told of it in the answer (proof and
- * signature; asked for by a device that takes it). Then proofs in a long log that lies in a store.
+/* What a hub's transparency logs cost. First beside the intake that they are part of: exchanges of one edit each,
+ * whole; of these the leaves (change, verdict, and the head of that log in the hub's own), and what is told of it in
+ * the answer (proof and signature; asked for by a device that takes it). Then proofs in a long log that lies in a
+ * store.
  *
  * bench_log [leaves of the long log: 1000000]      10000000 take some minutes and 3 GB of disk. */
 #include "hub/log.h"

@@ -1,9 +1,9 @@
-/* How fast a device finds things among many cases: searches, duplicates, board and case page, beside a raw scan (LIKE over
- * record.body of the same store). Also what the search index costs: on taking the rows, to fill, and in bytes.
+/* How fast a device finds things among many cases: searches, duplicates, board and case page, beside a raw scan (LIKE
+ * over record.body of the same store). Also what the search index costs: on taking the rows, to fill, and in bytes.
  *
  * bench_look [cases] [records] — 20000 and 400000 if nothing is said.
- * bench_look --home DIR [cases] [records] — make such a home instead, and leave it there for tests/bench/pages. Prints its
- * passphrase. */
+ * bench_look --home DIR [cases] [records] — make such a home instead, and leave it there for tests/bench/pages.
+ * Prints its passphrase. */
 #include "node/look.h"
 #include "node/search.h"
 #include "tests/lib/bench_cases.h"

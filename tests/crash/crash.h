@@ -40,8 +40,8 @@ struct world {
     char fault[300];                   /* what is wrong; empty: nothing */
 };
 
-/* A scripted operation. Where `run` is NULL its transactions are `list`, each a text of SQL: one commit, unless it begins
- * with '=': then nothing that a reader sees changes. */
+/* A scripted operation. Where `run` is NULL its transactions are `list`, each a text of SQL: one commit, unless it
+ * begins with '=': then nothing that a reader sees changes. */
 struct script {
     const char *name;                 /* a sentence */
     void (*prepare)(struct world *w); /* makes the disk that the operation finds; NULL: rows_prepare */

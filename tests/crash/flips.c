@@ -1,5 +1,5 @@
-/* One bit of a database or of its log is flipped, all of it is read, and the bit is flipped back. What has to come of it
- * is said beforehand for every byte, from its place alone (crypto/FORMAT.md, section 5). */
+/* One bit of a database or of its log is flipped, all of it is read, and the bit is flipped back. What has to come of
+ * it is said beforehand for every byte, from its place alone (crypto/FORMAT.md, section 5). */
 #include "tests/crash/crash.h"
 
 #include "crypto/pagevfs.h"

@@ -95,7 +95,8 @@ static void ten_commits_run(struct world *w)
     }
 }
 
-/* Commits that are not synced: the power may take the last ones, never one from between. A checkpoint makes them last. */
+/* Commits that are not synced: the power may take the last ones, never one from between. A checkpoint makes them
+ * last. */
 static void normal_run(struct world *w)
 {
     w->weak = true;

@@ -147,7 +147,8 @@ static void find_file(void *ctx, const char *name, struct bytes content)
     if (strncmp(name, HOME "/wipe", strlen(HOME "/wipe")) != 0) *left = name;
 }
 
-/* Ordered and nothing touched: 1. Begun: then it is finished by looking, nothing is left but the note with its receipt: 2. */
+/* Ordered and nothing touched: 1. Begun: then it is finished by looking, nothing is left but the note with its receipt:
+ * 2. */
 static bool wipe_observe(struct world *w, uint64_t *out)
 {
     struct why why = {0};

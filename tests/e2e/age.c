@@ -1,5 +1,5 @@
-/* age HOME PASSFILE DAYS: as if this node's last contact with the hub had been so many days earlier. The home must not be
- * in use. */
+/* age HOME PASSFILE DAYS: as if this node's last contact with the hub had been so many days earlier. The home must not
+ * be in use. */
 #include "tests/lib/home.h"
 
 #include "node/internal.h"

@@ -1,6 +1,6 @@
-/* Exports and proofs of a hub's logs, and checkpoints that somebody kept: what is taken is what the hub signed, but for the name
- * by which the file calls it and for content that was erased in a device's log. With every signature taken for good, the
- * sums fit the lines. */
+/* Exports and proofs of a hub's logs, and checkpoints that somebody kept: what is taken is what the hub signed, but for
+ * the name by which the file calls it and for content that was erased in a device's log. With every signature taken for
+ * good, the sums fit the lines. */
 #include "hub/log_audit.h"
 #include "tests/fuzz/audit.h"
 

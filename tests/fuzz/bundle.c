@@ -244,7 +244,8 @@ static void written(struct bytes in)
     buf_release(&out);
 }
 
-/* A courier's file: two parts, neither empty, in one way; whatever does not say that it is such is a request as it stands. */
+/* A courier's file: two parts, neither empty, in one way; whatever does not say that it is such is a request as it
+ * stands. */
 static void courier(struct bytes in)
 {
     struct bytes request, more;

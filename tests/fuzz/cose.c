@@ -40,8 +40,8 @@ static void parse(struct bytes in)
     same(in, &again);
 }
 
-/* Two contents of the same length. A fuzzer that watches comparisons learns the commitment of either and puts it in; nothing
- * is committed to both. */
+/* Two contents of the same length. A fuzzer that watches comparisons learns the commitment of either and puts it in;
+ * nothing is committed to both. */
 static const char *const contents[] = {"no content of this", "nor is it this one"};
 
 /* `one` and `other`: what became of checking the two against one commitment. */
@@ -167,7 +167,8 @@ static enum err views(struct bytes in, struct buf *again)
     return message_put_views(again, fuzz_me(), FUZZ_NODE, l.views, l.n, NULL);
 }
 
-/* Envelopes, pages, parts and what is said of logs stand in messages as they are: all of their bytes are the same again. */
+/* Envelopes, pages, parts and what is said of logs stand in messages as they are: all of their bytes are the same
+ * again. */
 static void plain_message(unsigned type, struct bytes in)
 {
     struct part parts[16];
@@ -199,7 +200,8 @@ static void plain_message(unsigned type, struct bytes in)
     buf_release(&again);
 }
 
-/* What devices keep for a hub that is put back, and return: not signed either, so all of its bytes are the same again. */
+/* What devices keep for a hub that is put back, and return: not signed either, so all of its bytes are the same
+ * again. */
 static enum err holds(struct bytes in, struct buf *again)
 {
     static struct lists l;

@@ -43,8 +43,8 @@ struct env fuzz_env(struct fuzz_file *file); /* its clock always shows FUZZ_NOW 
 /* First byte of the input, zero when there is none: what is asked of the rest. */
 uint8_t fuzz_take(struct bytes *in);
 
-/* The key file that seeds are made of: two people and a recovery slot. Its keys come back (data key, vouch key), and what
- * opens it. */
+/* The key file that seeds are made of: two people and a recovery slot. Its keys come back (data key, vouch key), and
+ * what opens it. */
 struct fuzz_key {
     uint8_t keys[64];
     char code[40];

@@ -1,5 +1,5 @@
-/* Proofs about logs, and right edges. A proof is judged here a second time, from the root down as RFC 9162 §2.1.3.1 and
- * §2.1.4.1 define it, while crypto/merkle.c goes up from the leaf: both must say the same of every proof, and with
+/* Proofs about logs, and right edges. A proof is judged here a second time, from the root down as RFC 9162 §2.1.3.1
+ * and §2.1.4.1 define it, while crypto/merkle.c goes up from the leaf: both must say the same of every proof, and with
  * any bit changed nobody takes it. */
 #include "crypto/merkle.h"
 #include "tests/fuzz/fuzz.h"

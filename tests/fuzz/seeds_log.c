@@ -31,7 +31,8 @@ static void notes(struct seeds *s)
     buf_release(&text);
 }
 
-/* Two numbers, a hash, a proof: with the bit that makes the proof as long as it must be, its content may be anything. */
+/* Two numbers, a hash, a proof: with the bit that makes the proof as long as it must be, its content may be
+ * anything. */
 static void proofs(struct seeds *s)
 {
     static const uint64_t numbers[][2] = {{0, 1},

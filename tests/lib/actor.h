@@ -1,4 +1,5 @@
-/* Processes that share a database, for tests. Each starts SQLite anew, with sharedb_start; the test itself never does. */
+/* Processes that share a database, for tests. Each starts SQLite anew, with sharedb_start; the test itself never
+ * does. */
 #ifndef SPOKE_TESTS_LIB_ACTOR_H
 #define SPOKE_TESTS_LIB_ACTOR_H
 

@@ -1,4 +1,5 @@
-/* For tests that open a hundred replicas: checking a passphrase at its least cost. Linked in with --wrap=crypto_pwhash. */
+/* For tests that open a hundred replicas: checking a passphrase at its least cost. Linked in with
+ * --wrap=crypto_pwhash. */
 #include <sodium.h>
 
 int __real_crypto_pwhash(unsigned char *out, unsigned long long out_n, const char *passphrase, unsigned long long n,

@@ -5,7 +5,8 @@
 
 #include "sync/db.h"
 
-/* On PostgreSQL (db_fixture_set_up_postgres) the same tables are in a schema of their own, and dir, path and key are not used. */
+/* On PostgreSQL (db_fixture_set_up_postgres) the same tables are in a schema of their own, and dir, path and key are
+ * not used. */
 struct db_fixture {
     char dir[256];     /* removed at the end; must be empty then but for the store */
     char path[300];    /* of the store */

@@ -1,4 +1,5 @@
-/* A hub that is lost, and put back from a backup, in the world of two_ends_world.h. Anything unexpected fails the test. */
+/* A hub that is lost, and put back from a backup, in the world of two_ends_world.h. Anything unexpected fails the
+ * test. */
 #ifndef SPOKE_TESTS_LIB_DISASTER_WORLD_H
 #define SPOKE_TESTS_LIB_DISASTER_WORLD_H
 

@@ -1,5 +1,5 @@
-/* A visit at the hub's door by a device made by hand (fake_node.h): a knock, its word that it was wiped, and what the hub says.
- * Anything unexpected fails the test. */
+/* A visit at the hub's door by a device made by hand (fake_node.h): a knock, its word that it was wiped, and what the
+ * hub says. Anything unexpected fails the test. */
 #ifndef SPOKE_TESTS_LIB_DOOR_VISIT_H
 #define SPOKE_TESTS_LIB_DOOR_VISIT_H
 

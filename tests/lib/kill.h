@@ -50,7 +50,8 @@ uint64_t kill_random(struct kill_world *w);
 bool kill_read(int fd, void *p, size_t n);        /* whole, or false */
 bool kill_write(int fd, const void *p, size_t n); /* whole, or false */
 
-/* tests/lib/kill_world.c: a hub, three agencies, enrolled nodes, each with a site of its own, and some shared cases in dir. */
+/* tests/lib/kill_world.c: a hub, three agencies, enrolled nodes, each with a site of its own, and some shared cases in
+ * dir. */
 struct hub *kill_open_hub(const struct kill_world *w);
 void kill_set_up(struct kill_world *w, const char *dir);
 void kill_release(struct kill_world *w);

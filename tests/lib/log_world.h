@@ -1,4 +1,5 @@
-/* A hub whose transparency logs are looked at: their export as lines, checked and forged. Anything unexpected fails the test. */
+/* A hub whose transparency logs are looked at: their export as lines, checked and forged. Anything unexpected fails the
+ * test. */
 #ifndef SPOKE_TESTS_LIB_LOG_WORLD_H
 #define SPOKE_TESTS_LIB_LOG_WORLD_H
 

@@ -1,6 +1,6 @@
-/* A device with cases as a test makes them, and what it counts of them (node/look_performance.c): it is noon on Wednesday 4
- * November 2026. Decisions are due 4 hours after receipt of a red case, a day after that of an amber one, and 8 working hours
- * after that of a green one. Anything unexpected fails the test. */
+/* A device with cases as a test makes them, and what it counts of them (node/look_performance.c): it is noon on
+ * Wednesday 4 November 2026. Decisions are due 4 hours after receipt of a red case, a day after that of an amber one,
+ * and 8 working hours after that of a green one. Anything unexpected fails the test. */
 #ifndef SPOKE_TESTS_LIB_PERF_WORLD_H
 #define SPOKE_TESTS_LIB_PERF_WORLD_H
 

@@ -1,5 +1,5 @@
-/* A device that is told rows and orders by the mock hub, and searches them: for the tests of node/search.h and look_search. Anything
- * unexpected fails the test. */
+/* A device that is told rows and orders by the mock hub, and searches them: for the tests of node/search.h and
+ * look_search. Anything unexpected fails the test. */
 #ifndef SPOKE_TESTS_LIB_SEARCH_WORLD_H
 #define SPOKE_TESTS_LIB_SEARCH_WORLD_H
 

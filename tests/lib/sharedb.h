@@ -1,6 +1,6 @@
-/* A database that several connections and processes share through the VFS "spoke" (crypto/spokevfs.h), in a directory of
- * its own, for tests. Each process calls sharedb_start once, before it touches SQLite: from then on it has no other VFS.
- * Every function asserts, but those whose result tells. */
+/* A database that several connections and processes share through the VFS "spoke" (crypto/spokevfs.h), in a directory
+ * of its own, for tests. Each process calls sharedb_start once, before it touches SQLite: from then on it has no other
+ * VFS. Every function asserts, but those whose result tells. */
 #ifndef SPOKE_TESTS_LIB_SHAREDB_H
 #define SPOKE_TESTS_LIB_SHAREDB_H
 

@@ -1,5 +1,5 @@
-/* The synced tables of the newest schema version in a bare SQLite database: what schema.sql makes, which is version 1, and
- * the columns that the rules added since. Of stores db_migrate takes care. */
+/* The synced tables of the newest schema version in a bare SQLite database: what schema.sql makes, which is version 1,
+ * and the columns that the rules added since. Of stores db_migrate takes care. */
 #ifndef SPOKE_TESTS_LIB_TABLES_H
 #define SPOKE_TESTS_LIB_TABLES_H
 

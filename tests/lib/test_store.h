@@ -1,5 +1,6 @@
-/* On which engine the hubs of tests keep their stores. SPOKE_TEST_POSTGRES, the URL of a database (tests/postgres/run sets it):
- * each hub that a test makes gets a schema of its own there, which is removed when the process ends. Without it: files.
+/* On which engine the hubs of tests keep their stores. SPOKE_TEST_POSTGRES, the URL of a database (tests/postgres/run
+ * sets it): each hub that a test makes gets a schema of its own there, which is removed when the process ends. Without
+ * it: files.
  *
  * hub_init is wrapped (tests/CMakeLists.txt: --wrap=hub_init), so that no test has to know. What a test makes by itself
  * asks test_store_url. */

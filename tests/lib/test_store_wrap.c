@@ -1,5 +1,5 @@
-/* In place of hub_init where a test is linked with --wrap=hub_init: tests/lib/test_store.h. A file of its own: what is linked
- * without that has no __real_hub_init. */
+/* In place of hub_init where a test is linked with --wrap=hub_init: tests/lib/test_store.h. A file of its own: what is
+ * linked without that has no __real_hub_init. */
 #include "hub/hub.h"
 #include "tests/lib/test_store.h"
 

@@ -16,8 +16,9 @@ struct node_trust scene_trust(struct scene *s);
 void scene_write(struct scene *s, const char *name); /* the person's given name: another one each time */
 uint64_t scene_unsent(struct scene *s);
 bool scene_evidence_has(struct scene *s, const char *words);
-/* The next contact brings what cannot be: nothing of it is applied, no contact is made any more, work goes on, and all of that
- * is so after the program was ended too. `reason`: some of the words that say why. */
+/* The next contact brings what cannot be: nothing of it is applied; what is sent from then on is that request again and
+ * nothing else, by network or file, and what comes changes nothing; work goes on, and all of that is so after the
+ * program was ended too. `reason`: some of the words that say why. */
 void scene_finds_out(struct scene *s, const char *reason);
 
 #endif

@@ -1,5 +1,5 @@
-/* A hub with five real devices: ann (manager for north) and ada at the MASH room care-mash, pol and pat at police-hq, sam
- * at school-1. */
+/* A hub with five real devices: ann (manager for north) and ada at the MASH room care-mash, pol and pat at police-hq,
+ * sam at school-1. */
 #ifndef SPOKE_TESTS_LIB_TWO_ENDS_WORLD_H
 #define SPOKE_TESTS_LIB_TWO_ENDS_WORLD_H
 

@@ -1,4 +1,5 @@
-/* What is left of a home after a wipe, faults at each of its steps, and the door of the hub of tests/lib/intake_fixture.h. */
+/* What is left of a home after a wipe, faults at each of its steps, and the door of the hub of
+ * tests/lib/intake_fixture.h. */
 #ifndef SPOKE_TESTS_LIB_WIPED_HOME_H
 #define SPOKE_TESTS_LIB_WIPED_HOME_H
 

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Each a head that never ends, a byte a second: for a server that only asks whether something came they are busy for ever. */
+/* Each a head that never ends, a byte a second: for a server that only asks whether something came they are busy for
+ * ever. */
 void scene_loris(struct load *l, bool full)
 {
     size_t n = full ? 2000 : 2300, cut = 0; /* the short one has no time to wait: more than the places of those who only came */

@@ -32,7 +32,8 @@ void scene_away(struct load *l, bool full)
     load_witness(l, "when it is back", 0.5, 1000);
 }
 
-/* RLIMIT_FSIZE stands for a disk without room: writing fails in the middle of a file, and goes again once it is raised. */
+/* RLIMIT_FSIZE stands for a disk without room: writing fails in the middle of a file, and goes again once it is
+ * raised. */
 void scene_disk(struct load *l, bool full)
 {
     char path[400];

@@ -1,5 +1,6 @@
 /* Hub and nodes whose programs are of different versions, updated in every order: nobody's words are lost, and what was
- * written in a column before a device had it arrives when it has. All programs are this one, with tables that change. */
+ * written in a column before a device had it arrives when it has. All programs are this one, with tables that
+ * change. */
 #include "tests/schema/world.h"
 
 #include "sync/bundle.h"
@@ -71,7 +72,8 @@ static void update(struct world *w, size_t who, uint64_t speaks)
         world_update_node(w, who, speaks);
 }
 
-/* What happens between two updates: entries by everybody, contacts by some, of which one may break off in the middle. */
+/* What happens between two updates: entries by everybody, contacts by some, of which one may break off in the
+ * middle. */
 static void live(struct world *w, bool b_lags)
 {
     for (size_t i = 0; i < WORLD_NODES; i++) {
@@ -215,7 +217,8 @@ static void a_device_more_than_two_versions_behind_keeps_its_work_until_it_is_up
     world_free(&w);
 }
 
-/* Two sites make the same row, one of them in a version that has never heard of the column which the other filled in. */
+/* Two sites make the same row, one of them in a version that has never heard of the column which the other filled
+ * in. */
 static void a_row_made_twice_keeps_what_only_the_newer_version_could_say(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Schema versions for tests: of each version the product's own columns up to it and, from 2 on, a few more. A program with
- * versions.c among its objects has these tables in place of sync/rules_tables.c. Version 1 is the product's. */
+/* Schema versions for tests: of each version the product's own columns up to it and, from 2 on, a few more. A program
+ * with versions.c among its objects has these tables in place of sync/rules_tables.c. Version 1 is the product's. */
 #ifndef SPOKE_TESTS_SCHEMA_VERSIONS_H
 #define SPOKE_TESTS_SCHEMA_VERSIONS_H
 

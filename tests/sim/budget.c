@@ -1,5 +1,6 @@
-/* Devices that may hold few rows (hub/WATCH.md): somebody sets their budgets at times, and at the end as usual again. What a
- * device that is stopped holds is a part, as of one whose round was cut short; nothing else about it is different. */
+/* Devices that may hold few rows (hub/WATCH.md): somebody sets their budgets at times, and at the end as usual again.
+ * What a device that is stopped holds is a part, as of one whose round was cut short; nothing else about it is
+ * different. */
 #include "tests/sim/judge.h"
 
 #include "hub/watch.h"

@@ -195,8 +195,8 @@ static void spare(struct search *q)
     st = ask(q->s, node_db(q->d->n), "SELECT item FROM n_content");
     while (ask_next(q->s, st)) look(q, db_bytes(st, 0));
     db_done(st);
-    /* In an emergency somebody was told a case's reference, and typed it here. The reply takes it out of its table; in the
-     * log it stands until that is cut. */
+    /* In an emergency somebody was told a case's reference, and typed it here. The reply takes it out of its table; in
+     * the log it stands until that is cut. */
     for (size_t i = 0; i < SIM_TYPED; i++) look(q, bytes_of_str(q->d->typed[i]));
     for (size_t i = 0; i < q->s->asked.cap; i++)
         if (memcmp(q->s->asked.v[i], nobody, 16) != 0) ids_add(&q->named, q->s->asked.v[i]);

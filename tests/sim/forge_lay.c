@@ -1,5 +1,5 @@
-/* What a forger could have meant honestly also stands on his own screen, as after node_edit_commit: the hub acknowledges
- * what it applies as it was sent, and does not send it back. */
+/* What a forger could have meant honestly also stands on his own screen, as after node_edit_commit: the hub
+ * acknowledges what it applies as it was sent, and does not send it back. */
 #include "tests/sim/forge.h"
 
 #include "node/internal.h"

@@ -1,12 +1,12 @@
-/* Promise 11: a device lets people in if and only if its lease is not over, by what it can know. The model is the rule in its
- * two outer bounds, from the world's own clock and from every time that the device's clock was ever read:
+/* Promise 11: a device lets people in if and only if its lease is not over, by what it can know. The model is the rule
+ * in its two outer bounds, from the world's own clock and from every time that the device's clock was ever read:
  *
  *   let in:  no clock that it read since the last contact says that the lease is over, nor has so much time passed
  *   refused: its clock says now that the lease is over, or said so when somebody came, or so much time has passed while
  *            its steady clock ran
  *
- * Between them lies what a high reading of the clock, noted or lost with the power, makes of it. A device whose disk is of another
- * time, or whose contact may or may not have counted, is not judged. */
+ * Between them lies what a high reading of the clock, noted or lost with the power, makes of it. A device whose disk is
+ * of another time, or whose contact may or may not have counted, is not judged. */
 #include "tests/sim/judge.h"
 
 #include "node/internal.h"

@@ -139,8 +139,8 @@ void rescue_arrives(struct sim *s, struct posted *e, const struct posted *now)
                  (unsigned long long)now->seq, verdict_word(now->verdict));
 }
 
-/* Nobody knows in which order they came to a hub that was put back. Where no copy brought the content, the first of those
- * that it says it knew must answer for it as if it counted. */
+/* Nobody knows in which order they came to a hub that was put back. Where no copy brought the content, the first of
+ * those that it says it knew must answer for it as if it counted. */
 void rescue_listed(struct sim *s)
 {
     for (size_t i = 0; s->hub_lost_time && i < s->ledger->n_envelopes; i++) {

@@ -224,8 +224,8 @@ static bool said_since(const struct verdicts *v, const struct same *all, const s
     return false;
 }
 
-/* It came as a gap: its device wrote it again, as far as it stood, or had written over it since. A new row says nothing of
- * what is NULL in it. */
+/* It came as a gap: its device wrote it again, as far as it stood, or had written over it since. A new row says nothing
+ * of what is NULL in it. */
 static bool written_again(const struct verdicts *v, size_t i)
 {
     const struct written *w = &v->l->ops[i];
@@ -376,8 +376,8 @@ static void balance(const struct verdicts *v)
         sim_fail(v->s, 5, "the hub was sent %llu changes and accounts for others", (unsigned long long)all);
 }
 
-/* A value that had lost rises when the one that stood is taken back by whoever wrote it: it stands in its own author's name
- * since the step in which that happened. */
+/* A value that had lost rises when the one that stood is taken back by whoever wrote it: it stands in its own author's
+ * name since the step in which that happened. */
 static bool has_risen(const struct verdicts *v, struct stmt *st, bool step_counts)
 {
     uint8_t id[16];

@@ -1,5 +1,6 @@
-/* At rest: a conflict says of each version when it was written: by its author's clock, counted between what he was served and
- * when it came. Found anew from the hub's journal and from what was noted, not from what the merge remembers. */
+/* At rest: a conflict says of each version when it was written: by its author's clock, counted between what he was
+ * served and when it came. Found anew from the hub's journal and from what was noted, not from what the merge
+ * remembers. */
 #include "tests/sim/judge.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Promise 12: what the hub orders to be wiped is wiped, whatever fails on the way, and after it nothing is left but the note
- * that says so; the hub learns of it. What had to arrive first is promise 2 (ledger_rest.c). */
+/* Promise 12: what the hub orders to be wiped is wiped, whatever fails on the way, and after it nothing is left but the
+ * note that says so; the hub learns of it. What had to arrive first is promise 2 (ledger_rest.c). */
 #include "tests/sim/judge.h"
 
 #include "node/door.h"

@@ -119,7 +119,8 @@ static void must_sight(struct act_world *a, const uint8_t record[16], enum act_s
     assert_int_equal(sight, want);
 }
 
-/* Who is asked for consent to what concerns all of them: the adult that the case is about, and the child beside them. */
+/* Who is asked for consent to what concerns all of them: the adult that the case is about, and the child beside
+ * them. */
 static void an_adults_referral_keeps_each_ones_role_and_waits_for_each_ones_consent(void **state)
 {
     static const struct act_newcomer people[] = {

@@ -1,5 +1,5 @@
-/* What is settled or changed where the entry itself is not here: it is refused, and the version that lost stays for whoever can
- * settle it. */
+/* What is settled or changed where the entry itself is not here: it is refused, and the version that lost stays for
+ * whoever can settle it. */
 #include "node/act_work.h"
 #include "tests/lib/look_world.h"
 

@@ -196,7 +196,7 @@ static void difference_release(struct difference *d)
     buf_release(&d->store);
 }
 
-/* -------------------------------------------------------------------------------------------- and what the bytes say */
+/* ------------------------------------------------------------------------------------------- and what the bytes say */
 static const struct value *key(const struct op *op)
 {
     return op->kind == OP_INSERT ? &op->new_[0] : &op->old[0];

@@ -1,4 +1,5 @@
-/* When each of two versions was written: told with the conflict, whoever wrote it and however it came to stand there. */
+/* When each of two versions was written: told with the conflict, whoever wrote it and however it came to stand
+ * there. */
 #include "tests/lib/intake_fixture.h"
 
 #include <setjmp.h>

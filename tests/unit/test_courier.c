@@ -1,5 +1,5 @@
-/* A courier's file (sync/FORMAT.md §4.3): what was written after a try that failed goes along with the request of that try,
- * whether or not the hub had it; and nobody gains anything by taking such a file apart. */
+/* A courier's file (sync/FORMAT.md §4.3): what was written after a try that failed goes along with the request of that
+ * try, whether or not the hub had it; and nobody gains anything by taking such a file apart. */
 #include "sync/courier.h"
 #include "tests/lib/ends_scan.h"
 #include "tests/lib/ends_share.h"

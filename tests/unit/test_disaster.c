@@ -1,4 +1,5 @@
-/* The hub is lost, and put back from a backup that is a thousand changes old: what its devices keep brings back the rest. */
+/* The hub is lost, and put back from a backup that is a thousand changes old: what its devices keep brings back the
+ * rest. */
 #include "tests/lib/disaster_world.h"
 #include "tests/lib/test_store.h"
 

@@ -1,5 +1,5 @@
-/* Devices and moments that must not keep a hub that was put back from coming back: answers that were lost with it, one device that
- * says two things, programs of before, devices that never come. */
+/* Devices and moments that must not keep a hub that was put back from coming back: answers that were lost with it, one
+ * device that says two things, programs of before, devices that never come. */
 #include "tests/lib/disaster_world.h"
 
 #include "sync/messages.h"

@@ -36,7 +36,7 @@ static void must_line(enum err e, const struct why *why, const char *what, int l
 }
 #define MUST(call) must_line(call, &why, #call, __LINE__)
 
-/* --------------------------------------------------------------------------------------------- a device and its work */
+/* -------------------------------------------------------------------------------------------- a device and its work */
 static void enrol(void)
 {
     struct why why = {0};

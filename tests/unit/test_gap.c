@@ -1,4 +1,5 @@
-/* Rot in the outbox: what cannot be read back becomes a signed gap, its work is written again, and nothing else is lost. */
+/* Rot in the outbox: what cannot be read back becomes a signed gap, its work is written again, and nothing else is
+ * lost. */
 #include "tests/lib/rot.h"
 
 #include "node/internal.h"
@@ -153,7 +154,8 @@ static void the_gap_has_the_place_of_the_lost_one_in_the_chain(void **state)
     mock_world_free(&s.w);
 }
 
-/* Edit 2 makes the person, 3 sets the name, 4 another column, 5 the name again. 3 is lost: nothing of it counts any more. */
+/* Edit 2 makes the person, 3 sets the name, 4 another column, 5 the name again. 3 is lost: nothing of it counts any
+ * more. */
 static void what_a_later_edit_set_again_is_not_written_again(void **state)
 {
     struct start s;

@@ -80,7 +80,8 @@ static void set_up(struct scene *x)
     assert_true(x->store.len > 0);
 }
 
-/* In a process that dies in the middle of its k-th write; opening the store mends it. false: it came to its end before. */
+/* In a process that dies in the middle of its k-th write; opening the store mends it. false: it came to its end
+ * before. */
 static bool dies(struct scene *x, int k)
 {
     int status = 0;

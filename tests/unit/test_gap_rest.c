@@ -1,5 +1,5 @@
-/* Rot in the outbox together with something else: an order to forget, a disk that fails for a moment, a case or a row that
- * is not here any more, an overlay that rotted as well. */
+/* Rot in the outbox together with something else: an order to forget, a disk that fails for a moment, a case or a row
+ * that is not here any more, an overlay that rotted as well. */
 #include "tests/lib/faultvfs.h"
 #include "tests/lib/rot.h"
 
@@ -213,8 +213,9 @@ static void a_change_of_a_row_whose_maker_is_held_is_written_again(void **state)
     stop(&s);
 }
 
-/* The same of a column that must have a value (only the hub's own have such that change, but a person's SQL gets at them): what it was before is not known here, and it cannot have been nothing. (Seed
- * 500010894: every contact ended with "must have a value".) */
+/* The same of a column that must have a value (only the hub's own have such that change, but a person's SQL gets at
+ * them): what it was before is not known here, and it cannot have been nothing. (Seed 500010894: every contact ended
+ * with "must have a value".) */
 static void nor_does_a_column_that_must_have_a_value_hold_it_up(void **state)
 {
     struct start s;
@@ -299,8 +300,8 @@ static void what_the_overlay_has_lost_too_goes_back_and_the_rest_is_written_agai
     stop(&s);
 }
 
-/* Every read of the store in turn fails once while a device talks, with a sound outbox (rotten 0) and with one that rotted:
- * the next contact brings it all, and what could be read was not given up. */
+/* Every read of the store in turn fails once while a device talks, with a sound outbox (rotten 0) and with one that
+ * rotted: the next contact brings it all, and what could be read was not given up. */
 static void each_read_fails_once(uint64_t rotten)
 {
     struct faultvfs *fault = faultvfs_new();

@@ -59,7 +59,8 @@ static struct op acceptance(const uint8_t held[16])
     return op;
 }
 
-/* Each of the two can be taken in, but not both: who accepts both in one change reads in the second why it still waits. */
+/* Each of the two can be taken in, but not both: who accepts both in one change reads in the second why it still
+ * waits. */
 static void an_acceptance_that_could_not_be_carried_out_says_so_and_waits_on(void **state)
 {
     uint8_t c[16], parts[3][16], first[16], second[16];
@@ -207,8 +208,8 @@ static uint64_t commit_waiting(const struct written *w, const uint8_t made[16], 
     return fake_commit(sue, &e);
 }
 
-/* Both that wait are noted at the very point of the order at which the change before them was taken in. That another one
- * came later says nothing: it did not write this column. */
+/* Both that wait are noted at the very point of the order at which the change before them was taken in. That another
+ * one came later says nothing: it did not write this column. */
 static void waiting_work_counts_though_more_work_of_its_author_waits_behind_it(void **state)
 {
     struct written w;

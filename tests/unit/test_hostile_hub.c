@@ -427,8 +427,8 @@ static void many_people_consents_and_records_in_one_case_do_not_stop_the_hub(voi
     verifies();
 }
 
-/* Every agency that fits has been added: what comes in still has the channels that it needs. In a hub of its own, which has
- * seen no case yet. */
+/* Every agency that fits has been added: what comes in still has the channels that it needs. In a hub of its own, which
+ * has seen no case yet. */
 static void a_full_hub_still_takes_identifiers_in(void **state)
 {
     struct why why = {0};

@@ -1,5 +1,5 @@
-/* The server's limits: who asks too much is put off, and nobody else; in memory that does not grow. And the code that people hold
- * before a camera. */
+/* The server's limits: who asks too much is put off, and nobody else; in memory that does not grow. And the code that
+ * people hold before a camera. */
 #include "cli/hub_limit.h"
 #include "cli/hub_qr.h"
 
@@ -207,7 +207,7 @@ static void a_rate_is_read_as_people_write_it(void **state)
     hub_limit_free(l);
 }
 
-/* ---------------------------------------------------------------------------------------------------------------- QR */
+/* --------------------------------------------------------------------------------------------------------------- QR */
 
 /* Is a module of the printed code dark? `light`: blocks are the light ones. */
 static bool dark_at(char *const *line, int x, int y)

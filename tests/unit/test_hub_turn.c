@@ -1,5 +1,5 @@
-/* A server and the commands beside it, in one process: who has the store when, whose word on the clocks counts, and that
- * nobody takes another's place. */
+/* A server and the commands beside it, in one process: who has the store when, whose word on the clocks counts, and
+ * that nobody takes another's place. */
 #include "cli/hub_home.h"
 #include "cli/hub_turn.h"
 
@@ -322,7 +322,7 @@ static void a_command_that_ends_without_its_whole_word_teaches_the_server_nothin
     }
 }
 
-/* ------------------------------------------------------------------------------------------------- who waits for what */
+/* ----------------------------------------------------------------------------------------------- who waits for what */
 
 static void devices_are_woken_when_a_command_changed_something_and_only_then(void **state)
 {
@@ -391,7 +391,7 @@ static void a_policy_that_loses_its_turn_half_way_says_what_has_become_of_it(voi
     assert_non_null(strstr(why.next, "policy continue"));
 }
 
-/* -------------------------------------------------------------------------------------------------- whose socket it is */
+/* ----------------------------------------------------------------------------------------------- whose socket it is */
 
 static void a_second_server_that_finds_the_store_open_between_two_turns_takes_nothing(void **state)
 {

@@ -41,8 +41,8 @@ static const char *labels(const char *p)
     return *p == '}' ? p + 1 : NULL;
 }
 
-/* Each family begins with HELP and TYPE, comes once, and has only its own samples until the next; each sample is there once.
- * Returns how many samples there are. */
+/* Each family begins with HELP and TYPE, comes once, and has only its own samples until the next; each sample is there
+ * once. Returns how many samples there are. */
 static size_t read_strictly(char *text)
 {
     char family[128] = "", *seen[2048];
@@ -102,7 +102,7 @@ static void labels_hold_whatever_somebody_named_a_site(void **state)
     buf_release(&b);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the log */
+/* ---------------------------------------------------------------------------------------------------------- the log */
 
 static int64_t noon(void *ctx)
 {
@@ -164,7 +164,7 @@ static void a_line_that_is_too_long_loses_whole_keys_and_stays_a_line(void **sta
     free(js);
 }
 
-/* ------------------------------------------------------------------------------------------------ a hub that is watched */
+/* -------------------------------------------------------------------------------------------- a hub that is watched */
 
 struct world {
     struct fake_hub hub;

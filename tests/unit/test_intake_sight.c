@@ -1,5 +1,6 @@
-/* Each operation is judged by what its author's site saw when it was written, and by what it sees now. A duty stands in for
- * taking part, and for neither of these: who had not been given a case adds nothing to it, also when he was given it since. */
+/* Each operation is judged by what its author's site saw when it was written, and by what it sees now. A duty stands in
+ * for taking part, and for neither of these: who had not been given a case adds nothing to it, also when he was given
+ * it since. */
 #include "tests/lib/intake_fixture.h"
 
 #include <setjmp.h>
@@ -11,7 +12,8 @@
 
 #define NOT_GIVEN "had not been given to your site"
 
-/* A case of the police that is restricted from its first day: Mona is on duty for its area, and her site is shut out. */
+/* A case of the police that is restricted from its first day: Mona is on duty for its area, and her site is shut
+ * out. */
 static void shut_case(uint8_t c[16])
 {
     uint8_t brief[16], part[16];

@@ -286,7 +286,7 @@ static void a_hub_of_before_begins_its_logs_when_it_is_opened(void **state)
     fake_node_release(&care);
 }
 
-/* ------------------------------------------------------------------------------------------------ checkpoints, proofs */
+/* ---------------------------------------------------------------------------------------------- checkpoints, proofs */
 
 static void a_log_that_was_written_anew_does_not_fit_a_checkpoint_that_was_kept(void **state)
 {

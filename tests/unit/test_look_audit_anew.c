@@ -1,5 +1,5 @@
-/* A device that is set up anew numbers its changes anew: the log of what was done before stays, and is not taken for what is
- * done after it. */
+/* A device that is set up anew numbers its changes anew: the log of what was done before stays, and is not taken for
+ * what is done after it. */
 #include "node/look.h"
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_hub.h"

@@ -1,5 +1,5 @@
-/* What another agency's broken or hostile device may write (times that no calendar has, texts of a mebibyte, thousands of rows that
- * look alike) neither breaks what people look at here, nor keeps them waiting. */
+/* What another agency's broken or hostile device may write (times that no calendar has, texts of a mebibyte, thousands
+ * of rows that look alike) neither breaks what people look at here, nor keeps them waiting. */
 #include "node/look_audit.h"
 #include "node/look_case.h"
 #include "node/look_list.h"

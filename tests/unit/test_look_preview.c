@@ -1,5 +1,5 @@
-/* What somebody reads before a case is shared, or the sharing ends: in words, from the hub where there was contact, by the
- * rules where there was none. */
+/* What somebody reads before a case is shared, or the sharing ends: in words, from the hub where there was contact, by
+ * the rules where there was none. */
 #include "node/look_preview.h"
 #include "node/look_reply.h"
 #include "tests/lib/two_ends_world.h"

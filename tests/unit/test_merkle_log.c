@@ -1,7 +1,7 @@
-/* What a log is for: nobody can change one that others have seen. Of a log of 1,000 leaves every leaf is edited, removed,
- * doubled by a new one in front of it, and swapped with its neighbour; whoever then keeps the log does all that he can:
- * he computes the tree anew and makes the proofs that an honest one would make. Each time the root is another one, and
- * no proof leads from a checkpoint that somebody kept. */
+/* What a log is for: nobody can change one that others have seen. Of a log of 1,000 leaves every leaf is edited,
+ * removed, doubled by a new one in front of it, and swapped with its neighbour; whoever then keeps the log does all
+ * that he can: he computes the tree anew and makes the proofs that an honest one would make. Each time the root is
+ * another one, and no proof leads from a checkpoint that somebody kept. */
 #include "crypto/merkle.h"
 #include "tests/lib/merkle_store.h"
 
@@ -52,8 +52,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The honest log up to `at`, then `other`, if it is one, then the honest log from leaf `from` on, to `size` leaves (or as
- * many as there are). Every way to change one place is one of these. */
+/* The honest log up to `at`, then `other`, if it is one, then the honest log from leaf `from` on, to `size` leaves (or
+ * as many as there are). Every way to change one place is one of these. */
 static void alter(struct world *w, uint64_t at, const uint64_t *other, uint64_t n_other, uint64_t from, uint64_t size)
 {
     uint8_t hash[HASH];

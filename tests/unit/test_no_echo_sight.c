@@ -1,5 +1,5 @@
-/* What a device wrote is not sent back (test_no_echo.c): where rows come and go meanwhile, pages come in series, answers
- * get lost, and devices are put back, revoked or waiting. */
+/* What a device wrote is not sent back (test_no_echo.c): where rows come and go meanwhile, pages come in series,
+ * answers get lost, and devices are put back, revoked or waiting. */
 #include "tests/lib/two_ends_world.h"
 
 #include <setjmp.h>
@@ -228,7 +228,8 @@ static void restricted_case(struct ends_case *k)
     ends_round(ann, 1, 0);
 }
 
-/* In the middle of a series the cut is older than the row: that the device made it does not mean that it has it still. */
+/* In the middle of a series the cut is older than the row: that the device made it does not mean that it has it
+ * still. */
 static void a_new_row_that_was_away_during_a_series_of_pages_comes_back_whole(void **state)
 {
     struct ends_case k;

@@ -258,8 +258,8 @@ static void a_leftover_of_the_other_name_goes(void **state)
     is_sound(x);
 }
 
-/* A backup of before a rekey, put back over the home: the store of today is beside it then, with what was written since. Whoever
- * notices the mistake still has it, and today's key file in a later backup. */
+/* A backup of before a rekey, put back over the home: the store of today is beside it then, with what was written
+ * since. Whoever notices the mistake still has it, and today's key file in a later backup. */
 static void a_newer_store_survives_that_older_files_were_put_back_beside_it(void **state)
 {
     struct scene *x = *state;
@@ -288,8 +288,8 @@ static void a_newer_store_survives_that_older_files_were_put_back_beside_it(void
     assert_string_equal(area, "south, and not sent yet");
 }
 
-/* Gwen knows the data key and what vouches for the file, so she can put a slot of her own into it; one of a kind that nobody
- * knows is asked for no passphrase and stands in no list of people. */
+/* Gwen knows the data key and what vouches for the file, so she can put a slot of her own into it; one of a kind that
+ * nobody knows is asked for no passphrase and stands in no list of people. */
 static void no_new_key_is_sealed_to_a_slot_that_nobody_is_noted_for(void **state)
 {
     struct scene *x = *state;

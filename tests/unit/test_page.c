@@ -210,7 +210,8 @@ static void page_refuses_another_key(void **state)
     page_keys_free(NULL);
 }
 
-/* T6: copies under the key of a replica are files of their own: no page of one passes in another, nor in the replica. */
+/* T6: copies under the key of a replica are files of their own: no page of one passes in another, nor in the
+ * replica. */
 static void page_refuses_another_file_under_the_same_key(void **state)
 {
     struct fixture *f = *state;

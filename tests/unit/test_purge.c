@@ -1,5 +1,5 @@
-/* Purged content is nowhere on the node in readable form: not in a page, not in a free one, not in the gaps of one, not in the
- * log. And what its author may still want is kept until then. */
+/* Purged content is nowhere on the node in readable form: not in a page, not in a free one, not in the gaps of one, not
+ * in the log. And what its author may still want is kept until then. */
 #include "tests/lib/rot.h"
 
 #include "crypto/seal.h"

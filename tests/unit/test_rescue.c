@@ -1,5 +1,5 @@
-/* Devices put back from an old image, or copied: found out, set up anew, and nothing that was written is lost or taken in
- * twice. Real replicas against a real hub. */
+/* Devices put back from an old image, or copied: found out, set up anew, and nothing that was written is lost or taken
+ * in twice. Real replicas against a real hub. */
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_hub.h"
 #include "tests/lib/real_device.h"

@@ -1,5 +1,5 @@
-/* Setting a device up anew: what stays until the hub has answered, what is kept, copies of one device, and being put back
- * twice. Real replicas against a real hub. */
+/* Setting a device up anew: what stays until the hub has answered, what is kept, copies of one device, and being put
+ * back twice. Real replicas against a real hub. */
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_hub.h"
 #include "tests/lib/real_device.h"
@@ -61,8 +61,8 @@ static void accept(const uint8_t c[16], const char *word)
     says(change_from(mona, "held", held, "state", "waiting", "accepted"), VERDICT_APPLIED, NULL);
 }
 
-/* Both go on, each in a place of its own; what both had not sent counts once. For the second an administrator has to say
- * so: an invitation from before the first was set up anew is not for it. */
+/* Both go on, each in a place of its own; what both had not sent counts once. For the second an administrator has to
+ * say so: an invitation from before the first was set up anew is not for it. */
 static void two_copies_that_are_both_set_up_anew_lose_nothing_and_double_nothing(void **state)
 {
     static const char *const names[] = {"AtBoth", "AtTheOne", "AtTheOther", "Upon"};

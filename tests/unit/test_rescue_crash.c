@@ -1,5 +1,5 @@
-/* Power that fails while a device is set up anew: before it is the old one whole, afterwards the new one whole, and the same
- * code leads on. */
+/* Power that fails while a device is set up anew: before it is the old one whole, afterwards the new one whole, and the
+ * same code leads on. */
 #include "tests/lib/faultvfs.h"
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_hub.h"

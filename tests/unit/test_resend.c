@@ -1,5 +1,5 @@
-/* Work that was not accepted, at its author's: read, sent again with other values, let go; and the same at the hub, gaps and
- * covered envelopes too. */
+/* Work that was not accepted, at its author's: read, sent again with other values, let go; and the same at the hub,
+ * gaps and covered envelopes too. */
 #include "node/internal.h"
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/rot.h"

@@ -402,7 +402,8 @@ static void patchsets_of_random_tables_in_random_versions_are_read_and_written_a
     for (uint64_t seed = 1; seed <= WORLDS; seed++) one_world(seed * 104729, true);
 }
 
-/* Changed in every column, then told to a reader of every version: it learns the columns of its version and no others. */
+/* Changed in every column, then told to a reader of every version: it learns the columns of its version and no
+ * others. */
 static void a_row_written_for_an_earlier_version_is_cut_to_its_columns(void **state)
 {
     (void)state;

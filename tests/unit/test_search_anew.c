@@ -1,5 +1,5 @@
-/* A device that is set up anew begins with nothing of what it held before: nor has the search any word of it, or the number of
- * any case. */
+/* A device that is set up anew begins with nothing of what it held before: nor has the search any word of it, or the
+ * number of any case. */
 #include "node/look.h"
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_hub.h"

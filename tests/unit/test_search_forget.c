@@ -1,4 +1,5 @@
-/* What was dropped, hidden or changed is found no more, and no word of it stays: not in the index, not in any page, not in the log. */
+/* What was dropped, hidden or changed is found no more, and no word of it stays: not in the index, not in any page, not
+ * in the log. */
 #include "tests/lib/rot.h"
 #include "tests/lib/search_world.h"
 

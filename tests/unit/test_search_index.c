@@ -1,5 +1,5 @@
-/* An index that a crash, an older program or somebody with the disk left behind shows nothing that is not here, and what is here is
- * found again. */
+/* An index that a crash, an older program or somebody with the disk left behind shows nothing that is not here, and
+ * what is here is found again. */
 #include "crypto/hash.h"
 #include "node/search.h"
 #include "sync/db_sum.h"

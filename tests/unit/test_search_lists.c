@@ -1,5 +1,5 @@
-/* The lists of the search index (node/search.h): what was put in is found, what was taken out is not, and what somebody with the disk
- * made of them does no harm. */
+/* The lists of the search index (node/search.h): what was put in is found, what was taken out is not, and what somebody
+ * with the disk made of them does no harm. */
 #include "node/search.h"
 #include "tests/lib/search_world.h"
 

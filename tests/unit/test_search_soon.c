@@ -1,4 +1,5 @@
-/* A search at a page while thousands of cases are not in the index yet: it answers at once, and says what it could not look at. */
+/* A search at a page while thousands of cases are not in the index yet: it answers at once, and says what it could not
+ * look at. */
 #include "node/look.h"
 #include "node/search.h"
 #include "tests/lib/bench_cases.h"

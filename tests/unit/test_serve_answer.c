@@ -1,4 +1,5 @@
-/* cli/serve_route.h: an answer is whole, or it is none and says so; half a list or file never passes for a whole one. */
+/* cli/serve_route.h: an answer is whole, or it is none and says so; half a list or file never passes for a whole
+ * one. */
 #include "cli/serve_route.h"
 #include "tests/lib/people_world.h"
 

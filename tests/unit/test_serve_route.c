@@ -1,5 +1,5 @@
-/* cli/serve_route.h: who is answered at all, and what errors become. Without a network: requests are handed over as the server
- * would. */
+/* cli/serve_route.h: who is answered at all, and what errors become. Without a network: requests are handed over as the
+ * server would. */
 #include "cli/serve_route.h"
 #include "tests/lib/people_world.h"
 

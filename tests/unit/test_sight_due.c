@@ -326,8 +326,9 @@ static void a_clock_that_comes_back_to_where_it_was_is_believed_at_once(void **s
     assert_int_equal(hub_fixture_number(x->f, "SELECT count(*) FROM h_act"), 2);
 }
 
-/* Of a hub with several machines, one noted the doubt when it had just been started; the steady clock of the other has run for
- * months. Set back, and then forward by an hour, the clock is not believed by that: nothing that had ended is shown again. */
+/* Of a hub with several machines, one noted the doubt when it had just been started; the steady clock of the other has
+ * run for months. Set back, and then forward by an hour, the clock is not believed by that: nothing that had ended is
+ * shown again. */
 static void the_steady_clock_of_another_machine_proves_no_hour(void **state)
 {
     struct scene *x = *state;

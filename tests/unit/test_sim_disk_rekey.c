@@ -208,8 +208,8 @@ static void rekey_over_an_older_database_survives_a_power_failure_at_every_step(
     assert_int_equal(disk_file(b->disk, TO).n, disk_file(b->disk, FROM).n);
 }
 
-/* What lies under the name is a copy from before, under the same new key, part of it in a log: nothing may ever open that
- * is half of the one and half of the other. */
+/* What lies under the name is a copy from before, under the same new key, part of it in a log: nothing may ever open
+ * that is half of the one and half of the other. */
 static void rekey_over_a_copy_under_the_same_key_mixes_nothing(void **state)
 {
     struct bench *b = *state;

@@ -1,5 +1,5 @@
-/* crypto/spokevfs.h in one process: databases made, copied, attached and refused; several connections. Several processes:
- * test_spokevfs_processes.c. T1 to T12 are the traps of ../shared/notes/pagevfs.md. */
+/* crypto/spokevfs.h in one process: databases made, copied, attached and refused; several connections. Several
+ * processes: test_spokevfs_processes.c. T1 to T12 are the traps of ../shared/notes/pagevfs.md. */
 #include "tests/lib/faultvfs.h"
 #include "tests/lib/pagedb.h"
 #include "tests/lib/sharedb.h"
@@ -430,8 +430,8 @@ static void spokevfs_works_below_a_vfs_that_makes_up_names(void **state)
     assert_int_equal(sqlite3_vfs_unregister(&over), SQLITE_OK);
 }
 
-/* Page 1 is read before the log is open, and another process may be writing it: what is not authentic is looked at again
- * for as long as it changes. */
+/* Page 1 is read before the log is open, and another process may be writing it: what is not authentic is looked at
+ * again for as long as it changes. */
 static void spokevfs_page_that_is_just_being_written_is_read_again(void **state)
 {
     struct bench *b = *state;

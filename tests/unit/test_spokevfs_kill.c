@@ -63,7 +63,8 @@ static void act_prepare(struct sharedb *s, void *arg, int out, int in)
     MUST(sqlite3_close(db) == SQLITE_OK);
 }
 
-/* What each writer has told of, and how often it died: then one more may be there, committed, and the word of it not out. */
+/* What each writer has told of, and how often it died: then one more may be there, committed, and the word of it not
+ * out. */
 struct told {
     int acked[WRITERS], deaths[WRITERS];
 };

@@ -1,5 +1,5 @@
-/* crypto/spokevfs.h: several processes on one database. Each actor is a process of its own, which starts SQLite anew; this
- * one never does. */
+/* crypto/spokevfs.h: several processes on one database. Each actor is a process of its own, which starts SQLite anew;
+ * this one never does. */
 #include "crypto/pagevfs.h"
 #include "tests/lib/actor.h"
 #include "tests/lib/pagedb.h"

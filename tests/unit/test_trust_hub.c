@@ -1,5 +1,5 @@
-/* A real hub and real devices: what each answer says of the log, what a hub does whose log is not what it was, and whether a
- * change can be proved. */
+/* A real hub and real devices: what each answer says of the log, what a hub does whose log is not what it was, and
+ * whether a change can be proved. */
 #include "hub/log.h"
 #include "node/trust.h"
 #include "tests/lib/ends_share.h"
@@ -170,8 +170,8 @@ static void uneven(struct ends_node *n, const struct ends_case *k)
     } while ((size_at_hub(n) & (size_at_hub(n) - 1)) == 0);
 }
 
-/* Who has the hub's disk changes its log: the hub finds that it cannot prove what it said, and answers nobody wrongly. Mended, it
- * is trusted as before. */
+/* Who has the hub's disk changes its log: the hub finds that it cannot prove what it said, and answers nobody wrongly.
+ * Mended, it is trusted as before. */
 static void hub_whose_log_was_changed_refuses_and_costs_no_device_its_trust(void **state)
 {
     static const char *const spoil[] = {

@@ -62,7 +62,8 @@ static void a_look_by_a_clock_that_is_behind_is_told_too(void **state)
     opened(pol, id, "Ann", right - 5 * HOUR, true);
 }
 
-/* A change of the school's that the hub holds, because it touches what the school does not lead, and with it a record. */
+/* A change of the school's that the hub holds, because it touches what the school does not lead, and with it a
+ * record. */
 static void held_record(struct ends_case *k, uint8_t id[16], bool open)
 {
     struct row r = {.table = rules_table((size_t)rules_table_index(bytes_of_str("record")))};

@@ -1,4 +1,5 @@
-/* Orders of the hub to a device, within rounds: how long it may be opened without contact, and that it destroys all it has. */
+/* Orders of the hub to a device, within rounds: how long it may be opened without contact, and that it destroys all it
+ * has. */
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/mock_round.h"
 #include "tests/lib/real_device.h"

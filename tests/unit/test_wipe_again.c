@@ -1,5 +1,5 @@
-/* A device that was put back from an old image, has work that it had not sent, and is to be wiped: the hub does not hear it
- * before it is set up anew. So it is, brings its work, and is wiped then. Real replicas against a real hub. */
+/* A device that was put back from an old image, has work that it had not sent, and is to be wiped: the hub does not
+ * hear it before it is set up anew. So it is, brings its work, and is wiped then. Real replicas against a real hub. */
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/real_device.h"
 #include "tests/lib/wiped_home.h"
@@ -148,7 +148,8 @@ static void while_the_link_breaks_it_stays_closed_and_loses_nothing(void **state
     real_gone(&d);
 }
 
-/* It had not heard of the order when it was set up anew; and once it is wiped, a copy that comes is no way round that. */
+/* It had not heard of the order when it was set up anew; and once it is wiped, a copy that comes is no way round
+ * that. */
 static void nobody_escapes_a_wipe_by_being_set_up_anew(void **state)
 {
     struct real_device d, copy;

@@ -1,5 +1,5 @@
-/* Laid before the server by LD_PRELOAD: its wall clock is off by as many seconds as the first eight bytes of the file say that
- * SPOKE_TEST_CLOCK names. */
+/* Laid before the server by LD_PRELOAD: its wall clock is off by as many seconds as the first eight bytes of the file
+ * say that SPOKE_TEST_CLOCK names. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stddef.h>
