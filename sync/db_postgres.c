@@ -113,6 +113,7 @@ void pg_rollback(struct db *base)
 {
     struct db_pg *db = pg_of(base);
     if (!db->tx_open) return;
+    (void)!pg_land(db, NULL); /* a fault in it is undone with the rest */
     if (db->conn != NULL && PQtransactionStatus(db->conn) != PQTRANS_IDLE && pg_run(db, "ROLLBACK", NULL) != ERR_OK)
         pg_disconnect(db); /* the server undoes it when the connection ends */
     tx_gone(db);
@@ -125,20 +126,32 @@ static enum err in_doubt(struct why *why)
     return why_next(why, ERR_UNREACHABLE, "Look whether it is there before you do it again.");
 }
 
+static enum err take_commit(void *ctx, PGresult *r, struct why *why)
+{
+    enum err e = ERR_OK;
+    if (PQresultStatus(r) != PGRES_COMMAND_OK)
+        e = pg_fault(ctx, r, "COMMIT", why);
+    else if (strcmp(PQcmdStatus(r), "COMMIT") != 0)
+        e = why_set(why, ERR_FAILED, "The database undid this whole step; nothing was changed.");
+    PQclear(r);
+    return e;
+}
+
 enum err pg_commit(struct db *base, struct why *why)
 {
     struct db_pg *db = pg_of(base);
-    enum err e = pg_ready(db, why); /* COMMIT after a fault would be a ROLLBACK that calls itself well done */
+    enum err e = pg_able(db, why); /* COMMIT after a fault would be a ROLLBACK that calls itself well done */
     if (e != ERR_OK) return e;
-    PGresult *r = PQexec(db->conn, "COMMIT");
-    if (PQresultStatus(r) != PGRES_COMMAND_OK) {
-        e = pg_fault(db, r, "COMMIT", why);
-        if (db->conn == NULL) e = in_doubt(why);
-    } else if (strcmp(PQcmdStatus(r), "COMMIT") != 0) {
-        e = why_set(why, ERR_FAILED, "The database undid this whole step; nothing was changed.");
-    }
-    PQclear(r);
+    e = pg_say(db, "COMMIT", take_commit, db, why);
+    if (e != ERR_OK && db->conn == NULL) e = in_doubt(why);
     if (e == ERR_OK) tx_gone(db);
+    return e;
+}
+
+static enum err take_said(void *ctx, PGresult *r, struct why *why)
+{
+    enum err e = PQresultStatus(r) == PGRES_COMMAND_OK ? ERR_OK : pg_fault(ctx, r, "SAVEPOINT", why);
+    PQclear(r);
     return e;
 }
 
@@ -154,12 +167,12 @@ static enum err savepoint(struct db *base, const char *name, struct why *why)
     struct db_pg *db = pg_of(base);
     char sql[PG_SQL];
     if (!db->tx_open) return why_set(why, ERR_FAILED, "A part of a transaction needs one to be open.");
-    enum err e = pg_ready(db, why);
+    enum err e = pg_able(db, why);
     if (e != ERR_OK) return e;
     if (db->n_savepoints == PG_SAVEPOINTS)
         return why_set(why, pg_refuse(db, ERR_LIMIT), "Too many parts of one transaction are open.");
     (void)snprintf(sql, sizeof sql, "SAVEPOINT \"%s\"", name);
-    e = pg_run(db, sql, why);
+    e = pg_say(db, sql, take_said, db, why);
     if (e != ERR_OK) return e;
     struct pg_savepoint *s = &db->savepoints[db->n_savepoints++];
     (void)snprintf(s->name, sizeof s->name, "%s", name);
@@ -177,12 +190,12 @@ static enum err savepoint_release(struct db *base, const char *name, struct why 
 {
     struct db_pg *db = pg_of(base);
     char sql[PG_SQL];
-    enum err e = pg_ready(db, why);
+    enum err e = pg_able(db, why);
     struct pg_savepoint *s = find_savepoint(db, name);
     if (e != ERR_OK) return e;
     if (s == NULL) return no_savepoint(why);
     (void)snprintf(sql, sizeof sql, "RELEASE SAVEPOINT \"%s\"", name);
-    e = pg_run(db, sql, why);
+    e = pg_say(db, sql, take_said, db, why);
     if (e == ERR_OK) db->n_savepoints = (size_t)(s - db->savepoints);
     return e;
 }
@@ -194,6 +207,7 @@ static enum err savepoint_rollback(struct db *base, const char *name, struct why
     struct db_pg *db = pg_of(base);
     char sql[PG_SQL];
     struct pg_savepoint *s = find_savepoint(db, name);
+    (void)!pg_land(db, NULL); /* what flew was sent after the savepoint was set, so a fault in it is healed */
     if (s == NULL || db->conn == NULL) {
         enum err e = pg_ready(db, why);
         return e != ERR_OK ? e : no_savepoint(why);
@@ -207,9 +221,11 @@ static enum err savepoint_rollback(struct db *base, const char *name, struct why
     return e;
 }
 
-static int64_t changes(struct db *db)
+/* A fault in what lands is the transaction's, and the next call says so. */
+static int64_t changes(struct db *base)
 {
-    return pg_of(db)->changes;
+    struct db_pg *db = pg_of(base);
+    return pg_land(db, NULL) == ERR_OK ? db->changes : 0;
 }
 
 /* What an administrator of the database does: autovacuum, checkpoints, data checksums. */

@@ -18,6 +18,7 @@
 #define PG_PAUSE_MIN_MS 100  /* between two tries to connect: doubled each time */
 #define PG_PAUSE_MAX_MS 5000
 #define PG_NAME_MAX     80
+#define PG_IN_FLIGHT    64 /* statements that nobody has waited for; their answers, some 50 bytes each, find room on the way back */
 
 /* PostgreSQL's numbers of its own types (src/include/catalog/pg_type.dat), which never change. */
 enum pg_type {
@@ -57,7 +58,9 @@ struct db_pg {
     uint64_t n_names;        /* prepared statements and cursors named so far */
     struct stmt_pg *cursors; /* statements with an open cursor */
     struct buf doomed;       /* DEALLOCATE of prepared statements that nobody has any more, for the next db_begin */
-    int64_t changes;         /* rows changed by the last statement that changes rows */
+    int64_t changes;         /* rows changed by the last statement that changes rows, of those that have landed */
+    char flying[PG_IN_FLIGHT][16]; /* db_kind_of each statement that was sent and not waited for (sync/db_postgres_flight.c) */
+    unsigned n_flying, landed;
     int64_t pause_ms;        /* until the next try to connect, when this one fails; 0: the last one did not */
     int64_t failed_at;       /* env's steady clock at the last try that failed */
     char channels[PG_CHANNELS][24]; /* db_listen */
@@ -94,6 +97,7 @@ struct stmt_pg {
     char *sql;    /* owned: translated */
     struct pg_facts facts;
     bool large; /* its rows were more than a chunk: through a cursor at once */
+    bool mute;  /* it ran, and has no rows to give: it need not be waited for */
     enum err bind_err;
     struct pg_param *param;      /* owned: n_params */
     struct pg_variant *variants; /* owned */
@@ -139,6 +143,8 @@ enum err pg_fault(struct db_pg *db, const PGresult *r, const char *sql, struct w
 /* A fault of our own before anything was sent: the same way. */
 enum err pg_refuse(struct db_pg *db, enum err e);
 /* May a statement be sent? Connects anew where there is no connection and no transaction. */
+MUST_CHECK enum err pg_able(struct db_pg *db, struct why *why);
+/* The same, and with an answer to wait for alone: whatever flew has landed. */
 MUST_CHECK enum err pg_ready(struct db_pg *db, struct why *why);
 /* Allocated with nothing connected. ERR_USAGE, ERR_NOMEM. */
 MUST_CHECK enum err pg_new(struct db_pg **out, const struct env *env, const char *url, const char *schema,
@@ -148,7 +154,8 @@ MUST_CHECK enum err pg_connect(struct db_pg *db, struct why *why);
 /* Is the schema there, and one of ours? ERR_UNINIT. Learns db->any_type. */
 MUST_CHECK enum err pg_learn(struct db_pg *db, struct why *why);
 void pg_disconnect(struct db_pg *db);
-/* One text without parameters and without an answer that matters; several statements are fine. */
+/* One text without parameters and without an answer that matters; several statements are fine. What flew lands
+ * first. */
 MUST_CHECK enum err pg_run(struct db_pg *db, const char *sql, struct why *why);
 /* One number; *out_null: it was NULL, or no row. */
 MUST_CHECK enum err pg_number(struct db_pg *db, const char *sql, const char *param, int64_t *out, bool *out_null,
@@ -192,6 +199,19 @@ struct bytes pg_bytes(struct stmt *s, int col);
 struct value pg_value(struct stmt *s, int col);
 int pg_columns(struct stmt *s);
 const char *pg_column_name(struct stmt *s, int col);
+
+/* ---- db_postgres_flight.c */
+/* One result of a statement, taken over. */
+typedef enum err (*pg_take_fn)(void *ctx, PGresult *r, struct why *why);
+/* Send a mute statement of an open transaction, and do not wait for it. */
+MUST_CHECK enum err pg_fly(struct stmt_pg *s, const struct pg_variant *v, const struct pg_sent *sent, struct why *why);
+/* Wait for all that flew, if anything did; the first fault. */
+MUST_CHECK enum err pg_land(struct db_pg *db, struct why *why);
+/* Something flies, and behind it the caller sent (PQsendQuery…) one statement that is waited for: each of its results
+ * goes to `take`. The first fault, of all of them; the statement was not done if one before it failed. */
+MUST_CHECK enum err pg_fly_and_land(struct db_pg *db, bool rows_one_by_one, pg_take_fn take, void *ctx, struct why *why);
+/* One statement without rows, in the same flight as what flies already. */
+MUST_CHECK enum err pg_say(struct db_pg *db, const char *sql, pg_take_fn take, void *ctx, struct why *why);
 
 /* ---- db_postgres_told.c */
 enum err pg_notify(struct db *db, const char *channel, const char *payload, struct why *why);

@@ -163,18 +163,22 @@ static enum err fetch(struct stmt_pg *s, struct why *why)
 /* ---- at once */
 
 struct taken {
+    struct stmt_pg *s;
     size_t bytes, rows;
     bool over; /* more than a chunk: nothing of it is kept */
 };
 
 /* One result of several. Takes r over. */
-static enum err take(struct stmt_pg *s, PGresult *r, struct taken *t, struct why *why)
+static enum err take(void *ctx, PGresult *r, struct why *why)
 {
+    struct taken *t = ctx;
+    struct stmt_pg *s = t->s;
     struct db_pg *db = connection(s);
     ExecStatusType status = PQresultStatus(r);
     enum err e = ERR_OK;
     if (status == PGRES_COMMAND_OK || (status == PGRES_TUPLES_OK && !s->facts.select)) {
         if (PQcmdTuples(r)[0] != '\0') db->changes = strtoll(PQcmdTuples(r), NULL, 10);
+        s->mute = status == PGRES_COMMAND_OK;
     } else if (status != PGRES_SINGLE_TUPLE && status != PGRES_TUPLES_OK) {
         e = pg_fault(db, r, s->sql, why);
     }
@@ -199,18 +203,23 @@ static enum err run_at_once(struct stmt_pg *s, const struct pg_sent *sent, struc
 {
     struct db_pg *db = connection(s);
     struct pg_variant *v = NULL;
-    struct taken t = {0};
+    struct taken t = {.s = s};
     char name[32];
     PGresult *r;
     enum err e = pg_prepared(s, sent, &v, why);
     if (e != ERR_OK) return e;
+    if (s->mute && db->tx_open) return pg_fly(s, v, sent, why);
     (void)snprintf(name, sizeof name, "s%" PRIu64, v->name);
     if (PQsendQueryPrepared(db->conn, name, s->facts.n_params, sent->values, sent->lengths, sent->formats, 1) == 0)
         return pg_fault(db, NULL, s->sql, why);
-    if (s->facts.select) (void)PQsetSingleRowMode(db->conn);
-    while (db->conn != NULL && (r = PQgetResult(db->conn)) != NULL) {
-        enum err one = take(s, r, &t, e == ERR_OK ? why : NULL);
-        if (e == ERR_OK) e = one;
+    if (db->n_flying > 0) {
+        e = pg_fly_and_land(db, s->facts.select, take, &t, why);
+    } else {
+        if (s->facts.select) (void)PQsetSingleRowMode(db->conn);
+        while (db->conn != NULL && (r = PQgetResult(db->conn)) != NULL) {
+            enum err one = take(&t, r, e == ERR_OK ? why : NULL);
+            if (e == ERR_OK) e = one;
+        }
     }
     s->large = e == ERR_OK && t.over;
     return e;
@@ -220,8 +229,9 @@ static enum err run_at_once(struct stmt_pg *s, const struct pg_sent *sent, struc
 
 static enum err run_once(struct stmt_pg *s, const struct pg_sent *sent, struct why *why)
 {
-    enum err e = pg_ready(connection(s), why);
+    enum err e = pg_able(connection(s), why);
     if (e == ERR_OK && !s->large) e = run_at_once(s, sent, why);
+    if (e == ERR_OK && s->large) e = pg_land(connection(s), why);
     if (e == ERR_OK && s->large) e = open_cursor(s, sent, why);
     return e;
 }

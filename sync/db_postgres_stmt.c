@@ -165,11 +165,13 @@ static enum err prepare(struct db_pg *db, struct stmt_pg *s, struct pg_variant *
         for (size_t k = 0; v->types[i] == 0 && k < s->n_variants; k++) v->types[i] = s->variants[k].types[i];
         guess = guess || v->types[i] == 0;
     }
+    enum err e = pg_land(db, why);
+    if (e != ERR_OK) return e;
     v->name = ++db->n_names;
     v->generation = db->generation;
     (void)snprintf(name, sizeof name, "s%" PRIu64, v->name);
     PGresult *r = PQprepare(db->conn, name, s->sql, s->facts.n_params, v->types);
-    enum err e = PQresultStatus(r) == PGRES_COMMAND_OK ? ERR_OK : pg_fault(db, r, s->sql, why);
+    e = PQresultStatus(r) == PGRES_COMMAND_OK ? ERR_OK : pg_fault(db, r, s->sql, why);
     PQclear(r);
     if (e == ERR_OK && guess) e = describe(db, s, v, name, why);
     if (e != ERR_OK) doom(db, v);

@@ -90,12 +90,16 @@ static enum err authors(struct hub *h, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = false;
-    enum err e = db_prepare(hub_db(h),
-                            "SELECT 'wrote ' || lower(hex(user)) FROM h_envelope UNION ALL SELECT 'looked ' || lower(hex(user))"
-                            " || ' ' || lower(hex(id)) FROM h_view",
-                            &s, why);
-    while (e == ERR_OK && (e = db_step(s, &row, why)) == ERR_OK && row)
-        printf("%.*s\n", (int)db_bytes(s, 0).n, (const char *)db_bytes(s, 0).p);
+    enum err e = db_prepare(hub_db(h), "SELECT user, NULL FROM h_envelope UNION ALL SELECT user, id FROM h_view", &s, why);
+    while (e == ERR_OK && (e = db_step(s, &row, why)) == ERR_OK && row) {
+        uint8_t user[16], id[16];
+        char by[33], of[33];
+        (void)db_id(s, 0, user);
+        hex_encode(by, user, sizeof user);
+        bool looked = db_id(s, 1, id);
+        hex_encode(of, id, sizeof id);
+        printf("%s %s%s%s\n", looked ? "looked" : "wrote", by, looked ? " " : "", looked ? of : "");
+    }
     db_done(s);
     return e;
 }

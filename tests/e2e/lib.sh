@@ -126,8 +126,11 @@ look_for_secrets() {
     if ! "$bin/markers" files "$work/typed" "$TMPDIR" "$XDG_RUNTIME_DIR" "${all[@]}" >"$work/looked" 2>&1; then
         not_ok "nothing that was typed is in a home, or in temporary files" "$(cat "$work/looked")"
     elif ! "$bin/markers" files "$work/markers" /tmp /var/tmp /dev/shm --newer "$work/began" --not "$work" \
-        >"$work/found" 2>&1; then
+        --not "${SPOKE_TEST_POSTGRES_DIR:-$work}" >"$work/found" 2>&1; then
         not_ok "no secret is in the temporary files of this computer" "$(cat "$work/found")"
+    elif [ -n "${SPOKE_TEST_POSTGRES_DIR:-}" ] && grep -hoF -f "$work/markers" "$work"/pass* >"$work/passphrases" &&
+        ! "$bin/markers" files "$work/passphrases" "$SPOKE_TEST_POSTGRES_DIR" >"$work/found" 2>&1; then
+        not_ok "a database has cases in it (hub/STORE.md), and no passphrase" "$(cat "$work/found")"
     else
         unseen="$looked looks at running programs${unseen:+, but $unseen}"
         ok "no secret outside: ${#all[@]} homes: $(cat "$work/looked"); $unseen"

@@ -3,6 +3,7 @@
 #include "tests/lib/home.h"
 
 #include "crypto/keyslot.h"
+#include "hub/store.h"
 
 #include <fts.h>
 #include <stdio.h>
@@ -63,7 +64,14 @@ static void walk(struct search *s, char *dir)
     (void)fts_close(tree);
 }
 
-/* The identity as the store keeps it: sign_sk(64), of which the second half is public, and box_sk(32). */
+/* Its identity: sign_sk(64), of which the second half is public, and box_sk(32). */
+static void add_secrets(struct search *to, struct bytes both)
+{
+    add(to, "the signing key", both.p, 32);
+    add(to, "the sealing key", both.p + 64, 32);
+}
+
+/* As a device's store keeps it. */
 static void add_identity(struct search *to, struct db *db)
 {
     struct why why = {0};
@@ -75,9 +83,31 @@ static void add_identity(struct search *to, struct db *db)
         fputs("scan_keys: this home has no identity\n", stderr);
         exit(1);
     }
-    add(to, "the signing key", db_bytes(s, 0).p, 32);
-    add(to, "the sealing key", db_bytes(s, 0).p + 64, 32);
+    add_secrets(to, db_bytes(s, 0));
     db_done(s);
+}
+
+/* On PostgreSQL it is sealed in the store (hub/STORE.md). */
+static void add_hubs(struct search *to, const char *home, const char *pass_file, const struct secret *key)
+{
+    struct why why = {0};
+    struct secret both = {0};
+    struct hub *h = home_hub(home, pass_file);
+    home_must(store_secret_get(hub_db(h), key, "identity", &both, &why), &why);
+    add_secrets(to, bytes_of(both.p, both.n));
+    secret_release(&both);
+    hub_close(h);
+}
+
+static void add_devices(struct search *to, const char *home, const struct secret *key)
+{
+    struct why why = {0};
+    struct db *db = NULL;
+    char path[4096];
+    home_must(path_join(path, sizeof path, home, "replica.db", &why), &why);
+    home_must(db_open(&db, env_posix(), path, key, &why), &why);
+    add_identity(to, db);
+    db_close(db);
 }
 
 static void add_keys(struct search *s, const char *home, const char *pass_file)
@@ -86,7 +116,6 @@ static void add_keys(struct search *s, const char *home, const char *pass_file)
     struct keyring ring = {0};
     struct secret pass = home_passphrase(pass_file);
     const struct env *env = env_posix();
-    struct db *db = NULL;
     char path[4096], device[4096];
     uint64_t size = 0;
     home_must(path_join(path, sizeof path, home, "hub.key", &why), &why);
@@ -96,12 +125,12 @@ static void add_keys(struct search *s, const char *home, const char *pass_file)
     const struct keyfile at = {path, hub ? NULL : device};
     home_must(keyslot_open(env, &at, bytes_of(pass.p, pass.n), &ring, &why), &why);
     struct secret key = keyring_data_key(&ring);
-    home_must(path_join(path, sizeof path, home, hub ? "hub.db" : "replica.db", &why), &why);
-    home_must(db_open(&db, env, path, &key, &why), &why);
     add(s, "the data key", key.p, key.n);
     add(s, "the passphrase", pass.p, pass.n < 32 ? pass.n : 32);
-    add_identity(s, db);
-    db_close(db);
+    if (hub)
+        add_hubs(s, home, pass_file, &key);
+    else
+        add_devices(s, home, &key);
     keyring_release(&ring);
     secret_release(&pass);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: each kind of bad input is a clear error with its exit code, and changes nothing: the content hash of the store
 # it was given to is the same before and after.
+# Not on PostgreSQL: it tries each input on a copy of the hub's folder, which has the store in it
 . "$(dirname "$0")/lib.sh"
 
 hash_of() { # hash_of hub|NODE [HOME]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Goal: administrators work with a hub while it serves: no command needs it stopped, none keeps it from devices for good,
 # however it ends, and nothing of a device is lost meanwhile.
+# Not on PostgreSQL: it is about commands and a server that take turns at one file, which a database does not need
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

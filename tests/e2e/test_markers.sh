@@ -304,7 +304,8 @@ forgotten
 unsent
 equal "all 200 are planted" 200 "$next"
 for name in hub a b c; do
-    claim "no key of $name is in any file of any home" "$bin/scan_keys" "$work/$name" "$work/pass" "$work"/{hub,a,b,c}
+    claim "no key of $name is in any file of any home" "$bin/scan_keys" "$work/$name" "$work/pass" "$work"/{hub,a,b,c} \
+        ${SPOKE_TEST_POSTGRES_DIR:+"$SPOKE_TEST_POSTGRES_DIR"}
 done
 must node a rekey >/dev/null
 for name in a b; do must node $name verify >/dev/null; done

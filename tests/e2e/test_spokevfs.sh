@@ -2,6 +2,7 @@
 # Goal: an investigator with the key file can look into a replica with the stock sqlite3 and spokevfs.so (check it, search
 # it, copy it, pack it, print it), and gets one error for each thing that is wrong; programs that know nothing of Spoke,
 # Python's own tests of SQLite among them, work through spokevfs-preload.so.
+# Not on PostgreSQL: it is about a device's files
 . "$(dirname "$0")/lib.sh"
 
 command -v sqlite3 >/dev/null || { echo "FAILED this needs sqlite3 (packaging/deps installs it)"; exit 1; }
