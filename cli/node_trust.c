@@ -23,10 +23,17 @@ static void spoken_root(const uint8_t root[MERKLE_HASH_BYTES], char out[2 * MERK
 void node_trust_text(const struct node_trust *t)
 {
     char at[64];
-    if (!t->distrusts) return;
-    show_time(t->found_ms, at, sizeof at);
+    if (!t->distrusts && t->explained_ms == 0) return;
+    show_time(t->distrusts ? t->found_ms : t->explained_ms, at, sizeof at);
+    if (!t->distrusts) {
+        printf("%-18s again, since %s: it was put back from a backup, and proved that by the MASH's recovery key.\n"
+               "What this device found against the server as it was before is kept, for your information-governance lead:\n"
+               "spoke log evidence\n", "MASH trusted", at);
+        return;
+    }
     printf("%-18s no, since %s. %s\n", "MASH trusted", at, t->reason);
-    puts("Nothing is sent to the MASH server or taken from it. Go on working here: what you write is kept.\n"
+    puts("Nothing new is sent to the MASH server or taken from it, until it is put back from a backup and proves that by\n"
+         "the MASH's recovery key. Go on working here: what you write is kept.\n"
          "Keep this computer as it is: delete nothing, do not set it up anew. Tell your administrator and your\n"
          "information-governance lead; they need what 'spoke log evidence' prints.");
 }
@@ -49,6 +56,7 @@ void node_trust_json(const struct node_trust *t, struct json *o)
     set_time(l, "consistent_since", t->since_ms);
     set_time(l, "accepted_at", t->last_ms);
     set_time(l, "distrusted_since", t->distrusts ? t->found_ms : 0);
+    set_time(l, "trusted_again_since", t->distrusts ? 0 : t->explained_ms);
     json_set_str(l, "reason", t->distrusts ? t->reason : NULL);
     json_set_int(l, "findings", (int64_t)t->findings);
     json_set_obj(o, "hub_log", l);

@@ -21,6 +21,7 @@
 #define RETRY_MS       2000    /* after a failure, then twice as long each time … */
 #define RETRY_MAX_MS   60000   /* … up to this */
 #define KNOCK_EVERY_MS 3600000 /* while nobody is signed in */
+#define KNOCK_RETRY_MS 4000    /* after one that failed, then twice as long each time up to that */
 #define ROUNDS_MAX     10000u
 
 struct serve_contact {
@@ -44,6 +45,7 @@ struct serve_contact {
     unsigned early;              /* waits for news in a row that ended early and brought nothing */
     int64_t news_ms;             /* mono_ms: when to wait for news again; INT64_MAX: only after a contact */
     int64_t knock_ms;            /* mono_ms: when to ask for orders next */
+    unsigned knock_failures;     /* in a row */
     bool brought;                /* this contact brought something */
 };
 
@@ -162,15 +164,37 @@ static enum err post(void *ctx, const char *address, struct bytes request, struc
     return e;
 }
 
-/* Ask for orders without a key. What keeps a wiped device unlocked opens nothing any more, and is a key all the same. */
+/* `ms` doubled for each time but the first. */
+static int64_t grown(int64_t ms, unsigned times, int64_t most)
+{
+    for (unsigned i = 1; i < times && ms < most; i++) ms *= 2;
+    return ms < most ? ms : most;
+}
+
+/* Devices that lost their hub at one moment do not come back to it at one moment. */
+int64_t serve_contact_knock_ms(unsigned failures, uint32_t draw)
+{
+    int64_t most = failures == 0 ? KNOCK_EVERY_MS : grown(KNOCK_RETRY_MS, failures, KNOCK_EVERY_MS);
+    return most / 2 + (int64_t)(draw % (uint32_t)(most / 2 + 1));
+}
+
+/* Ask for orders without a key. What keeps a wiped device unlocked opens nothing any more, and is a key all the
+ * same. */
 static void knock(struct serve_contact *c)
 {
     const struct door_way via = {.ctx = c, .post = post};
     struct knock_result r = {0};
     struct why said = {0};
     bool was = false;
-    c->knock_ms = mono_ms() + KNOCK_EVERY_MS;
+    uint32_t draw = 0;
     enum err e = node_knock(&c->env, c->home, &via, &r, &said);
+    env_random(&c->env, &draw, sizeof draw);
+    if (e == ERR_OK)
+        c->knock_failures = 0;
+    else if (e != ERR_INTERRUPTED && c->knock_failures < 32) /* by somebody who signs in */
+        c->knock_failures++;
+    /* A wipe that waits for the hub must not wait an hour because a line was down for a moment. */
+    c->knock_ms = mono_ms() + serve_contact_knock_ms(c->knock_failures, draw);
     if (!r.wiped) return;
     (void)!node_agent_lock(c->home, &was, NULL);
     serve_desk_end(c->desk, 0, e, &said);
@@ -245,12 +269,6 @@ static enum err one_round(struct serve_contact *c, uint64_t wait_ms, bool *out_m
 }
 
 /* -------------------------------------------------------------------------------------------------------- a contact */
-/* `ms` doubled for each time but the first. */
-static int64_t grown(int64_t ms, unsigned times, int64_t most)
-{
-    for (unsigned i = 1; i < times && ms < most; i++) ms *= 2;
-    return ms < most ? ms : most;
-}
 
 /* How it went, for pages. */
 static void tell_state(struct serve_contact *c, enum err e, const struct why *said)
@@ -273,8 +291,8 @@ static void plan(struct serve_contact *c, enum err e, bool for_news, int64_t beg
     if (e == ERR_INTERRUPTED) return; /* by what is due, or by the end */
     c->failures = e == ERR_OK ? 0 : c->failures + 1;
     c->news_ms = e != ERR_OK ? INT64_MAX : now;
-    /* A hub that keeps no request waiting must not be asked without pause; one that woke for what another site gets has more
-     * to say soon. */
+    /* A hub that keeps no request waiting must not be asked without pause; one that woke for what another site gets has
+     * more to say soon. */
     c->early = e == ERR_OK && for_news && !c->brought && now - began < PARKED_MS ? c->early + 1 : 0;
     if (c->early > 0) c->news_ms = now + grown(EARLY_MS, c->early, EVERY_MS);
     if (e == ERR_OK) return;
@@ -292,8 +310,8 @@ static bool is_due(struct serve_contact *c)
     return due || !serve_desk_may_contact(c->desk);
 }
 
-/* After what was new came: search knows it before anybody asks. Others who want the replica meanwhile go first, and so does
- * what waits to be sent: the contact that takes it along goes on with this. */
+/* After what was new came: search knows it before anybody asks. Others who want the replica meanwhile go first, and so
+ * does what waits to be sent: the contact that takes it along goes on with this. */
 static void fill_search(struct serve_contact *c)
 {
     static const struct timespec breath = {.tv_nsec = 20000000}; /* time enough also where other programs are busy */

@@ -12,8 +12,8 @@ MUST_CHECK enum err serve_contact_start(struct serve_contact **out, const struct
                                         struct serve_desk *desk, struct why *why);
 void serve_contact_stop(struct serve_contact *c); /* breaks off what runs; NULL is fine */
 
-/* Something was written (`soon`: with what comes in the next second), or somebody asked: then what comes of it is told as an
- * event in any case. From any thread. */
+/* Something was written (`soon`: with what comes in the next second), or somebody asked: then what comes of it is told
+ * as an event in any case. From any thread. */
 void serve_contact_soon(struct serve_contact *c);
 void serve_contact_now(struct serve_contact *c);
 
@@ -26,5 +26,9 @@ struct serve_contact_state {
     uint64_t bytes_in, bytes_out; /* of the last contact that brought or took anything */
 };
 void serve_contact_get(struct serve_contact *c, struct serve_contact_state *out);
+
+/* In so many ms orders are asked for again while nobody is signed in, after so many tries in a row that failed: within
+ * the hour, or within seconds and then twice as long each time. `draw`: random. */
+int64_t serve_contact_knock_ms(unsigned failures, uint32_t draw);
 
 #endif

@@ -168,12 +168,28 @@ static enum err revoked(struct why *why)
     return why_next(why, ERR_REFUSED, "Ask your MASH's administrator.");
 }
 
-/* Once a contact, when the hub waits for nothing any more; also after one that broke off, for verdicts that came before.
- * What failed first is what a person needs to know. */
+/* Once a contact, when the hub waits for nothing any more; also after one that broke off, for verdicts that came
+ * before. What failed first is what a person needs to know. */
 static enum err purge_after(struct node *n, enum err e, struct why *why)
 {
     enum err purged = purge_run(n, e == ERR_OK ? why : NULL);
     return e == ERR_OK ? purged : e;
+}
+
+/* The hub is not trusted: it is sent the request that it has had, byte for byte, and the answer is taken if it brings
+ * the statement of a new epoch, whatever else is wrong. ERR_OK: it did, or the hub is trusted. */
+static enum err ask_for_statement(struct node *n, const struct carrier *via, struct round_result *out, struct why *why)
+{
+    static const struct round_options usual = {0};
+    struct round_state st = {0};
+    struct why said = {0};
+    bool trusts = false;
+    enum err e = trust_state(n, &trusts, why);
+    if (e != ERR_OK || trusts) return e;
+    e = round_once(n, via, &usual, out, &st, &said);
+    enum err still = trust_check(n, why);
+    if (e != ERR_OK && still == ERR_OK) return why_set(why, e, "%s", said.text); /* it was taken, and something else failed then */
+    return still;
 }
 
 enum err node_sync(struct node *n, const struct carrier *via, const struct round_options *opt, struct round_result *out,
@@ -186,7 +202,7 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
     bool more = true;
     *out = r;
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
-    enum err e = trust_check(n, why);
+    enum err e = ask_for_statement(n, via, &r, why);
     if (e != ERR_OK) return e;
     e = node_tick(n, NULL);     /* done with each answer too, and what keeps it from that is reported there */
     e = drops_confirm(n, NULL); /* what an earlier fault left to be done */
@@ -207,11 +223,12 @@ enum err node_bundle_export(struct node *n, struct buf *out, struct why *why)
 {
     struct request req;
     struct buf more;
-    enum err e = trust_check(n, why);
+    bool trusts = false;
+    enum err e = trust_state(n, &trusts, why);
     if (e != ERR_OK) return e;
     buf_init(&more, BUNDLE_MAX);
     e = request_ready(n, 0, 0, &req, why);
-    if (e == ERR_OK) e = request_more(n, &more, why);
+    if (e == ERR_OK && trusts) e = request_more(n, &more, why);
     if (e == ERR_OK) {
         courier_put(out, buf_bytes(&req.bytes), buf_bytes(&more));
         e = out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory for this file.");
@@ -225,7 +242,7 @@ enum err node_bundle_import(struct node *n, struct bytes answer, struct round_re
 {
     struct round_result r = {.bytes_in = answer.n};
     struct taken taken = {0};
-    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : trust_check(n, why);
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : ERR_OK;
     if (e == ERR_OK) e = orders_start(n, why);
     if (e == ERR_OK) {
         e = take_answer(n, answer, &r, &taken, why);
@@ -252,9 +269,7 @@ enum err node_round_begin(struct node *n, const struct round_options *opt, struc
 {
     struct request req;
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
-    enum err e = trust_check(n, why);
-    if (e != ERR_OK) return e;
-    e = node_tick(n, NULL); /* as in node_sync */
+    enum err e = node_tick(n, NULL); /* as in node_sync */
     e = drops_confirm(n, NULL);
     e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
     if (e == ERR_OK) {
@@ -281,8 +296,7 @@ enum err node_round_end(struct node *n, const struct node_round *r, struct bytes
     struct round_result got = {.rounds = 1, .bytes_in = answer.n, .bytes_out = r->request.len};
     struct round_state st = {.again = r->again};
     *out_more = false;
-    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : trust_check(n, why);
-    if (e == ERR_OK) e = orders_start(n, why);
+    enum err e = n->capture != NULL ? why_set(why, ERR_FAILED, "A change is being made just now.") : orders_start(n, why);
     if (e != ERR_OK) return e;
     e = take_answer(n, answer, &got, &st.taken, why);
     if (e == ERR_OK) e = wants_more(n, &st, out_more, why);
@@ -293,7 +307,12 @@ enum err node_round_end(struct node *n, const struct node_round *r, struct bytes
 enum err node_round_broke(struct node *n, enum err e, struct why *why)
 {
     struct round_result none = {0};
+    struct why found = {0};
     e = said_no(n, e, why);
+    if (trust_check(n, &found) == ERR_TAMPERED) { /* says more, and that the device is not to be set up anew */
+        e = ERR_TAMPERED;
+        if (why != NULL) *why = found;
+    }
     enum err before = orders_start(n, NULL); /* it is read again with the next contact */
     (void)before;
     return round_over(n, e, &none, why);

@@ -124,8 +124,8 @@ void replica_close(struct replica *r); /* empty is fine */
 /* ERR_UNINIT when there is none; ERR_LOCKED: key->ring is not in force any more. */
 MUST_CHECK enum err replica_open(struct replica *out, const struct env *env, const char *home,
                                  const struct node_key *key, struct why *why);
-/* The store for r->ring, which key gave (only whether by ring or passphrase is asked of key). After a failure what r has is
- * still to be closed. */
+/* The store for r->ring, which key gave (only whether by ring or passphrase is asked of key). After a failure what r
+ * has is still to be closed. */
 MUST_CHECK enum err replica_open_ring(struct replica *r, const struct env *env, const char *home,
                                       const struct node_key *key, struct why *why);
 /* An open store as a node. Takes what r has, also when it fails. */
@@ -199,8 +199,8 @@ MUST_CHECK enum err sum_check(struct node *n, struct why *why);
 
 /* ---- edit.c */
 struct outbox_origin;
-/* Sign changes to rows that stand in their tables already as the next envelope; each becomes pending. Within the caller's
- * transaction. ERR_DENIED: no hub could take them. */
+/* Sign changes to rows that stand in their tables already as the next envelope; each becomes pending. Within the
+ * caller's transaction. ERR_DENIED: no hub could take them. */
 MUST_CHECK enum err edit_again(struct node *n, struct bytes changes, const struct outbox_origin *origin,
                                const char *what, uint64_t *out_seq, struct why *why);
 
@@ -221,14 +221,15 @@ MUST_CHECK enum err outbox_now(struct node *n, struct outbox_origin *out, struct
 MUST_CHECK enum err outbox_append_as(struct node *n, const struct outbox_origin *origin, const struct part *parts,
                                      size_t n_parts, uint64_t seq, const char *what, struct why *why);
 MUST_CHECK enum err outbox_next_seq(struct node *n, uint64_t *out, struct why *why);
-/* Record a verdict: settle the overlay, and leave content that was taken in to purge_run. *out_first: this envelope had none yet.
- * ERR_FORMAT: no such envelope. */
+/* Record a verdict: settle the overlay, and leave content that was taken in to purge_run. *out_first: this envelope had
+ * none yet. ERR_FORMAT: no such envelope. */
 MUST_CHECK enum err outbox_judge(struct node *n, const struct verdict_item *v, bool *out_first, struct why *why);
 /* What is kept here of the text of an envelope o: a column of a question over n_outbox o (struct outbox_item). */
 #define OUTBOX_KEPT                                                                                                    \
     "CASE WHEN EXISTS(SELECT 1 FROM n_content k WHERE k.seq = o.seq) THEN 'text'"                                      \
     " WHEN typeof(o.sealed) <> 'null' THEN 'sealed' ELSE 'none' END"
-/* The hub says that a verified backup has all envelopes up to this one: their sealed copies go, once they are decided. */
+/* The hub says that a verified backup has all envelopes up to this one: their sealed copies go, once they are
+ * decided. */
 MUST_CHECK enum err outbox_covered(struct node *n, uint64_t up_to, struct why *why);
 MUST_CHECK enum err outbox_count(struct node *n, uint64_t *out_unsent, int64_t *out_oldest_ms, struct why *why);
 
@@ -241,7 +242,8 @@ MUST_CHECK enum err content_get(struct node *n, uint64_t seq, struct buf *out, b
  * Outside a transaction. */
 MUST_CHECK enum err content_read(struct node *n, uint64_t seq, struct buf *out, bool *out_found, struct why *why);
 /* Exchange it for the same under the recovery key, and note that what is left of it on pages is to be purged. */
-/* What must be rewritten: pages of content; the whole store; the whole store, less a table with pages that cannot be read. */
+/* What must be rewritten: pages of content; the whole store; the whole store, less a table with pages that cannot be
+ * read. */
 enum purge { PURGE_NOTHING, PURGE_PAGES, PURGE_STORE, PURGE_DAMAGED };
 MUST_CHECK enum err content_purge_due(struct node *n, enum purge due, struct why *why);
 MUST_CHECK enum err content_seal(struct node *n, uint64_t seq, enum purge due, struct why *why);
@@ -291,9 +293,9 @@ MUST_CHECK enum err gap_work_read(struct node *n, uint64_t seq, struct gap_work 
 void gap_work_release(struct gap_work *w);
 
 /* ---- purge.c */
-/* Seal what was taken in, and leave no readable copy of sealed content in pages or log. Nothing due costs one question. Outside a transaction; safe to
- * repeat. Costs as much as the content that is still kept: once at the end of a contact, after the last answer was taken,
- * when no hub waits. */
+/* Seal what was taken in, and leave no readable copy of sealed content in pages or log. Nothing due costs one question.
+ * Outside a transaction; safe to repeat. Costs as much as the content that is still kept: once at the end of a contact,
+ * after the last answer was taken, when no hub waits. */
 #define DAMAGED_TABLES "n_damaged" /* names of tables that stand aside begin with it (node/gap.c) */
 MUST_CHECK enum err purge_run(struct node *n, struct why *why);
 
@@ -346,12 +348,13 @@ struct request {
     struct buf bytes; /* sealed; buf_init is request_ready's */
     bool again;       /* made before: newer work is not in it */
 };
-/* The pending one, or a new one, stored durably before this returns. */
+/* The pending one, or a new one, stored durably before this returns; no new one for a hub that is not trusted
+ * (ERR_TAMPERED). */
 MUST_CHECK enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out,
                                   struct why *why);
 
-/* What was written since the pending request was made, for a courier who takes both along: appended to out; nothing where there is
- * none. */
+/* What was written since the pending request was made, for a courier who takes both along: appended to out; nothing
+ * where there is none. */
 MUST_CHECK enum err request_more(struct node *n, struct buf *out, struct why *why);
 
 /* ---- stash.c: items of an answer between their check and their taking. Zeroed: empty. */
@@ -402,25 +405,29 @@ MUST_CHECK enum err answer_next(struct answer *a, struct bytes *out_item, bool *
 void answer_release(struct answer *a);
 
 /* ---- trust.c: node/trust.h. Within the caller's transaction, where nothing else is said. */
-/* ERR_TAMPERED: this device does not trust its hub any more, in words for people. Before anything is exchanged. */
+/* ERR_TAMPERED: this device does not trust its hub any more, in words for people. */
 MUST_CHECK enum err trust_check(struct node *n, struct why *why);
+/* The same as *out, false: it does not. Then nothing is exchanged but the request whose answer told it so, byte for
+ * byte, and nothing taken but the statement of a newer epoch. */
+MUST_CHECK enum err trust_state(struct node *n, bool *out, struct why *why);
 /* MSG_SEEN, if a checkpoint is kept; and that this request told of it. */
 MUST_CHECK enum err trust_put(struct node *n, struct bundle_writer *w, struct why *why);
 MUST_CHECK enum err trust_asked(struct node *n, uint64_t request, struct why *why);
-/* Of an answer that is good otherwise. ERR_TAMPERED, and a->distrust says why; else a->log is set. Changes nothing. */
+/* Of an answer that is good otherwise. ERR_TAMPERED, and a->distrust says why; or NULL: the hub was not trusted before,
+ * and this brings no newer epoch. Else a->log is set. Changes nothing. */
 MUST_CHECK enum err trust_judge(struct node *n, struct answer *a, struct why *why);
 /* Stop trusting the hub, and keep what shows why. In a transaction of its own. Returns ERR_TAMPERED and its words. */
 MUST_CHECK enum err trust_end(struct node *n, const struct answer *a, struct why *why);
 /* With the effects of the answer. */
 MUST_CHECK enum err trust_keep(struct node *n, const struct answer *a, struct why *why);
-/* An epoch statement, already verified, says where the hub's log of this device was cut: what is kept is that from now on, and
- * what was found before is explained by it. cut->size 0: no log was left. */
+/* An epoch statement, already verified, says where the hub's log of this device was cut: what is kept is that from now
+ * on, and what was found before is explained by it. cut->size 0: no log was left. */
 MUST_CHECK enum err trust_cut(struct node *n, uint64_t epoch, const struct merkle_head *cut, struct bytes statement,
                               struct why *why);
 /* Does what is kept fit together? ERR_TAMPERED. */
 MUST_CHECK enum err trust_verify(struct node *n, struct why *why);
-/* trust_logged.c: a reply to QUESTION_LOGGED about change `seq`, checked against what is kept: lines that say what came of it
- * (struct node_logged), then the hub's own. */
+/* trust_logged.c: a reply to QUESTION_LOGGED about change `seq`, checked against what is kept: lines that say what came
+ * of it (struct node_logged), then the hub's own. */
 MUST_CHECK enum err trust_logged(struct node *n, uint64_t seq, const struct reply *r, struct buf *lines, size_t *out_n,
                                  struct why *why);
 /* What is kept, of a log; size 0: nothing. */
@@ -438,16 +445,19 @@ MUST_CHECK enum err take_answer(struct node *n, struct bytes in, struct round_re
 /* ---- epoch.c: a hub that was put back from a backup. Within the caller's transaction, where nothing else is said. */
 /* MSG_EPOCH of an answer whose hello was read: sets what it says in *a. ERR_TAMPERED. Changes nothing; as the next. */
 MUST_CHECK enum err epoch_check(struct node *n, struct bytes item, struct answer *a, struct why *why);
-/* All of the answer was read; cut: where the device stands. ERR_REFUSED: it is of another epoch, and nothing explains that. */
+/* All of the answer was read; cut: where the device stands. ERR_REFUSED: it is of another epoch, and nothing explains
+ * that. */
 MUST_CHECK enum err epoch_check_end(struct node *n, const struct answer *a, const uint8_t cut[CUT_BYTES], bool paged,
                                      struct why *why);
-/* a->has_epoch_cut. What the request held counts as not heard. n->epoch is the caller's to set, once it is committed. */
+/* a->has_epoch_cut. What the request held counts as not heard. n->epoch is the caller's to set, once it is
+ * committed. */
 MUST_CHECK enum err epoch_take(struct node *n, const struct answer *a, struct why *why);
 MUST_CHECK enum err note_check(struct bytes item, struct answer *a, struct why *why);
 MUST_CHECK enum err note_take(struct node *n, const struct answer *a, struct why *why);
 /* Is the next request to return what is kept here, and nothing else? */
 MUST_CHECK enum err return_due(struct node *n, bool *out, struct why *why);
-/* Up to `most` bytes of it, and one item at least, into the request; *out_next: where it stands once the answer was taken. */
+/* Up to `most` bytes of it, and one item at least, into the request; *out_next: where it stands once the answer was
+ * taken. */
 MUST_CHECK enum err return_put(struct node *n, struct bundle_writer *w, size_t most, struct buf *out_next, struct why *why);
 MUST_CHECK enum err return_sent(struct node *n, const struct buf *next, struct why *why);
 
@@ -468,8 +478,8 @@ MUST_CHECK enum err question_replied(struct node *n, const struct reply *r, stru
 MUST_CHECK enum err question_forget(struct node *n, const struct answer *a, struct why *why);
 
 /* ---- parked.c */
-/* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it, and so do others whose
- * content is kept. */
+/* Unsent envelopes that name a row of this order, or a case or person in it, become parked by it, and so do others
+ * whose content is kept. */
 MUST_CHECK enum err parked_note(struct node *n, const struct answer *a, struct why *why);
 
 /* ---- drops.c: carry out orders to forget, clean up, sign receipts. */

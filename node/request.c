@@ -62,8 +62,8 @@ static enum err put_one(struct node *n, struct bundle_writer *w, struct stmt *s,
     return e;
 }
 
-/* Those with a number above `from`, as many as fit into `most`, and one at least. *out_last: the last one's number, or as it
- * was when there is none. */
+/* Those with a number above `from`, as many as fit into `most`, and one at least. *out_last: the last one's number, or
+ * as it was when there is none. */
 static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t from, size_t most, uint64_t *out_last,
                               struct why *why)
 {
@@ -120,8 +120,8 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     return e;
 }
 
-/* The last envelope that was ever handed to the hub: what was written after it cannot have a verdict. Within the caller's
- * transaction. */
+/* The last envelope that was ever handed to the hub: what was written after it cannot have a verdict. Within the
+ * caller's transaction. */
 static enum err note_sent(struct node *n, uint64_t last, struct why *why)
 {
     uint64_t before = 0;
@@ -194,11 +194,12 @@ enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct
     buf_init(&out->bytes, BUNDLE_MAX);
     enum err e = state_number(n->db, "pending", &pending, why);
     out->again = pending != 0;
+    if (e == ERR_OK && pending == 0) e = trust_check(n, why);
     if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, budget, wait_ms, &out->bytes, why);
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------ beside it, for a courier */
+/* ----------------------------------------------------------------------------------------- beside it, for a courier */
 static enum err seal_more(struct node *n, uint64_t from, struct buf *out, uint64_t *out_last, struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = COURIER_KIND_MORE};
@@ -220,8 +221,8 @@ static enum err seal_more(struct node *n, uint64_t from, struct buf *out, uint64
     return e;
 }
 
-/* Is there anything above `from`, and can all of it be read back? What cannot waits for the next request, which puts a gap in its
- * place: beside one that stands already it would be told in two ways. */
+/* Is there anything above `from`, and can all of it be read back? What cannot waits for the next request, which puts a
+ * gap in its place: beside one that stands already it would be told in two ways. */
 static enum err is_sound(struct node *n, uint64_t from, bool *out, struct why *why)
 {
     struct seqs unsent;
@@ -237,8 +238,8 @@ static enum err is_sound(struct node *n, uint64_t from, bool *out, struct why *w
     return e;
 }
 
-/* The request's bytes stand once a carrier may have had them, whether or not the hub did; but a change is held in its place by
- * its own number and chain, so that what was written since may go beside it (sync/FORMAT.md §4.3). */
+/* The request's bytes stand once a carrier may have had them, whether or not the hub did; but a change is held in its
+ * place by its own number and chain, so that what was written since may go beside it (sync/FORMAT.md §4.3). */
 enum err request_more(struct node *n, struct buf *out, struct why *why)
 {
     uint64_t from = 0, last = 0;

@@ -5,9 +5,10 @@
 
 #include <string.h>
 
-/* What is kept of the last checkpoint: n_state log_head (size, 8 bytes, big-endian, then the root) and log_note (the note; none
- * after a cut); n_number log_since, log_last (when the first and the last were accepted), log_asked (the request that told of
- * it), distrust (0, 1). What was ever found stands in n_distrust, and stays also when the device is set up anew. */
+/* What is kept of the last checkpoint: n_state log_head (size, 8 bytes, big-endian, then the root) and log_note (the
+ * note; none after a cut); n_number log_since, log_last (when the first and the last were accepted), log_asked (the
+ * request that told of it), distrust (0, 1). What was ever found stands in n_distrust, and stays also when the device
+ * is set up anew. */
 enum { HEAD_BYTES = 8 + MERKLE_HASH_BYTES };
 
 static void put_head(const struct merkle_head *h, uint8_t out[HEAD_BYTES])
@@ -34,7 +35,7 @@ static enum err say(struct why *why)
     (void)why_set(
         why, ERR_TAMPERED,
         "This device does not trust the MASH server any more: its record of what it did has been changed, or it shows "
-        "different ones to different people. Nothing is sent to it or taken from it. You can go on working here; "
+        "different ones to different people. Nothing new is sent to it or taken from it. You can go on working here; "
         "what you wrote is kept.");
     return why_next(
         why, ERR_TAMPERED,
@@ -42,11 +43,19 @@ static enum err say(struct why *why)
         "information-governance lead. Detail for support: spoke log evidence");
 }
 
-enum err trust_check(struct node *n, struct why *why)
+enum err trust_state(struct node *n, bool *out, struct why *why)
 {
     uint64_t distrusts = 0;
     enum err e = state_number(n->db, "distrust", &distrusts, why);
-    return e == ERR_OK && distrusts != 0 ? say(why) : e;
+    if (e == ERR_OK) *out = distrusts == 0;
+    return e;
+}
+
+enum err trust_check(struct node *n, struct why *why)
+{
+    bool trusts = false;
+    enum err e = trust_state(n, &trusts, why);
+    return e == ERR_OK && !trusts ? say(why) : e;
 }
 
 /* ------------------------------------------------------------------------------------------------------ the request */
@@ -119,15 +128,19 @@ enum err trust_judge(struct node *n, struct answer *a, struct why *why)
 {
     struct merkle_head kept;
     uint64_t asked = 0;
-    enum err e = trust_kept(n, &kept, why);
+    bool newer = a->has_epoch_cut && a->hello.epoch > n->epoch;
+    /* What was found stands: only the recovery key, which is above the hub's, can say that a new time has begun. */
+    enum err e = newer ? ERR_OK : trust_check(n, why);
+    if (e == ERR_OK) e = trust_kept(n, &kept, why);
     if (e == ERR_OK) e = state_number(n->db, "log_asked", &asked, why);
     if (e != ERR_OK) return e;
     /* An answer with a statement has no effects but that of a new epoch (node/epoch.c), and needs no checkpoint. */
     if (a->checkpoint.len == 0 && (a->has_epoch_cut || kept.size == 0 || asked != a->hello.request)) return ERR_OK;
     if (a->checkpoint.len == 0) return distrust(a, missing, why);
     /* A statement that was taken before explains nothing again: what was shown since then stands. */
-    if (a->has_epoch_cut && a->hello.epoch > n->epoch) return judge(n, a, &a->epoch_cut, why);
-    /* A request that a program made which knew of no logs: what is proved then is not proved from here. The next one asks. */
+    if (newer) return judge(n, a, &a->epoch_cut, why);
+    /* A request that a program made which knew of no logs: what is proved then is not proved from here. The next one
+     * asks. */
     if (kept.size > 0 && asked != a->hello.request) return ERR_OK;
     return judge(n, a, &kept, why);
 }
@@ -154,7 +167,7 @@ enum err trust_keep(struct node *n, const struct answer *a, struct why *why)
     return e == ERR_OK ? state_set_number(n->db, "log_last", now, why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------------------ the evidence */
+/* ----------------------------------------------------------------------------------------------------- the evidence */
 
 struct finding {
     const char *reason;

@@ -28,17 +28,21 @@ static enum err last_finding(struct node *n, struct node_trust *t, struct why *w
 enum err node_trust(struct node *n, struct node_trust *out, struct why *why)
 {
     struct node_trust t = {0};
-    uint64_t distrusts = 0, since = 0, last = 0;
+    uint64_t distrusts = 0, since = 0, last = 0, explained = 0;
     enum err e = trust_kept(n, &t.kept, why);
     if (e == ERR_OK) e = state_number(n->db, "distrust", &distrusts, why);
     if (e == ERR_OK) e = state_number(n->db, "log_since", &since, why);
     if (e == ERR_OK) e = state_number(n->db, "log_last", &last, why);
     if (e == ERR_OK) e = state_ask(n->db, "SELECT count(*) FROM n_distrust", &t.findings, why);
+    /* A request: found in an answer. A cut that a statement told of is no finding against anybody. */
+    if (e == ERR_OK)
+        e = state_ask(n->db, "SELECT coalesce(max(ended_ms), 0) FROM n_distrust WHERE request > 0", &explained, why);
     if (e == ERR_OK && distrusts != 0) e = last_finding(n, &t, why);
     if (e != ERR_OK) return e;
     t.distrusts = distrusts != 0;
     t.since_ms = (int64_t)since;
     t.last_ms = (int64_t)last;
+    t.explained_ms = (int64_t)explained;
     *out = t;
     return ERR_OK;
 }
