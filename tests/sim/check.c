@@ -20,7 +20,7 @@ static void put_ids(struct sim *s, const struct device *d, const struct ids *wit
         (void)snprintf(sql, sizeof sql, "SELECT id FROM \"%s\"", t[i].name);
         struct stmt *st = ask(s, node_db(d->n), sql);
         while (ask_next(s, st))
-            if (db_id(st, 0, id) && !ids_has(without, id)) told_id(line, (int)i, id);
+            if (db_id(st, 0, id) && !ids_has(without, id) && !disaster_strange(s, id)) told_id(line, (int)i, id);
         db_done(st);
     }
 }
@@ -31,7 +31,7 @@ static void put_hidden(struct sim *s, const struct device *d, const struct ids *
     uint8_t id[16];
     struct stmt *st = ask(s, node_db(d->n), "SELECT tbl, id FROM n_hidden");
     while (ask_next(s, st))
-        if (db_id(st, 1, id) && !ids_has(without, id)) told_id(line, (int)db_int(st, 0), id);
+        if (db_id(st, 1, id) && !ids_has(without, id) && !disaster_strange(s, id)) told_id(line, (int)db_int(st, 0), id);
     db_done(st);
 }
 
@@ -39,6 +39,7 @@ static void tell_holds(struct sim *s, const struct device *d, bool complete)
 {
     struct ids own = {0};
     struct buf line;
+    if (disaster_was_released(s)) complete = false;
     if (!complete) ledger_made(s->ledger, d, &own);
     told_start(&line, "holds ");
     buf_printf(&line, "%d %s %s", d->no, s->sites[d->site].code, complete ? "full" : "part");
@@ -135,7 +136,7 @@ static void check_store(struct sim *s, struct device *d, struct draw *by)
 
 void check_device(struct sim *s, struct device *d, bool complete)
 {
-    struct draw by = told_draw(s);
+    struct draw by = told_draw(s, d);
     if (d->n == NULL || disk_is_dead(d->m.disk)) return;
     if (complete && d->damaged) d->damaged = outbox_rot_lurks(d);
     tell_holds(s, d, complete);

@@ -15,9 +15,16 @@ struct listing {
     unsigned n;
 };
 
+/* What was lost with the hub and a device stays where it is. */
+static void skip_strange(struct listing *l, unsigned i)
+{
+    while (l->next[i] < l->here[i].n && disaster_strange(l->s, l->here[i].v[l->next[i]].id)) l->next[i]++;
+}
+
 static void expect(struct listing *l, unsigned i, int tbl, const struct row *r)
 {
     const struct rows *here = &l->here[i];
+    skip_strange(l, i);
     const struct rows_row *at = l->next[i] < here->n ? &here->v[l->next[i]] : NULL;
     char hex[33];
     if (at == NULL || at->tbl != tbl || memcmp(at->id, r->v[0].s.p, sizeof at->id) != 0)
@@ -67,6 +74,7 @@ static void check_site(struct sim *s, unsigned site)
     buf_put_str(&l->line, l->site->code);
     sim_must(s, hub_site_rows(s->hub, l->site->code, list_row, l, &why), "list a site's rows", &why);
     for (unsigned i = 0; i < l->n; i++) {
+        skip_strange(l, i);
         if (l->next[i] < l->here[i].n)
             sim_fail(s, 1, "device %d (%s) holds %zu rows more than its site sees", l->d[i]->no, l->site->code,
                      l->here[i].n - l->next[i]);
@@ -169,7 +177,7 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
     check_drops(s, d);
     check_drops_confirmed(s, d);
     check_store(s, d, drawn);
-    if (!s->hub_lost_time && !d->suspect) budget_at_rest(s, d);
+    if (!s->hub_lost_time && !disaster_was(s) && !d->suspect) budget_at_rest(s, d);
     if (!d->suspect) check_verdicts(s, d);
     if (!d->suspect) check_texts(s, d);
     if (!d->suspect) question_at_rest(s, d);
@@ -181,7 +189,7 @@ static void check_resting(struct sim *s, struct device *d, const struct rows *hu
 
 static void check_devices(struct sim *s, const struct rows *hub)
 {
-    struct draw by = told_draw(s);
+    struct draw by = told_draw(s, NULL);
     unsigned drawn = (unsigned)draw_below(&by, s->n_devices);
     for (unsigned i = 0; i < s->n_devices; i++) {
         struct device *d = &s->devices[i];
@@ -235,6 +243,7 @@ void check_at_rest(struct sim *s)
     struct rows hub;
     bool asked = false;
     if (s->hub == NULL) sim_fail(s, 0, "the hub does not come back");
+    disaster_at_rest(s);
     for (unsigned i = 0; i < s->n_devices; i++) {
         struct device *d = &s->devices[i];
         asked |= d->state == DEVICE_LIVE;
@@ -245,12 +254,13 @@ void check_at_rest(struct sim *s)
     told_hub(s);
     rows_read(&hub, hub_db(s->hub));
     told_is_all(s, &hub);
-    for (unsigned i = 0; asked && i < s->n_sites; i++) /* with nobody to ask it, the hub does not look at its clock */
+    bool whole = !disaster_was_released(s);
+    for (unsigned i = 0; whole && asked && i < s->n_sites; i++) /* with nobody to ask it, the hub does not look at its clock */
         if (hub_has_site(s, s->sites[i].code)) check_site(s, i);
-    check_devices(s, &hub);
+    if (whole) check_devices(s, &hub);
     count(s, &hub);
     rows_free(&hub);
-    ledger_at_rest(s);
+    if (whole) ledger_at_rest(s);
     wipe_at_rest(s);
     follow_at_rest(s); /* last: whoever was lied to talks no more */
     tell_end(s);

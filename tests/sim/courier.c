@@ -124,9 +124,9 @@ static uint64_t hub_number(struct sim *s, const struct device *d)
 static void judge_at_hub(struct sim *s, const struct device *d, const struct parcel *p, enum err e, uint64_t before,
                          const struct why *why)
 {
-    bool good = !d->suspect && !d->hostile && !s->hub_lost_time;
-    /* An envelope of no known form makes its request one of no known form; a hub that was put back does not know what it
-     * ordered, and what was confirmed to it. */
+    bool good = !d->suspect && !d->hostile && !s->hub_lost_time && !disaster_was(s);
+    /* An envelope of no known form makes its request one of no known form; a hub that was put back does not know what
+     * it ordered, and what was confirmed to it. */
     bool odd = (d->hostile && d->suspect) || s->hub_lost_time;
     if (e != ERR_OK && e != ERR_REFUSED && e != ERR_EXISTS && !(odd && (e == ERR_FORMAT || e == ERR_TAMPERED)))
         sim_fail(s, 0, "a courier's request of device %d: %s: %s", d->no, err_word(e), why->text);
@@ -168,7 +168,8 @@ static bool at_hub(struct sim *s, struct device *d, const struct parcel *p)
     }
     judge_at_hub(s, d, p, e, before, &why);
     bool more = e == ERR_OK && wire_brings_more(buf_bytes(&p->body));
-    if (sample && hub_number(s, d) == before && !more) {
+    /* What came back is taken in before anything that is asked, whoever asks. */
+    if (sample && hub_number(s, d) == before && !more && !disaster_replays(s)) {
         hash_of(s, hub_db(s->hub), hash[1]);
         if (memcmp(hash[0], hash[1], HASH_BYTES) != 0)
             sim_fail(s, 3, "an old or refused request of device %d changed the hub", d->no);
@@ -223,8 +224,9 @@ static void judge_at_device(const struct arrival *a, enum err e, bool ailing, co
 {
     struct sim *s = a->s;
     struct device *d = a->d;
-    bool good = !d->suspect && !s->hub_lost_time;
+    bool good = !d->suspect && !s->hub_lost_time && !disaster_was(s);
     if (e == ERR_REFUSED && a->mine && wipe_is_noted(d)) return; /* taken or not, it goes on to be wiped */
+    if (e == ERR_REFUSED && disaster_was(s)) return;             /* of the hub of before */
     if (ailing && (e == ERR_FULL || e == ERR_IO || e == ERR_TAMPERED)) return;
     if (!a->mine) {
         if (e == ERR_REFUSED || e == ERR_TAMPERED) return;

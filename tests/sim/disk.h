@@ -46,6 +46,8 @@ enum err disk_append_file(struct disk *d, const char *path, uint64_t offset, str
                           struct why *why);
 enum err disk_file_size(struct disk *d, const char *path, uint64_t *out_size, struct why *why);
 enum err disk_remove_file(struct disk *d, const char *path, struct why *why);
+enum err disk_read_at(struct disk *d, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why);
+enum err disk_move_file(struct disk *d, const char *from, const char *to, struct why *why);
 enum err disk_shred_file(struct disk *d, const char *path, struct why *why); /* written over, synced, removed */
 
 void disk_set_faults(struct disk *d, const struct disk_faults *f); /* replaces all; NULL: none */

@@ -90,6 +90,26 @@ enum err disk_remove_file(struct disk *d, const char *path, struct why *why)
     return failed(d, e, path, why);
 }
 
+enum err disk_read_at(struct disk *d, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why)
+{
+    enum err e = disk_may_read(d);
+    if (e != ERR_OK) return failed(d, e, path, why);
+    const struct inode *f = names_file(d, path);
+    if (f == NULL) return why_set(why, ERR_NOTFOUND, "there is no file %s", path);
+    size_t left = offset < f->now.len ? f->now.len - (size_t)offset : 0;
+    buf_put(out, left > 0 ? f->now.p + offset : NULL, n < left ? n : left);
+    return out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "%s does not fit in memory", path);
+}
+
+enum err disk_move_file(struct disk *d, const char *from, const char *to, struct why *why)
+{
+    if (d->dead) return failed(d, ERR_IO, from, why);
+    if (names_file(d, from) == NULL) return why_set(why, ERR_NOTFOUND, "there is no file %s", from);
+    enum err e = step_move(d, from, to);
+    if (e == ERR_OK) e = step_sync_folder(d, to);
+    return failed(d, e, to, why);
+}
+
 static enum err shred_one(struct disk *d, const char *path, struct why *why)
 {
     static const uint8_t noise[4096] = {0xa5, 0x5a}; /* only what was there before matters */

@@ -192,7 +192,7 @@ void edit_start(struct edit *e, struct sim *s, struct device *d)
     if (!edit_ok(e, node_tick(d->n, &e->why))) return;
     int64_t hides = 0;
     e->hides = wire_ask(node_db(d->n), "SELECT EXISTS(SELECT 1 FROM n_hidden)", NULL, &hides) && hides != 0;
-    struct draw by = told_draw(s);
+    struct draw by = told_draw(s, d);
     if (draw_chance(&by, 150) && !d->ailing && !disk_is_dead(d->m.disk)) check_shown(s, d);
     (void)edit_ok(e, node_edit_begin(d->n, &e->why));
 }

@@ -138,10 +138,11 @@ void told_hub(struct sim *s);                            /* rows that moved sinc
 int64_t told_time(struct sim *s);                        /* by which the hub judges ends */
 void told_now_is(struct sim *s, int64_t now);            /* for what was done then */
 void told_wrote(struct sim *s);                          /* who wrote what counts since then; before told_hub */
+void told_hub_lost(struct sim *s);                             /* it was put back: everything is told anew */
 void told_is_all(struct sim *s, const struct rows *hub); /* nothing moved without the hub's order saying so */
 void told_start(struct buf *line, const char *word);
 void told_id(struct buf *line, int tbl, const uint8_t id[16]); /* " TABLE:ID" */
-struct draw told_draw(struct sim *s);                          /* a stream for the next check */
+struct draw told_draw(struct sim *s, const struct device *d);  /* a stream for its next check; NULL: nobody's */
 uint64_t *told_clean(struct sim *s, const struct device *d);   /* request up to which its drops were searched for */
 
 /* ---- policies.c */

@@ -358,6 +358,11 @@ static void forget_hub(struct ledger *l)
     l->n_chains = 0;
 }
 
+void ledger_hub_lost(struct sim *s)
+{
+    forget_hub(s->ledger);
+}
+
 static struct chain *chain_of(struct ledger *l, int64_t no)
 {
     for (size_t i = 0; i < l->n_chains; i++)

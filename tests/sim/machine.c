@@ -51,8 +51,8 @@ int __wrap_crypto_pwhash(unsigned char *out, unsigned long long out_n, const cha
                                 algorithm);
 }
 
-/* Whether a signature is good follows from it, its key and what it signs; a tenth of a world's time went into judging the
- * same ones again at the hub, at its device and here. The good ones are remembered by a hash of all three. */
+/* Whether a signature is good follows from it, its key and what it signs; a tenth of a world's time went into judging
+ * the same ones again at the hub, at its device and here. The good ones are remembered by a hash of all three. */
 #define GOOD_ONES (1u << 16)
 static uint8_t good_ones[GOOD_ONES][16];
 
@@ -88,8 +88,8 @@ int __wrap_crypto_sign_verify_detached(const unsigned char *sig, const unsigned 
     return r;
 }
 
-/* What a hub notes for itself, and a device carries unread, tells of everybody (hub/DISASTER.md): two worlds are compared by all that
- * can be seen of it, which is its length. */
+/* What a hub notes for itself, and a device carries unread, tells of everybody (hub/DISASTER.md): two worlds are
+ * compared by all that can be seen of it, which is its length. */
 enum err __real_device_seal(const struct secret *device, const char *label, struct bytes content, struct buf *out, struct why *why);
 enum err __wrap_device_seal(const struct secret *device, const char *label, struct bytes content, struct buf *out, struct why *why);
 static bool notes_blank;
@@ -220,6 +220,16 @@ static enum err env_shred(void *ctx, const char *path, struct why *why)
     return disk_shred_file(((struct machine *)ctx)->disk, path, why);
 }
 
+static enum err env_read_at(void *ctx, const char *path, uint64_t offset, size_t n, struct buf *out, struct why *why)
+{
+    return disk_read_at(((struct machine *)ctx)->disk, path, offset, n, out, why);
+}
+
+static enum err env_move(void *ctx, const char *from, const char *to, struct why *why)
+{
+    return disk_move_file(((struct machine *)ctx)->disk, from, to, why);
+}
+
 static enum err env_make_dir(void *ctx, const char *path, struct why *why)
 {
     (void)ctx, (void)path, (void)why; /* names imply their folders */
@@ -240,7 +250,9 @@ void machine_init(struct machine *m, const int64_t *clock, uint64_t seed, uint64
                           .file_size = env_size,
                           .remove_file = env_remove,
                           .shred_file = env_shred,
-                          .make_dir = env_make_dir};
+                          .make_dir = env_make_dir,
+                          .read_at = env_read_at,
+                          .move_file = env_move};
 }
 
 void machine_release(struct machine *m)

@@ -30,6 +30,7 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_FAULTS] = "envelopes that are faults",
     [COUNT_CRASHES] = "power failures",
     [COUNT_TORN] = "unsynced writes lost or torn",
+    [COUNT_TOGETHER] = "requests that the hub took in one commit with others",
     [COUNT_ROTS] = "disks with flipped bits",
     [COUNT_ROTS_NOTICED] = "of them noticed",
     [COUNT_SPOILT] = "unsent envelopes with flipped bits",
@@ -49,6 +50,10 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_DAYS] = "simulated days",
     [COUNT_STOPPED] = "rounds at whose end the device may hold no more",
     [COUNT_MISCOUNTED] = "devices of which the hub's count was a little off",
+    [COUNT_DISASTERS] = "hubs destroyed and put back",
+    [COUNT_GONE] = "devices lost with them",
+    [COUNT_GHOSTS] = "devices that met the hub of before",
+    [COUNT_SEEN_AGAIN] = "rows that a device had lost, seen again for their withdrawal was not acknowledged",
     [COUNT_LIES] = "devices that a hub lied to about its log, and that found out",
 };
 

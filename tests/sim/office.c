@@ -254,7 +254,7 @@ void office_act(struct sim *s)
         void (*act)(struct sim *s);
     } acts[] = {{100, more_people},  {180, new_duty},  {130, new_site}, {60, new_agency},
                 {180, other_policy}, {150, enrol_one}, {50, revoke},    {150, wipe}};
-    if (s->hub == NULL) return;
+    if (s->hub == NULL || s->plan.disasters) return; /* a hub that is put back knows nothing of it */
     uint64_t at = sim_random(s, 1000);
     for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++) {
         if (at < acts[i].weight) {

@@ -478,6 +478,7 @@ class World:
     def lost(self):
         """The hub was put back from an old image: its rows are told anew. What devices may hold, they still may."""
         self.cases, self.rows, self.versions, self.touched = {}, {}, {0: (self.puts, 0)}, {}
+        self.ends = {}
         self.stepping, self.amnesia = [], True
 
     def policy(self, case_id, names):

@@ -3,6 +3,7 @@
 
 #define DEFAULT_EVENTS  300u
 #define DEFAULT_DEVICES 5u
+#define ALL_DISASTERS   UINT64_C(1000000000000) /* seeds from here on */
 
 const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_EDIT] = "edit",
@@ -33,6 +34,11 @@ const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_POLICY] = "another policy",
     [SIM_KNOCK] = "knock of a wiped device",
     [SIM_PASS] = "silence",
+    [SIM_BACKUP] = "backup",
+    [SIM_DISASTER] = "disaster",
+    [SIM_LOST] = "lost device",
+    [SIM_RELEASE] = "release",
+    [SIM_OLD_HUB] = "the old hub",
 };
 
 /* Relative rates where everything is on. What bars a device for good is rare: a world of barred devices says nothing.
@@ -73,7 +79,7 @@ static unsigned up_to(struct draw *d, unsigned most)
 
 static void draw_weights(struct plan *p, struct draw *d)
 {
-    for (size_t k = 0; k < SIM_KINDS; k++) p->weight[k] = usual[k] / 2 + up_to(d, usual[k]);
+    for (size_t k = 0; k < SIM_MISHAP_KINDS; k++) p->weight[k] = usual[k] / 2 + up_to(d, usual[k]);
     for (size_t c = 0; c < sizeof classes / sizeof classes[0]; c++) {
         if (draw_chance(d, 500)) continue;
         for (size_t i = 0; i < 4; i++) p->weight[classes[c][i]] = 0;
@@ -87,6 +93,22 @@ static void calm(struct plan *p)
     p->weight[SIM_HOSTILE] = p->weight[SIM_OFFICE] = 0;
     p->small_budget = 0;
     p->clocks_wrong = 1000;
+}
+
+/* A hub that is destroyed: in a fifth of the worlds, and in all with high numbers; then without what a restored hub
+ * cannot know (acts of administrators) and what would let a device say that it is another (disks that rot, lie or are
+ * put back). Drawn apart, so that other worlds stay as they were. */
+static void disasters(struct plan *p, uint64_t seed)
+{
+    static const enum sim_kind without[] = {SIM_HOSTILE, SIM_OFFICE, SIM_ROT, SIM_ROT_OUTBOX, SIM_LIE, SIM_IMAGE,
+                                            SIM_PUT_BACK, SIM_CLONE, SIM_HUB_BACK, SIM_HUB_CLOCK, SIM_POLICY};
+    struct draw d = draw_stream(seed, 24, 0);
+    p->disasters = draw_chance(&d, 200) || seed >= ALL_DISASTERS;
+    if (!p->disasters) return;
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) p->weight[without[i]] = 0;
+    p->few_rows = false;
+    p->weight[SIM_BACKUP] = 8 + up_to(&d, 16);
+    p->weight[SIM_DISASTER] = 4 + up_to(&d, 8);
 }
 
 void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt)
@@ -110,7 +132,10 @@ void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt)
     p.clocks_wrong = draw_chance(&d, 500) ? 300 + up_to(&d, 700) : 0;
     p.skew_max_ms = draw_chance(&d, 500) ? 6 * (int64_t)SIM_HOUR : 3653 * SIM_DAY;
     p.few_rows = draw_chance(&d, 300) && !opt->calm;
-    if (opt->calm) calm(&p);
+    if (opt->calm)
+        calm(&p);
+    else
+        disasters(&p, seed);
     /* An answer that holds one conflict more may take one round more, which would draw what the next was to draw. */
     if (opt->no_steering) p.lose = p.cut = p.lose_answer = p.repeat = 0;
     if (opt->shadowed) p.weight[SIM_SHADOW] = 100;

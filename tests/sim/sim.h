@@ -4,8 +4,8 @@
  *
  * Who has what: world.c makes a world, runs its events and heals it; plan.c draws what it is like; device.c switches
  * computers on and off; people.c, think.c, office.c and hostile.c are what people do; wire.c and courier.c carry bytes;
- * mishap.c breaks things; ledger.c, canary.c, check.c, lease.c and wipe.c judge; trace.c remembers; oracle.py says who may
- * see what. */
+ * mishap.c breaks things; ledger.c, canary.c, check.c, lease.c and wipe.c judge; trace.c remembers; oracle.py says who
+ * may see what. */
 #ifndef SPOKE_TESTS_SIM_SIM_H
 #define SPOKE_TESTS_SIM_SIM_H
 
@@ -29,6 +29,7 @@ struct ledger;  /* ledger.c */
 struct canary;  /* canary.c */
 struct trace;   /* trace.c */
 struct courier; /* courier.c */
+struct calamity; /* disaster.c */
 
 /* ------------------------------------------------------------------------------------------------------- events */
 enum sim_kind {
@@ -65,6 +66,13 @@ enum sim_kind {
     SIM_POLICY,                     /* another policy comes, a few cases at a time (queued by itself) */
     SIM_KNOCK,                      /* one that was wiped says so at the hub's door (queued when it is) */
     SIM_PASS,                       /* time passes: hours to months */
+    SIM_MISHAP_KINDS,
+    /* disasters, in worlds that have them (disaster.c) */
+    SIM_BACKUP = SIM_MISHAP_KINDS, /* of the hub */
+    SIM_DISASTER,                  /* the hub is destroyed, and put back from its last backup */
+    SIM_LOST,                      /* a device is lost for ever while the hub gathers (queued) */
+    SIM_RELEASE,                   /* the hub is opened before all have reported (queued) */
+    SIM_OLD_HUB,                   /* the hub of before is there again (queued) */
     SIM_KINDS
 };
 extern const char *const sim_kind_names[SIM_KINDS]; /* plan.c */
@@ -103,6 +111,7 @@ struct plan {
     unsigned clocks_wrong;                   /* of computers */
     int64_t skew_max_ms;
     bool few_rows;                           /* devices may hold few rows, at times */
+    bool disasters;                          /* the hub may be destroyed */
 };
 void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt);
 
@@ -177,6 +186,7 @@ enum sim_count {
     COUNT_FAULTS /* envelopes */,
     COUNT_CRASHES,
     COUNT_TORN /* unsynced writes lost or torn */,
+    COUNT_TOGETHER /* requests that the hub took in one commit with others */,
     COUNT_ROTS,
     COUNT_ROTS_NOTICED,
     COUNT_SPOILT,
@@ -196,6 +206,10 @@ enum sim_count {
     COUNT_DAYS,
     COUNT_STOPPED /* rounds that ended because the device may hold no more */,
     COUNT_MISCOUNTED /* devices of which the hub's count was a little off */,
+    COUNT_DISASTERS,
+    COUNT_GONE /* devices lost with it */,
+    COUNT_GHOSTS /* devices that met the hub of before */,
+    COUNT_SEEN_AGAIN /* rows seen again because their withdrawal had not been acknowledged */,
     COUNT_LIES /* devices that a hub lied to about its log, at the end of a world */,
     COUNTS
 };
@@ -249,6 +263,7 @@ struct sim {
     struct ledger *ledger;
     struct canary *canary;
     struct disk_image *hub_image; /* owned; NULL: none taken */
+    struct calamity *calamity;    /* owned; NULL: there was no backup yet */
     uint64_t counts[COUNTS];
 };
 
@@ -381,14 +396,27 @@ void mishap_over(struct device *d); /* faults armed for the work in hand end */
 /* Its power fails in one of the next so many steps of the work in hand. */
 void mishap_in(struct sim *s, struct device *d, unsigned steps);
 void outbox_rot(struct sim *s);     /* outbox_rot.c */
-/* Does a page still hold some of what was judged since, and can nothing there be read? Its device sent that before the bits
- * flipped, keeps it for its author while it is held, and makes the page new when it next empties that table. */
+/* Does a page still hold some of what was judged since, and can nothing there be read? Its device sent that before the
+ * bits flipped, keeps it for its author while it is held, and makes the page new when it next empties that table. */
 bool outbox_rot_lurks(const struct device *d);
 /* image.c: the ones with images of disks. */
 void image_take(struct sim *s);
 void image_put_back(struct sim *s);
 void image_clone(struct sim *s);
 void image_hub_back(struct sim *s, const struct event *e);
+
+/* disaster.c: a hub that is destroyed, and put back from a backup. Promise 14. */
+void disaster_event(struct sim *s, const struct event *e);
+void disaster_look(struct sim *s);               /* after each request at the hub, and once it was judged by the others */
+bool disaster_was(const struct sim *s);          /* ever, in this world */
+bool disaster_serves(const struct sim *s);       /* it does not gather */
+bool disaster_replays(const struct sim *s);      /* it may take in what came back */
+bool disaster_was_released(const struct sim *s); /* before all had reported: what rests upon their work is not what it was */
+bool disaster_strange(struct sim *s, const uint8_t id[16]); /* a row that nobody can bring back: its device is lost */
+void disaster_heal(struct sim *s);
+void disaster_at_rest(struct sim *s);
+void disaster_world(struct sim *s); /* before the first event: nobody is waited for who is not in this world */
+void disaster_free(struct sim *s);
 
 /* ledger.c: what people wrote, and what became of it. Invariants 2, 3 and 5. */
 struct ledger_op { /* one column that somebody wrote, or a row that somebody made (col -1) */
@@ -419,6 +447,7 @@ bool ledger_is_gap(const struct sim *s, const struct device *d, uint64_t seq);
 void ledger_owed(struct sim *s, const struct device *d);
 void ledger_at_hub(struct sim *s); /* after each event at the hub: envelopes that are new or judged anew */
 void ledger_at_rest(struct sim *s);
+void ledger_hub_lost(struct sim *s); /* what it has is looked at anew */
 
 /* lease.c: how long a device may be opened without contact. Promise 11. */
 void lease_joined(struct sim *s, struct device *d);               /* open for the first time */

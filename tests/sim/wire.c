@@ -15,6 +15,7 @@ struct wire {
     bool clean;   /* nothing is lost on it */
     bool broke;   /* something was */
     bool cut_off; /* the device was revoked before it asked what it asks now */
+    bool served;  /* the hub did not gather then */
 };
 
 static enum err gone(struct wire *w, struct why *why)
@@ -87,7 +88,7 @@ static enum err exchange(void *ctx, struct bytes request, uint64_t from, uint64_
     buf_init(&answer, SIM_BUNDLE);
     enum err e = ask_hub(w, request, from > 0, &answer, why);
     if (e == ERR_OK && fate == LOSE_ANSWER) e = gone(w, why);
-    if (e == ERR_OK && from > answer.len && !s->hub_lost_time && !w->d->suspect)
+    if (e == ERR_OK && from > answer.len && !s->hub_lost_time && !disaster_was(s) && !w->d->suspect)
         sim_fail(s, 0, "device %d resumes at byte %llu of %zu", w->d->no, (unsigned long long)from, answer.len);
     size_t at = from < answer.len ? (size_t)from : answer.len, end = answer.len;
     if (e == ERR_OK && fate == CUT_ANSWER) end = at + sim_random(s, answer.len - at + 1);
@@ -235,14 +236,17 @@ static void after(struct wire *w, enum err e, const struct round_result *r, bool
     judge(w, e, r, why);
     if (d->n == NULL) return;
     wire_result(s, d, r);
-    bool complete = e == ERR_OK && !limited && !r->revoked && !budget_stops(s, d);
+    if (!disaster_serves(s) && !w->served && (r->rows_in > 0 || r->rows_dropped > 0))
+        sim_fail(s, 14, "device %d gets %llu rows of a hub that gathers, and loses %llu", d->no, (unsigned long long)r->rows_in,
+                 (unsigned long long)r->rows_dropped);
+    bool complete = e == ERR_OK && !limited && !r->revoked && !budget_stops(s, d) && disaster_serves(s);
     s->counts[COUNT_SYNCS] += complete;
     if (complete) d->unproven = false;
     if (!d->unproven) check_device(s, d, complete);
 }
 
-/* People search at most devices: what can be found is kept along, a few cases at a time, so that orders to forget meet it in
- * every state. A full disk or a damaged page leaves it for later. */
+/* People search at most devices: what can be found is kept along, a few cases at a time, so that orders to forget meet
+ * it in every state. A full disk or a damaged page leaves it for later. */
 static void keep_index(struct device *d)
 {
     bool more = d->no % 3 != 0;
@@ -257,6 +261,7 @@ static bool talk(struct wire *w, const struct round_options *opt, struct round_r
     struct why why = {0};
     const struct carrier via = {.ctx = w, .exchange = exchange};
     w->cut_off = is_cut_off(d);
+    w->served = disaster_serves(s);
     bool last = wipe_is_noted(d) || wipe_is_ordered(s, d);
     if (last && !w->clean && !d->ailing && sim_chance(s, 600)) mishap_in(s, d, 120);
     device_enter(s, d);

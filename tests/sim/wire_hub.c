@@ -2,6 +2,7 @@
 #include "sync/courier.h"
 #include "tests/sim/judge.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool wire_ask(struct db *db, const char *sql, const uint8_t id[16], int64_t *out)
@@ -29,6 +30,7 @@ static void tell_meeting(struct sim *s, const struct device *d)
 {
     struct buf line;
     int64_t revoked = 0;
+    if (!disaster_serves(s)) return;
     if (wire_ask(hub_db(s->hub), "SELECT state IN ('revoked', 'wiped') FROM h_node WHERE kid = $1", d->kid, &revoked) &&
         revoked)
         return;
@@ -99,8 +101,9 @@ static void answered(struct sim *s, struct device *d, struct bytes request, stru
     same_again(s, d, request, answer, number != before);
     note_number(s, d, number);
     if (number == before && !wire_brings_more(request)) return;
-    told_wrote(s);
+    if (!disaster_replays(s)) told_wrote(s);
     check_hub(s);
+    disaster_look(s);
     tell_meeting(s, d);
     ledger_at_hub(s);
 }
@@ -116,6 +119,62 @@ static void tie_randomness(struct sim *s, struct bytes request)
     s->hub_machine.random = draw_stream(s->seed, 21, word);
 }
 
+/* ---- together with others */
+
+#define COMPANY 3
+
+/* Requests of other devices that a courier has, perhaps still to come: the last frame does not open, and what was
+ * carried out before it is undone within the transaction of those beside it. */
+static size_t find_company(struct sim *s, const struct device *d, struct draw *by, struct buf *damaged)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < s->n_devices && n < COMPANY; i++) {
+        const struct device *o = &s->devices[i];
+        if (o->state == DEVICE_NONE || memcmp(o->kid, d->kid, sizeof o->kid) == 0 || o->old_request.len == 0) continue;
+        struct bytes request, more;
+        if (courier_split(buf_bytes(&o->old_request), &request, &more, NULL) != ERR_OK || !draw_chance(by, 500)) continue;
+        buf_init(&damaged[n], SIM_BUNDLE);
+        buf_put_bytes(&damaged[n], request);
+        if (damaged[n].err != ERR_OK) abort();
+        damaged[n++].data[request.n - 1] ^= 1;
+    }
+    return n;
+}
+
+/* In one commit with them (hub/STORE.md, "Several requests in one transaction"). */
+static enum err among(struct sim *s, struct bytes request, struct buf *company, size_t n, size_t place, struct buf *out, struct why *why)
+{
+    struct hub_asked v[COMPANY + 1] = {0};
+    struct buf nothing;
+    buf_init(&nothing, SIM_BUNDLE);
+    for (size_t i = 0, k = 0; i <= n; i++)
+        v[i] = i == place ? (struct hub_asked){.request = request, .out = out}
+                          : (struct hub_asked){.request = buf_bytes(&company[k++]), .out = &nothing};
+    for (size_t at = 0; at <= n && !disk_is_dead(s->hub_machine.disk);) at += hub_exchange_all(s->hub, v + at, n + 1 - at);
+    for (size_t i = 0; i <= n; i++)
+        if (i != place && (v[i].e == ERR_OK || nothing.len > 0) && !disk_is_dead(s->hub_machine.disk))
+            sim_fail(s, 0, "the hub answers a damaged request");
+    buf_release(&nothing);
+    *why = v[place].why;
+    return v[place].e;
+}
+
+static enum err exchange(struct sim *s, const struct device *d, struct bytes file, struct buf *out, struct why *why)
+{
+    struct draw by = draw_stream(s->seed, 31, disk_steps(s->hub_machine.disk));
+    struct buf company[COMPANY];
+    struct bytes request, more;
+    /* Two worlds that must say the same draw nothing beside each other. */
+    bool alone = s->opt.shadowed || courier_split(file, &request, &more, NULL) != ERR_OK || more.n > 0 || draw_chance(&by, 400);
+    size_t n = alone ? 0 : find_company(s, d, &by, company);
+    if (n == 0) return hub_exchange_file(s->hub, file, out, why);
+    size_t place = (size_t)draw_below(&by, n + 1);
+    s->counts[COUNT_TOGETHER]++;
+    enum err e = among(s, request, company, n, place, out, why);
+    for (size_t i = 0; i < n; i++) buf_release(&company[i]);
+    return e;
+}
+
 enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, struct buf *out, struct why *why)
 {
     size_t at = out->len;
@@ -126,7 +185,7 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
     if (s->opt.shadowed) tie_randomness(s, request);
     machine_blank_notes(s->opt.shadowed);
     hub_enter(s);
-    enum err e = hub_exchange_file(s->hub, request, out, why);
+    enum err e = exchange(s, d, request, out, why);
     if (hub_leave(s)) {
         s->hub_died_for = d;
         s->hub_died_at = s->clock;

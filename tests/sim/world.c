@@ -90,6 +90,13 @@ static void handle(struct sim *s, struct event *e)
     case SIM_POST: with_device(s, courier_post); return;
     case SIM_AT_HUB: courier_at_hub(s, e); return;
     case SIM_AT_DEVICE: courier_at_device(s, e); return;
+    case SIM_BACKUP:
+    case SIM_DISASTER:
+    case SIM_LOST:
+    case SIM_RELEASE:
+    case SIM_OLD_HUB:
+        if (!s->healing) disaster_event(s, e);
+        return;
     default: mishap(s, e); return;
     }
 }
@@ -156,6 +163,7 @@ struct sim *sim_new(uint64_t seed, const struct sim_options *opt)
     s->shadow = -1;
     load(s);
     if (opt->shadowed) shadow_choose(s);
+    disaster_world(s);
     question_world(s);
     office_tell_all(s);
     check_hub(s);
@@ -173,6 +181,7 @@ void sim_free(struct sim *s)
     machine_enter(NULL);
     machine_release(&s->hub_machine);
     disk_image_free(s->hub_image);
+    disaster_free(s);
     queue_free(s);
     ledger_free(s->ledger);
     canary_free(s->canary);
@@ -190,8 +199,9 @@ static void mend(struct sim *s)
     disk_set_faults(s->hub_machine.disk, NULL);
     hub_on(s);
     budget_heal(s);
-    /* Links come back one by one, in any order: drawn before anybody talks, or the sizes of messages would have a say in
-     * it, and with them the clocks (twin.c). */
+    disaster_heal(s);
+    /* Links come back one by one, in any order: drawn before anybody talks, or the sizes of messages would have a say
+     * in it, and with them the clocks (twin.c). */
     for (unsigned i = 0; i < s->n_devices; i++) {
         unsigned at = (unsigned)sim_random(s, i + 1);
         order[i] = order[at];
@@ -237,6 +247,7 @@ static void come_to_rest(struct sim *s)
 {
     talk_it_over(s);
     for (int i = 0; s->hub != NULL && anybody_asks(s) && told_time(s) < s->clock; i++) {
+        if (i == 3) disaster_at_rest(s);
         if (i == 3) sim_fail(s, 1, "the hub does not believe its clock, hours later");
         s->clock += SIM_HOUR + 60000;
         talk_it_over(s);

@@ -1,0 +1,41 @@
+/* What the files of disasters share: disaster.c (what happens) and disaster_judge.c (what must hold). Not for the
+ * others. */
+#ifndef SPOKE_TESTS_SIM_DISASTER_H
+#define SPOKE_TESTS_SIM_DISASTER_H
+
+#include "tests/sim/judge.h"
+
+struct known { /* a verdict as a device learnt it, and as the hub that was lost had it */
+    int64_t node_no, seq;
+    uint8_t hash[HASH_BYTES];
+    enum verdict verdict;
+    bool settled; /* the device had learnt the last one */
+    bool stands;  /* it was looked at since the hub was put back */
+    int64_t version, received_at;
+};
+struct dropped { /* a row that a device had lost before */
+    int device, tbl;
+    uint8_t id[16];
+};
+enum phase { PHASE_CALM, PHASE_GATHERS, PHASE_RELEASED, PHASE_DONE };
+struct calamity {
+    enum phase phase; /* at the last look */
+    bool strict;      /* nobody opened the hub before all had reported */
+    bool rests;       /* at the end of the world */
+    bool owes;        /* it is to be looked at whether what was lost is seen again */
+    unsigned times, gone;
+    struct buf backup, recovery; /* files; empty: none yet */
+    struct known *known;         /* owned */
+    size_t n_known, cap_known;
+    struct dropped *dropped; /* owned */
+    size_t n_dropped, cap_dropped;
+    uint64_t last_seq; /* of all devices together, at the hub that was lost */
+    struct machine old; /* what is left of the hub that was lost */
+    bool has_old;
+    int64_t old_epoch;
+};
+
+bool calamity_hub_is_there(const struct sim *s); /* switched on, and nothing is wrong with its disk */
+void calamity_look_before(struct sim *s);        /* at the moment before it is destroyed */
+
+#endif

@@ -1,0 +1,234 @@
+/* What must hold when a hub was put back from a backup: promise 14. */
+#include "tests/sim/disaster.h"
+
+#include "hub/restore.h"
+
+#include <string.h>
+
+bool calamity_hub_is_there(const struct sim *s)
+{
+    return s->hub != NULL && !s->hub_ailing && !disk_is_dead(s->hub_machine.disk);
+}
+
+/* ------------------------------------------------------------------------------------------- what was known before */
+
+static struct known *known_of(struct calamity *c, int64_t node_no, int64_t seq)
+{
+    for (size_t i = 0; i < c->n_known; i++)
+        if (c->known[i].node_no == node_no && c->known[i].seq == seq) return &c->known[i];
+    c->known = judge_room(c->known, c->n_known, &c->cap_known, sizeof *c->known);
+    c->known[c->n_known] = (struct known){.node_no = node_no, .seq = seq};
+    return &c->known[c->n_known++];
+}
+
+static void know_verdict(struct sim *s, int64_t node_no, int64_t seq, struct bytes state)
+{
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT hash, verdict, version, received_at FROM h_envelope WHERE node_no = $1 AND seq = $2");
+    db_bind_int(st, 1, node_no);
+    db_bind_int(st, 2, seq);
+    if (ask_next(s, st) && db_bytes(st, 0).n == HASH_BYTES) {
+        struct known *k = known_of(s->calamity, node_no, seq);
+        memcpy(k->hash, db_bytes(st, 0).p, sizeof k->hash);
+        k->stands = false;
+        k->verdict = (enum verdict)db_int(st, 1);
+        k->settled = bytes_equal(state, bytes_of_str(verdict_word(k->verdict)));
+        k->version = db_int(st, 2);
+        k->received_at = db_int(st, 3);
+    }
+    db_done(st);
+}
+
+static bool may_see(struct sim *s, const struct device *d, const struct dropped *x)
+{
+    struct why why = {0};
+    bool mask = false, view = false;
+    hub_enter(s);
+    enum err e = hub_sees(s->hub, s->sites[d->site].code, rules_table((size_t)x->tbl)->name, x->id, &mask, &view, &why);
+    (void)hub_leave(s);
+    if (e == ERR_NOTFOUND) return false;
+    sim_must(s, e, "ask who sees a row", &why);
+    return mask || view;
+}
+
+static void know_drops(struct sim *s, const struct device *d, int64_t node_no)
+{
+    struct calamity *c = s->calamity;
+    struct rows here;
+    rows_read_held(&here, node_db(d->n));
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT DISTINCT r.tbl, r.id FROM h_drop d JOIN h_row r ON r.no = d.row_no WHERE "
+                                             "d.node_no = $1 AND d.request IS NOT NULL ORDER BY r.tbl, r.id");
+    db_bind_int(st, 1, node_no);
+    while (ask_next(s, st)) {
+        struct dropped x = {.device = d->no, .tbl = (int)db_int(st, 0)};
+        if (!db_id(st, 1, x.id) || rows_find(&here, x.tbl, x.id) != NULL || may_see(s, d, &x)) continue;
+        c->dropped = judge_room(c->dropped, c->n_dropped, &c->cap_dropped, sizeof *c->dropped);
+        c->dropped[c->n_dropped++] = x;
+    }
+    db_done(st);
+    rows_free(&here);
+}
+
+/* What each device that is switched on has learnt. */
+void calamity_look_before(struct sim *s)
+{
+    if (s->calamity->phase == PHASE_GATHERS) return; /* what was known before the first one stands still */
+    s->calamity->n_dropped = 0;
+    s->calamity->last_seq = (uint64_t)ask_number(s, hub_db(s->hub), "SELECT coalesce(sum(last_seq), 0) FROM h_node");
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        struct device *d = &s->devices[i];
+        if (d->state != DEVICE_LIVE || d->n == NULL) continue;
+        int64_t node_no = ask_node(s, d);
+        struct stmt *st = ask(s, node_db(d->n), "SELECT seq, state FROM n_outbox WHERE state <> 'unsent'");
+        while (ask_next(s, st)) know_verdict(s, node_no, db_int(st, 0), db_bytes(st, 1));
+        db_done(st);
+        know_drops(s, d, node_no);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------- judging */
+
+static enum phase phase_now(struct sim *s)
+{
+    enum phase out = PHASE_CALM;
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT state FROM h_epoch ORDER BY epoch DESC LIMIT 1");
+    if (ask_next(s, st)) {
+        struct bytes v = db_bytes(st, 0);
+        out = bytes_equal(v, bytes_of_str("done")) ? PHASE_DONE : PHASE_RELEASED;
+        if (bytes_equal(v, bytes_of_str("gathering")) || bytes_equal(v, bytes_of_str("applying"))) out = PHASE_GATHERS;
+    }
+    db_done(st);
+    return out;
+}
+
+static bool has_applied(struct sim *s, int64_t node_no)
+{
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT 1 FROM h_awaited WHERE node_no = $1 AND state = 'applied'");
+    db_bind_int(st, 1, node_no);
+    bool out = ask_next(s, st);
+    db_done(st);
+    return out;
+}
+
+/* A courier may have brought its device another verdict since, of the hub that was lost. */
+static bool knows_still(struct sim *s, const struct known *k)
+{
+    bool out = true;
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        const struct device *d = &s->devices[i];
+        if (d->state != DEVICE_LIVE || d->n == NULL || ask_node(s, d) != k->node_no) continue;
+        struct stmt *st = ask(s, node_db(d->n), "SELECT state FROM n_outbox WHERE seq = $1");
+        db_bind_int(st, 1, k->seq);
+        out = ask_next(s, st) && bytes_equal(db_bytes(st, 0), bytes_of_str(verdict_word(k->verdict)));
+        db_done(st);
+    }
+    return out;
+}
+
+/* Every verdict that its device knew is what it was, and its time. */
+static void verdicts_stand(struct sim *s)
+{
+    const struct calamity *c = s->calamity;
+    for (size_t i = 0; i < c->n_known; i++) {
+        struct known *k = &c->known[i];
+        if (k->stands || !has_applied(s, k->node_no)) continue;
+        k->stands = true;
+        struct stmt *st =
+            ask(s, hub_db(s->hub), "SELECT hash, verdict, version, received_at FROM h_envelope WHERE node_no = $1 AND seq = $2");
+        db_bind_int(st, 1, k->node_no);
+        db_bind_int(st, 2, k->seq);
+        if (!ask_next(s, st))
+            sim_fail(s, 14, "node %lld: envelope %lld was acknowledged, and is lost with the hub", (long long)k->node_no,
+                     (long long)k->seq);
+        if (!bytes_equal(db_bytes(st, 0), bytes_of(k->hash, sizeof k->hash)))
+            sim_fail(s, 14, "node %lld: another envelope came back for %lld", (long long)k->node_no, (long long)k->seq);
+        if (db_int(st, 3) != k->received_at)
+            sim_fail(s, 14, "node %lld: envelope %lld was received at %lld, and now at %lld", (long long)k->node_no,
+                     (long long)k->seq, (long long)k->received_at, (long long)db_int(st, 3));
+        bool open = k->verdict == VERDICT_HELD || k->verdict == VERDICT_WAITS; /* it may be decided with what came back */
+        /* Where somebody was not waited for, what rests upon his work is not what it was. */
+        if (k->settled && c->strict && !open && (enum verdict)db_int(st, 1) != k->verdict && knows_still(s, k))
+            sim_fail(s, 14, "node %lld: envelope %lld was %s, and is %s since the hub was put back", (long long)k->node_no,
+                     (long long)k->seq, verdict_word(k->verdict), verdict_word((enum verdict)db_int(st, 1)));
+        db_done(st);
+    }
+}
+
+/* Unless its withdrawal is one that nobody had been told of: it was not acknowledged, and comes as a new one. */
+static void drops_stand(struct sim *s)
+{
+    const struct calamity *c = s->calamity;
+    char hex[33];
+    uint64_t last_seq = (uint64_t)ask_number(s, hub_db(s->hub), "SELECT coalesce(sum(last_seq), 0) FROM h_node");
+    bool all_back = last_seq == c->last_seq;
+    if (last_seq > c->last_seq) return; /* what is new since may have given it back */
+    for (size_t i = 0; i < c->n_dropped; i++) {
+        const struct dropped *x = &c->dropped[i];
+        const struct device *d = &s->devices[x->device];
+        if (d->state != DEVICE_LIVE || !may_see(s, d, x)) continue;
+        s->counts[COUNT_SEEN_AGAIN] += !all_back;
+        if (all_back)
+            sim_fail(s, 14, "device %d had lost %s %s before the disaster, and may see it again", d->no,
+                     rules_table((size_t)x->tbl)->name, ids_hex(x->id, hex));
+    }
+}
+
+/* Often before anybody asks again: then nothing but what came back has been taken in. true: something was. */
+static bool replay(struct sim *s)
+{
+    struct why why = {0};
+    bool done = false;
+    struct draw by = told_draw(s, NULL);
+    int64_t due = ask_number(s, hub_db(s->hub), "SELECT count(*) FROM h_epoch WHERE state IN ('applying', 'late')");
+    if (due == 0 || !draw_chance(&by, 600)) return false;
+    hub_enter(s);
+    enum err e = hub_restore_continue(s->hub, 1 + draw_below(&by, 2) * 100000, &done, &why);
+    if (hub_leave(s)) return false;
+    sim_must(s, e, "take in what came back", &why);
+    check_hub(s);
+    return true;
+}
+
+void disaster_look(struct sim *s)
+{
+    struct calamity *c = s->calamity;
+    if (c == NULL || c->times == 0 || !calamity_hub_is_there(s)) return;
+    bool pure = replay(s);
+    if (!calamity_hub_is_there(s)) return;
+    enum phase now = phase_now(s), before = c->phase;
+    c->phase = now;
+    if (now == PHASE_GATHERS) return;
+    if (before == PHASE_GATHERS) sim_note(s, "the hub is open again");
+    if (before != now || now == PHASE_RELEASED) verdicts_stand(s);
+    c->owes |= before == PHASE_GATHERS && c->strict;
+    if (c->owes && !pure) { /* it has looked at its clock since */
+        c->owes = false;
+        drops_stand(s);
+    }
+}
+
+static enum err still_missing(void *ctx, const struct hub_missing *m, struct why *why)
+{
+    (void)why;
+    sim_fail(ctx, 14, "the hub still gathers, and waits for a device at %s: %s", m->site, m->words);
+}
+
+void disaster_at_rest(struct sim *s)
+{
+    struct why why = {0};
+    if (s->calamity != NULL) s->calamity->rests = true;
+    if (!disaster_was(s) || s->calamity->gone > 0 || !calamity_hub_is_there(s)) return;
+    sim_must(s, hub_restore_missing(s->hub, still_missing, s, &why), "ask whom the hub waits for", &why);
+}
+
+bool disaster_was_released(const struct sim *s)
+{
+    return s->calamity != NULL && s->calamity->times > 0 && !s->calamity->strict;
+}
+
+/* What the hub judged and nobody was told of comes as new work; until then others hold rows of it. */
+bool disaster_strange(struct sim *s, const uint8_t id[16])
+{
+    int64_t there = 0;
+    if (!disaster_was(s) || s->hub == NULL || (s->calamity->strict && s->calamity->rests)) return false;
+    return !wire_ask(hub_db(s->hub), "SELECT 1 FROM h_row WHERE id = $1", id, &there);
+}
