@@ -135,7 +135,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
     return e;
 }
 
-static struct http_request request_of(const struct exchange *e, const char *method, const char *path)
+struct http_request httpd_request_of(const struct exchange *e, const char *method, const char *path)
 {
     const char *query = strchr(e->target, '?');
     struct http_request req = {.method = method,
@@ -144,7 +144,11 @@ static struct http_request request_of(const struct exchange *e, const char *meth
                                .query = query != NULL ? query + 1 : "",
                                .body = buf_bytes(&e->body),
                                .range_from = e->range_from,
-                               .wait_s = e->wait_s};
+                               .wait_s = e->wait_s,
+                               .woken = e->woken,
+                               .kept = e->woken ? e->keep : NULL,
+                               .last_chance = e->expired,
+                               .left = e->left};
     httpd_fields(e->conn, req.header);
     return req;
 }
@@ -154,7 +158,7 @@ static void make_room(struct exchange *e, const char *method, const char *path)
 {
     const struct httpd_options *opt = &e->server->opt;
     if (opt->room == NULL) return;
-    struct http_request req = request_of(e, method, path);
+    struct http_request req = httpd_request_of(e, method, path);
     size_t room = opt->room(opt->ctx, &req);
     if (room < e->body.max) buf_init(&e->body, room);
 }
@@ -204,61 +208,41 @@ static enum MHD_Result receive(struct exchange *e, char *data, size_t n)
 
 /* ---- handing over ---- */
 
-static void put_off(struct http_reply *reply)
+void httpd_reply_init(struct http_reply *reply)
+{
+    *reply = (struct http_reply){0};
+    buf_init(&reply->body, SIZE_MAX / 2);
+    buf_init(&reply->head, HEAD_MAX);
+}
+
+void httpd_put_off(struct http_reply *reply)
 {
     buf_release(&reply->body);
     reply->status = MHD_HTTP_SERVICE_UNAVAILABLE;
     http_reply_header(reply, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
 }
 
-/* The lock is held. False: it must be answered in another way. */
-static bool hold_back(struct exchange *e, const struct http_reply *reply, uint64_t wakes)
+bool httpd_hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply)
 {
     struct httpd *h = e->server;
-    /* What others woke while the handler ran may be news to it. */
-    e->asked = h->wakes - h->own_wakes == wakes ? h->wakes : wakes;
-    e->who = reply->park_who;
-    memcpy(e->keep, reply->keep, sizeof e->keep);
-    if (h->stopping || !park_add(h, e, reply->park_ms)) return false;
-    park_go_on(h);
-    return true;
-}
-
-/* Call the handler. True when there is an answer in *reply, false when the request is parked. */
-static bool hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply)
-{
-    struct httpd *h = e->server;
-    struct http_request req = request_of(e, method, path);
-    *reply = (struct http_reply){0};
-    buf_init(&reply->body, SIZE_MAX / 2);
-    buf_init(&reply->head, HEAD_MAX);
+    uint64_t wakes = 0;
+    httpd_reply_init(reply);
     (void)pthread_mutex_lock(&h->lock);
     guard_is(h, e->guard, GUARD_BUSY, 0);
-    bool stopping = h->stopping;
-    uint64_t wakes = h->wakes;
-    h->own_wakes = 0;
-    h->worker = pthread_self();
-    h->in_handler = true;
-    req.woken = e->woken;
-    req.kept = e->woken ? e->keep : NULL;
-    req.last_chance = e->expired;
+    struct http_request req = httpd_request_of(e, method, path);
+    bool goes_on = httpd_handler_begins(h, &wakes);
     (void)pthread_mutex_unlock(&h->lock);
-    if (stopping)
-        put_off(reply);
-    else
+    if (goes_on)
         h->opt.handler(h->opt.ctx, &req, reply);
+    else
+        httpd_put_off(reply);
     (void)pthread_mutex_lock(&h->lock);
-    h->in_handler = false;
-    bool wants_park = reply->status == 0 && reply->park_ms > 0 && !req.last_chance;
-    bool parked = wants_park && hold_back(e, reply, wakes);
-    park_back(h, e);
+    httpd_handler_ended(h);
+    /* What others woke while the handler ran may be news to it. */
+    bool parked = httpd_settle(e, reply, h->wakes - h->own_wakes == wakes ? h->wakes : wakes);
     park_sift(h);
     (void)pthread_mutex_unlock(&h->lock);
-    if (wants_park && !parked) put_off(reply);
-    if (parked) {
-        buf_release(&reply->body);
-        buf_release(&reply->head);
-    }
+    group_let_go(h);
     return !parked;
 }
 
@@ -267,7 +251,7 @@ static enum MHD_Result complete(struct exchange *e, const char *method, const ch
     struct http_reply reply;
     if (e->excess > 0) return answer_status(e, MHD_HTTP_CONTENT_TOO_LARGE);
     if (e->gone) return MHD_NO; /* closes the connection */
-    if (!hand_over(e, method, path, &reply)) return MHD_YES;
+    if (!group_complete(e, method, path, &reply)) return MHD_YES;
     struct httpd *h = e->server;
     (void)pthread_mutex_lock(&h->lock);
     bool stopping = h->stopping;
@@ -309,6 +293,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **con_cls,
     struct exchange *e = *con_cls;
     if (e == NULL) return;
     assert(!e->parked); /* MHD ends no suspended connection, and httpd_stop resumes all first */
+    group_leave(e);
     buf_release(&e->body);
     (void)pthread_mutex_lock(&h->lock);
     (void)guard_hold(h, e, 0, false);
@@ -466,7 +451,7 @@ void httpd_stop(struct httpd *h)
     h->stopping = true;
     park_release_all(h); /* each gets its 503 */
     (void)pthread_cond_broadcast(&h->changed);
-    int64_t deadline = httpd_now_ms() + STOP_GRACE_MS;
+    int64_t deadline = httpd_now_ms() + (h->opt.stop_ms > 0 ? h->opt.stop_ms : STOP_GRACE_MS);
     while (h->active > 0 && httpd_now_ms() < deadline) httpd_wait_until(h, deadline);
     (void)pthread_mutex_unlock(&h->lock);
     (void)pthread_join(h->timer, NULL);

@@ -57,12 +57,19 @@ struct exchange {
     bool expired;                 /* L: its parked time is over */
     bool gone;                    /* L: its client left, or came again on another connection */
     uint64_t asked;               /* L: httpd.wakes that it was asked after */
+    uint64_t park_no;             /* L: another each time that anything is parked */
     int64_t deadline;             /* L: monotonic ms at which parking ends; 0 before the first parking */
     size_t heap_at;               /* L: where in httpd.heap */
     uint64_t who;                 /* L: http_reply.park_who */
     int64_t keep[HTTP_KEEP];      /* http_reply.keep */
     struct exchange *prev, *next; /* L: neighbours in httpd.parked */
     struct exchange *who_next;    /* L: in httpd.who */
+    /* Of requests that are answered together; by the server's thread alone. */
+    enum group_state { GROUP_NOT, GROUP_WAITS, GROUP_DONE } group;
+    const char *method, *path;    /* MHD's, as long as the request lives */
+    struct exchange *group_next;  /* in httpd.group */
+    bool left;                    /* http_request.left */
+    struct http_reply reply;      /* GROUP_DONE: not sent yet */
 };
 
 struct httpd {
@@ -78,6 +85,7 @@ struct httpd {
     pthread_cond_t changed;  /* L: an earlier deadline, stopping, or active changed; monotonic clock */
     struct exchange *parked, *parked_last; /* L: by `asked`, the lowest first */
     size_t n_parked;         /* L */
+    uint64_t n_ever_parked;  /* L */
     struct exchange **heap;  /* L: of n_parked, the first deadline on top */
     size_t heap_room;        /* L */
     struct exchange *who[HTTPD_WHO_BUCKETS]; /* L: parked ones that say whose they are */
@@ -89,6 +97,8 @@ struct httpd {
     pthread_t worker;        /* L: thread that runs a handler, while in_handler */
     bool in_handler;         /* L */
     bool stopping;           /* L */
+    struct exchange *group, *group_last; /* the first of them has the turn. By the server's thread alone, as are: */
+    size_t n_group, n_seen;  /* n_seen: of them, when the first had its turn last */
     struct guard_line lines[GUARD_STATES]; /* L */
     size_t held;             /* L: bytes of large bodies and answers in memory */
 };
@@ -97,13 +107,35 @@ int64_t httpd_now_ms(void); /* CLOCK_MONOTONIC */
 void httpd_wait_until(struct httpd *h, int64_t deadline); /* on h->changed; the lock is held */
 void *park_timer(void *httpd); /* a thread: what has to happen though nobody comes. httpd_park.c */
 
+/* ---- httpd.c, for httpd_group.c */
+struct http_request httpd_request_of(const struct exchange *e, const char *method, const char *path);
+void httpd_reply_init(struct http_reply *reply);
+void httpd_put_off(struct http_reply *reply);
+/* Call the handler for one. True when there is an answer in *reply, false when the request is parked. */
+bool httpd_hand_over(struct exchange *e, const char *method, const char *path, struct http_reply *reply);
+
+/* ---- httpd_group.c; by the server's thread, without the lock */
+/* The whole request is here. True: it has its answer in *reply; false: it is suspended, and comes again. */
+bool group_complete(struct exchange *e, const char *method, const char *path, struct http_reply *reply);
+/* e ends. */
+void group_leave(struct exchange *e);
+/* A handler ran: if the server stops, whoever waits for a turn is let go of. */
+void group_let_go(struct httpd *h);
+
 /* ---- httpd_park.c; the lock is held in all of these */
+/* Before a handler runs: false, the server stops. *out_wakes: for httpd_settle. */
+bool httpd_handler_begins(struct httpd *h, uint64_t *out_wakes);
+void httpd_handler_ended(struct httpd *h);
+/* What a handler said of e: true, it is parked now, and *reply is released. `asked`: httpd.wakes that it was asked
+ * after. */
+bool httpd_settle(struct exchange *e, struct http_reply *reply, uint64_t asked);
 /* Hold e back. Suspends its connection. false: no memory, or as many are parked as may be. */
 bool park_add(struct httpd *h, struct exchange *e, int64_t park_ms);
 /* Let go of those whose time is over and those who were not asked since the last wake, a few at a time: others come in
  * between. Called whenever there may be some, and when one was handed over. */
 void park_go_on(struct httpd *h);
-/* By the server's thread, after a handler ran: ask for the next few whether the news are any to them. */
+/* By the server's thread, after a handler ran: ask for the next few whether the news are any to them. With the lock
+ * held, which is let go of while it asks. */
 void park_sift(struct httpd *h);
 void park_release_all(struct httpd *h);
 /* e was resumed and is being handed over, or ends. */
@@ -120,8 +152,8 @@ void guard_is(struct httpd *h, struct guard_conn *c, enum guard_state state, uin
 /* End those who were too slow. */
 void guard_check(struct httpd *h);
 bool guard_watches(const struct httpd *h);
-/* So many bytes in all are now held for e. false: that is more than there is room for, and nothing was changed. An answer
- * (`must`) gets its room from those that have been travelling for longest: their devices resume them. */
+/* So many bytes in all are now held for e. false: that is more than there is room for, and nothing was changed. An
+ * answer (`must`) gets its room from those that have been travelling for longest: their devices resume them. */
 bool guard_hold(struct httpd *h, struct exchange *e, size_t bytes, bool must);
 
 #endif

@@ -1,14 +1,15 @@
-/* Requests that are held back until there is something to say. There may be ten thousand, each asked whenever anything moved:
- * so a few are let go at a time, and the next few when these were handed over. Requests that come meanwhile are answered in
- * between, and nobody is passed over: who was asked longest ago is first. */
+/* Requests that are held back until there is something to say. There may be ten thousand, each asked whenever anything
+ * moved: so a few are let go at a time, and the next few when these were handed over. Requests that come meanwhile are
+ * answered in between, and nobody is passed over: who was asked longest ago is first. */
 #include "base/httpd_internal.h"
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #define BATCH      32u   /* let go at a time */
-#define SIFT_MS    5     /* in which nobody else is answered */
+#define SIFT_MS    5     /* in which nobody else is answered, if asking is quick */
 #define LOOK_BATCH 1024u /* looked at in one second: has the client left? */
 #define FIRST_ROOM 64u
 #define TICK_MS    1000
@@ -134,6 +135,7 @@ bool park_add(struct httpd *h, struct exchange *e, int64_t park_ms)
         e->deadline = end;
     note_who(h, e);
     e->parked = true;
+    e->park_no = ++h->n_ever_parked;
     link_parked(h, e);
     put_at(h, h->n_parked++, e);
     rise(h, e->heap_at);
@@ -150,7 +152,8 @@ static void resume(struct httpd *h, struct exchange *e, bool over)
     let_go(h, e);
 }
 
-/* Where the handler can tell by what it kept, one is enough to bring the server's thread here: park_sift does the rest. */
+/* Where the handler can tell by what it kept, one is enough to bring the server's thread here: park_sift does the
+ * rest. */
 void park_go_on(struct httpd *h)
 {
     int64_t now = httpd_now_ms();
@@ -163,21 +166,33 @@ void park_go_on(struct httpd *h)
     }
 }
 
+/* The first of those that were not asked since the last wake. The lock is not held while it is asked: a store that does
+ * not answer just then keeps nobody from being counted, let go, woken or cut. It may be gone, or parked anew, when the
+ * answer is here. */
+static void ask_first(struct httpd *h)
+{
+    struct exchange *e = h->parked;
+    const uint64_t no = e->park_no, wakes = h->wakes;
+    int64_t keep[HTTP_KEEP];
+    memcpy(keep, e->keep, sizeof keep);
+    (void)pthread_mutex_unlock(&h->lock);
+    bool news = h->opt.concerns(h->opt.ctx, keep);
+    (void)pthread_mutex_lock(&h->lock);
+    if (h->parked != e || e->park_no != no) return;
+    if (news) {
+        resume(h, e, false);
+    } else {
+        e->asked = wakes; /* of then: what woke meanwhile is asked about again */
+        unlink_parked(h, e);
+        link_parked(h, e);
+    }
+}
+
 void park_sift(struct httpd *h)
 {
     int64_t until = httpd_now_ms() + SIFT_MS;
-    if (h->opt.concerns == NULL || h->stopping) return;
-    for (unsigned i = 1; h->n_parked > 0 && h->parked->asked != h->wakes && h->resumed < BATCH; i++) {
-        struct exchange *e = h->parked;
-        if (h->opt.concerns(h->opt.ctx, e->keep)) {
-            resume(h, e, false);
-        } else {
-            e->asked = h->wakes;
-            unlink_parked(h, e);
-            link_parked(h, e);
-        }
-        if (i % 16 == 0 && httpd_now_ms() >= until) break;
-    }
+    if (h->opt.concerns == NULL) return;
+    while (!h->stopping && h->n_parked > 0 && h->parked->asked != h->wakes && h->resumed < BATCH && httpd_now_ms() < until) ask_first(h);
     park_go_on(h);
 }
 
@@ -212,6 +227,48 @@ void park_look(struct httpd *h)
     if (n == 0 || poll(fds, n, 0) <= 0) return;
     for (nfds_t i = 0; i < n; i++)
         if ((fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) let_go_of_the_gone(h, some[i]);
+}
+
+/* ---- before and after a handler */
+
+bool httpd_handler_begins(struct httpd *h, uint64_t *out_wakes)
+{
+    *out_wakes = h->wakes;
+    h->own_wakes = 0;
+    h->worker = pthread_self();
+    h->in_handler = !h->stopping;
+    return h->in_handler;
+}
+
+void httpd_handler_ended(struct httpd *h)
+{
+    h->in_handler = false;
+}
+
+/* False: it must be answered in another way. */
+static bool hold_back(struct exchange *e, const struct http_reply *reply, uint64_t asked)
+{
+    struct httpd *h = e->server;
+    e->asked = asked;
+    e->who = reply->park_who;
+    memcpy(e->keep, reply->keep, sizeof e->keep);
+    if (h->stopping || !park_add(h, e, reply->park_ms)) return false;
+    park_go_on(h);
+    return true;
+}
+
+bool httpd_settle(struct exchange *e, struct http_reply *reply, uint64_t asked)
+{
+    struct httpd *h = e->server;
+    bool wants_park = reply->status == 0 && reply->park_ms > 0 && !e->expired;
+    bool parked = wants_park && hold_back(e, reply, asked);
+    park_back(h, e);
+    if (wants_park && !parked) httpd_put_off(reply);
+    if (parked) {
+        buf_release(&reply->body);
+        buf_release(&reply->head);
+    }
+    return parked;
 }
 
 /* ---- the timer, and waking */

@@ -129,7 +129,9 @@ static enum err remove_one(struct cli *c, struct hub *h, struct why *why)
     (void)snprintf(question, sizeof question, "Take the passphrase for this hub away from %s? Type yes:", name);
     if (e == ERR_OK && !c->no_input && !c->json) e = confirm_yes(c, question, "Nothing was changed.", why);
     if (e == ERR_OK) e = hub_admin_remove(h, c->args[0], reason, why);
-    return e == ERR_OK ? said(c, c->args[0], NULL, "cannot open this hub any more. " SHUTS_OUT, why) : e;
+    return e == ERR_OK ? said(c, c->args[0], NULL,
+                              "cannot open this hub any more. Codes for devices that they gave, and nobody used, work no more. " SHUTS_OUT, why)
+                       : e;
 }
 
 static enum err passwd(struct cli *c, struct hub *h, struct why *why)

@@ -19,7 +19,9 @@ extern const struct command hub_preview_commands[]; /* policy apply, policy cont
 extern const struct command hub_metrics_commands[];
 extern const struct command hub_doctor_commands[]; /* doctor, status */
 extern const struct command hub_disaster_commands[]; /* backup, restore */
+extern const struct command hub_journal_commands[]; /* journal */
 extern const struct command hub_log_commands[]; /* log */
+extern const struct command hub_retention_commands[]; /* retention, erase */
 extern const struct command hub_migrate_commands[];
 
 #endif

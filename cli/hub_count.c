@@ -151,7 +151,8 @@ static void put_kinds(const struct hub_count *c, struct buf *b)
 static void put_histogram(const struct hub_count *c, struct buf *b)
 {
     static const char name[] = "spoke_exchange_duration_seconds";
-    prom_family(b, name, "histogram", "How long exchanges took that were answered, without the time they were parked.");
+    prom_family(b, name, "histogram",
+                "How long exchanges took that were answered, without the time they were parked; those of one commit took as long as it.");
     for (size_t i = 0; i < STEPS; i++)
         buf_printf(b, "%s_bucket{le=\"%g\"} %llu\n", name, (double)steps[i] / 1e6, (unsigned long long)c->step[i]);
     buf_printf(b, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)c->exchanges);

@@ -3,6 +3,7 @@
 #include "cli/hub_home.h"
 #include "cli/secretin.h"
 #include "hub/backup.h"
+#include "hub/redo.h"
 #include "hub/restore.h"
 
 #include <inttypes.h>
@@ -38,28 +39,51 @@ static enum err backup(struct cli *c, struct hub *h, struct why *why)
     return ERR_OK;
 }
 
+static const struct secretin recovery_from = {.file_flag = "recovery-passphrase-file",
+                                              .prompt = "Passphrase of the recovery key: "};
+
 static enum err recovery_passphrase(struct cli *c, const struct secret *pass, struct secret *out, struct why *why)
 {
-    static const struct secretin from = {.file_flag = "recovery-passphrase-file",
-                                         .prompt = "Passphrase of the recovery key: "};
-    if (cli_has(c, "recovery-passphrase-file") || !secretin_is_given(c)) return secretin_read(c, &from, out, why);
+    if (cli_has(c, "recovery-passphrase-file") || !secretin_is_given(c)) return secretin_read(c, &recovery_from, out, why);
     enum err e = secret_new(out, pass->n, why);
     if (e == ERR_OK) memcpy(out->p, pass->p, pass->n);
     return e;
 }
 
-static enum err say_restored(struct cli *c, struct why *why)
+static void say_journal(const struct hub_restored *told)
 {
+    char when[64];
+    if (told->until_ms == 0) {
+        puts("The journal had nothing that the backup does not have.");
+        return;
+    }
+    show_time(told->until_ms, when, sizeof when);
+    printf("The journal goes to %s: %" PRIu64 " transactions were put back from it, acts of administrators among them.%s\n", when,
+           told->transactions, told->damaged ? " There it is damaged: what was behind is not known here." : "");
+}
+
+static enum err say_restored(struct cli *c, const struct hub_restored *told, struct why *why)
+{
+    const bool journal = cli_flag(c, "journal") != NULL;
     if (c->json) {
         struct json *o = json_object_new();
         json_set_bool(o, "restored", true);
+        if (journal) {
+            json_set_int(o, "journal_transactions", (int64_t)told->transactions);
+            json_set_bool(o, "journal_damaged", told->damaged);
+        }
+        if (journal && told->until_ms != 0) put_time(o, "journal_until", told->until_ms);
         return show_json(o, why);
     }
-    puts("The hub is back as it was when the backup was made, under the passphrase that you gave now.");
+    puts(journal ? "The hub is back from its backup and its journal, under the passphrase that you gave now."
+                 : "The hub is back as it was when the backup was made, under the passphrase that you gave now.");
+    if (journal) say_journal(told);
     puts(
-        "It gathers: start the server (spoke-hub serve). Every device returns with its next contact what the backup does not have, and until "
+        "It gathers: start the server (spoke-hub serve). Every device returns with its next contact what is not here, and until "
         "all have, nobody is shown anything new. spoke-hub restore status says who is missing.");
-    puts(
+    puts(told->until_ms != 0 ?
+        "Not known here is what administrators did after that: look at your notes, and do it again. Other administrators are to be named again "
+        "(spoke-hub admin add). A new journal begins with serve --journal, and goes on from the next backup: make one." :
         "Not known here is what administrators did since the backup: look at your notes for devices that were revoked and policies that "
         "were changed, and do it again. Other administrators are to be named again (spoke-hub admin add).");
     puts("The old server must never run again.");
@@ -70,6 +94,7 @@ static enum err run_restore(struct cli *c, struct why *why)
 {
     const char *recovery = NULL;
     struct secret pass = {0}, rescue = {0};
+    struct hub_restored told = {0};
     enum err e = cli_need(c, "recovery", &recovery, why);
     if (e == ERR_OK) e = secretin_passphrase(c, true, &pass, why);
     if (e == ERR_OK) e = recovery_passphrase(c, &pass, &rescue, why);
@@ -81,34 +106,37 @@ static enum err run_restore(struct cli *c, struct why *why)
                                       .backup = c->args[0],
                                       .recovery = recovery,
                                       .recovery_passphrase = bytes_of(rescue.p, rescue.n),
-                                      .passphrase = bytes_of(pass.p, pass.n)};
+                                      .passphrase = bytes_of(pass.p, pass.n),
+                                      .journal = cli_flag(c, "journal"),
+                                      .until_damage = cli_has(c, "until-damage"),
+                                      .told = &told};
         e = hub_restore(&env, &r, why);
     }
     secret_release(&pass);
     secret_release(&rescue);
-    return e == ERR_OK ? say_restored(c, why) : e;
+    return e == ERR_OK ? say_restored(c, &told, why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ status */
+/* ----------------------------------------------------------------------------------------------------------- status */
 
 struct telling {
     struct json *list; /* NULL: in words */
 };
 
-static enum err tell_missing(void *ctx, const uint8_t kid[16], const char *site, const char *words, struct why *why)
+static enum err tell_missing(void *ctx, const struct hub_missing *m, struct why *why)
 {
     const struct telling *t = ctx;
     char id[40]; /* 36 characters */
     (void)why;
-    uuid_format(kid, id);
+    uuid_format(m->kid, id);
     if (t->list == NULL) {
-        printf("  %s, %s: %s\n", site, id, words);
+        printf("  %s, %s: %s\n", m->site, id, m->words);
         return ERR_OK;
     }
     struct json *o = json_object_new();
     json_set_str(o, "node", id);
-    json_set_str(o, "site", site);
-    json_set_str(o, "missing", words);
+    json_set_str(o, "site", m->site);
+    json_set_str(o, "missing", m->words);
     json_append(t->list, o);
     return ERR_OK;
 }
@@ -133,8 +161,10 @@ static enum err status_json(struct hub *h, const struct hub_restore_status *s, s
         json_set_int(o, "epoch", (int64_t)s->epoch);
         put_time(o, "restored_at", s->at_ms);
         put_time(o, "backup_at", s->backup_at_ms);
+        if (s->journal_at_ms != 0) put_time(o, "journal_at", s->journal_at_ms);
         json_set_int(o, "devices", (int64_t)s->devices);
         json_set_int(o, "reported", (int64_t)s->reported);
+        json_set_int(o, "sealed", (int64_t)s->sealed);
         json_set_int(o, "lost", (int64_t)s->lost);
         json_set_int(o, "strange", (int64_t)s->strange);
     }
@@ -152,7 +182,7 @@ static enum err status(struct cli *c, struct hub *h, struct why *why)
     char at[40], from[40];
     enum err e = hub_restore_status(h, &s, why);
     if (e != ERR_OK) return e;
-    c->attention = s.restored && (strcmp(s.state, "done") != 0 || s.lost > 0 || s.strange > 0);
+    c->attention = s.restored && (strcmp(s.state, "done") != 0 || s.sealed > 0 || s.lost > 0 || s.strange > 0);
     if (c->json) return status_json(h, &s, why);
     if (!s.restored) {
         puts("This hub was never put back from a backup.");
@@ -161,9 +191,16 @@ static enum err status(struct cli *c, struct hub *h, struct why *why)
     show_time(s.at_ms, at, sizeof at);
     show_time(s.backup_at_ms, from, sizeof from);
     puts(state_words(s.state));
-    printf("Put back %s, from a backup of %s. Acts of administrators between the two are not known here.\n", at, from);
+    printf("Put back %s, from a backup of %s.", at, from);
+    if (s.journal_at_ms != 0) {
+        show_time(s.journal_at_ms, from, sizeof from);
+        printf(" Its journal was put back too, up to %s.", from);
+    }
+    puts(" Acts of administrators between the last of these and the first are not known here.");
+    if (strcmp(s.state, "gathering") == 0)
+        puts("A case that was erased between the two is here again. Erase it again now, before the hub opens: spoke-hub erase ID --again");
     printf("%" PRIu64 " of %" PRIu64 " devices have returned everything.\n", s.reported, s.devices);
-    if (s.reported < s.devices) puts("Missing:");
+    if (s.reported < s.devices || s.sealed > 0) puts("Missing:");
     e = hub_restore_missing(h, tell_missing, &t, why);
     if (s.lost > 0)
         printf("%" PRIu64 " changes came back without what they say: a newer backup than that one has them.\n", s.lost);
@@ -192,6 +229,34 @@ static enum err release(struct cli *c, struct hub *h, struct why *why)
                : e;
 }
 
+static enum err unseal(struct cli *c, struct hub *h, struct why *why)
+{
+    const char *recovery = NULL;
+    struct secret pass = {0};
+    uint64_t n = 0;
+    bool done = false;
+    struct env env = *c->env;
+    if (env.unlock_ms == 0) env.unlock_ms = CLI_UNLOCK_MS;
+    enum err e = cli_need(c, "recovery", &recovery, why);
+    if (e == ERR_OK) e = secretin_read(c, &recovery_from, &pass, why);
+    if (e == ERR_OK) e = hub_restore_unseal(h, &env, recovery, bytes_of(pass.p, pass.n), &n, why);
+    secret_release(&pass);
+    while (e == ERR_OK && !done) e = hub_restore_continue(h, 1000, &done, why);
+    if (e != ERR_OK) return e;
+    if (c->json) {
+        struct json *o = json_object_new();
+        json_set_int(o, "opened", (int64_t)n);
+        return show_json(o, why);
+    }
+    printf("%" PRIu64 " %s opened, and carried out again under what the hub had decided of %s.\n", n,
+           n == 1 ? "change was" : "changes were", n == 1 ? "it" : "them");
+    return ERR_OK;
+}
+
+static enum err run_unseal(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, unseal, why);
+}
 static enum err run_backup(struct cli *c, struct why *why)
 {
     return hub_home_run(c, backup, why);
@@ -208,6 +273,13 @@ static enum err run_release(struct cli *c, struct why *why)
 static const struct flag restore_flags[] = {
     {"recovery", "FILE", "recovery.key of the hub that was lost; it is copied into the new home"},
     {"recovery-passphrase-file", "FILE", "its passphrase, if it is not that of the new hub"},
+    {"journal", "FOLDER", "what the hub wrote there after the backup is put back too (spoke-hub serve --journal)"},
+    {"until-damage", NULL, "where the journal is damaged or a part is missing, take what is whole before that"},
+    CLI_UNLOCK_TIME_FLAG,
+    {0}};
+static const struct flag unseal_flags[] = {
+    {"recovery", "FILE", "recovery.key of this hub"},
+    {"recovery-passphrase-file", "FILE", "its passphrase; asked for otherwise"},
     CLI_UNLOCK_TIME_FLAG,
     {0}};
 static const struct flag release_flags[] = {{"reason", "TEXT", "why it is not waited any longer"}, {0}};
@@ -224,6 +296,10 @@ const struct command hub_disaster_commands[] = {
      "Open a hub that was put back before all of its devices have returned their work. What a missing device withdrew since the backup may be "
      "shown again until it comes.",
      "spoke-hub restore release --reason \"the school's laptop was in the fire\"", release_flags, run_release},
+    {"restore unseal", "", 0, 0,
+     "Give the recovery key once more, when a device that had been cut off came back after all others: what it returns, and the hub of before had "
+     "taken in, is carried out again. The device itself is shown nothing.",
+     "spoke-hub restore unseal --recovery /media/safe/recovery.key", unseal_flags, run_unseal},
     {"restore", "FILE", 1, 1,
      "Make a hub in an empty home from a backup. It begins a new epoch, which the recovery key signs: devices return what the backup does not "
      "have, and until all have, nobody is shown anything new.",

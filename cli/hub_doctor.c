@@ -56,21 +56,20 @@ static enum err found(void *ctx, const struct hub_alert *a, struct why *why)
     return ERR_OK;
 }
 
-static enum err missing(void *ctx, const uint8_t kid[16], const char *site, const char *words, struct why *why)
+static enum err missing(void *ctx, const struct hub_missing *m, struct why *why)
 {
     (void)why;
     put(ctx, &(struct hub_alert){
                  .code = "restore",
                  .alarm = ALARM_PERSON,
-                 .kid = kid,
-                 .site = site,
-                 .what = words,
-                 .next = "Nobody's sight is widened before it has reported. Have its site make contact; if the device "
-                         "is gone for good, a security administrator lets the hub go on: spoke-hub restore release"});
+                 .kid = m->kid,
+                 .site = m->site,
+                 .what = m->words,
+                 .next = m->next});
     return ERR_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------- what is outside */
+/* -------------------------------------------------------------------------------------------------- what is outside */
 
 static int64_t disk_free(const struct cli *c)
 {
@@ -137,7 +136,7 @@ static enum err look_at_certificate(struct doctor *x, struct why *why)
     return ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- doctor */
+/* ----------------------------------------------------------------------------------------------------------- doctor */
 
 static enum err read_limits(const struct cli *c, struct hub_limits *out, struct why *why)
 {
@@ -188,7 +187,7 @@ static enum err doctor(struct cli *c, struct hub *h, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- status */
+/* ----------------------------------------------------------------------------------------------------------- status */
 
 static void say_age(const char *title, int64_t at, int64_t now, const char *never)
 {
@@ -221,6 +220,12 @@ static void say_status(const struct cli *c, struct hub *h, const struct hub_stat
     printf("%-18s %lld\n%-18s %lld\n", "Two versions", (long long)s->conflicts, "To be forgotten",
            (long long)s->unconfirmed);
     say_age("Last backup", s->backup_at, s->now_ms, "never");
+    if (!s->journal.on)
+        printf("%-18s none\n", "Journal");
+    else if (s->journal.waiting == 0)
+        printf("%-18s nothing waits for its folder\n", "Journal");
+    else
+        say_age("Journal waits", s->journal.waiting_since, s->now_ms, "");
     say_age("Last verified", s->verified_at, s->now_ms, "never");
     printf("%-18s number %lld%s\n", "Policy", (long long)s->policy_gen,
            s->policy_coming ? "; another one is coming" : "");
@@ -258,6 +263,10 @@ static struct json *status_json(const struct cli *c, struct hub *h, const struct
     json_set_int(o, "unconfirmed_drops", s->unconfirmed);
     set_time(o, "backup_at", s->backup_at);
     set_time(o, "verified_at", s->verified_at);
+    json_set_bool(o, "journal", s->journal.on);
+    json_set_int(o, "journal_waiting", s->journal.waiting);
+    set_time(o, "journal_waiting_since", s->journal.waiting_since);
+    json_set_bool(o, "journal_joined", s->journal.joined);
     json_set_int(o, "policy", s->policy_gen);
     json_set_bool(o, "policy_coming", s->policy_coming);
     json_set_bool(o, "clock_doubted", s->clock_doubted);

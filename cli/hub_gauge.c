@@ -61,7 +61,7 @@ enum err hub_gauge_go_on(struct hub_gauge *g, struct hub *h, int64_t slice_us, b
     return ERR_OK;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ as text */
+/* ---------------------------------------------------------------------------------------------------------- as text */
 
 static int64_t age(int64_t since, int64_t now)
 {
@@ -205,6 +205,12 @@ static void put_status(const struct hub_status *s, int64_t now, struct buf *b)
          true},
         {"spoke_open_conflicts", "Two versions that nobody has settled yet.", s->conflicts, false},
         {"spoke_log_leaves", "Leaves of the hub's own transparency log.", s->log_leaves, false},
+        {"spoke_journal_entries_waiting", "Entries of the journal that are not in its folder yet.",
+         s->journal.on ? s->journal.waiting : -1, false},
+        {"spoke_journal_lag_seconds", "How long the oldest of them has waited; 0: none does.",
+         !s->journal.on ? -1 : s->journal.waiting == 0 ? 0 : age(s->journal.waiting_since, now), true},
+        {"spoke_journal_joined", "1: there is a backup that the journal goes on from.", s->journal.on ? s->journal.joined : -1,
+         false},
         {"spoke_backup_age_seconds", "Age of the last backup.", age(s->backup_at, now), true},
         {"spoke_clock_doubted", "1: the hub's clock jumped, and is not believed yet.", s->clock_doubted, false},
         {"spoke_epoch", "The hub's epoch: it rises with each restore.", (int64_t)s->epoch, false},

@@ -51,7 +51,7 @@ static enum err revoke_site(struct cli *c, struct hub *h, const char *site, cons
         return show_json(o, why);
     }
     printf("%llu %s of %s cut off: they get nothing more, and what they still send is held for a manager. What they hold already "
-           "stays on them.\n",
+           "stays on them. Codes that were given for the site before, and not used, work no more.\n",
            (unsigned long long)n, n == 1 ? "device is" : "devices are", site);
     return ERR_OK;
 }
@@ -139,7 +139,7 @@ static enum err end(struct cli *c, struct hub *h, const struct ending *x, struct
 {
     struct hub_proposal p = {.kind = PROPOSE_WIPE, .flag = x->at_once, .text = bytes_of_str(x->fate)};
     struct unsent_there u = {.n = -1};
-    char uuid[37], says[400];
+    char uuid[37], says[400], unsent[100];
     bool two = false;
     enum err e = cli_need(c, "reason", &p.reason, why);
     if (e == ERR_OK) e = pick_node(c, h, p.kid, why);
@@ -147,9 +147,12 @@ static enum err end(struct cli *c, struct hub *h, const struct ending *x, struct
     if (e == ERR_OK) e = hub_takes_two(h, &p, &two, why);
     if (e != ERR_OK) return e;
     uuid_format(p.kid, uuid);
-    (void)snprintf(says, sizeof says, "The device %s is %s%s wiped%s; changes on it that it said it had not sent: %lld.", uuid, x->fate,
-                   x->fate[0] != '\0' ? ", and" : "", x->at_once ? " at once, with what it has not sent" : " once it has sent everything",
-                   (long long)(u.n < 0 ? 0 : u.n));
+    if (u.n >= 0)
+        (void)snprintf(unsent, sizeof unsent, "changes on it that it said it had not sent: %lld", (long long)u.n);
+    else
+        (void)snprintf(unsent, sizeof unsent, "it was never heard, so nobody knows what on it was not sent");
+    (void)snprintf(says, sizeof says, "The device %s is %s%s wiped%s; %s.", uuid, x->fate, x->fate[0] != '\0' ? ", and" : "",
+                   x->at_once ? " at once, with what it has not sent" : " once it has sent everything", unsent);
     if (two) return hub_proposal_make(c, h, &p, says, why);
     e = hub_wipe_as(h, p.kid, x->fate, p.reason, x->at_once, why);
     if (e != ERR_OK || c->json) return e == ERR_OK ? ending_json(p.kid, x, &u, why) : e;
@@ -243,7 +246,8 @@ static enum err node_refuse(struct cli *c, struct hub *h, struct why *why)
     if (e == ERR_OK) e = hub_device_refuse(h, kid, reason, why);
     if (e != ERR_OK) return e;
     uuid_format(kid, uuid);
-    return hub_home_said(c, "refused", uuid, "The device is refused: it never got anything, and gets nothing.", why);
+    return hub_home_said(c, "refused", uuid,
+                         "The device is refused: it never got anything, gets nothing, and nothing that it sends is taken.", why);
 }
 
 static enum err run_node_revoke(struct cli *c, struct why *why)
@@ -309,6 +313,6 @@ const struct command hub_node_act_commands[] = {
     {"node approve", "ID", 1, 1,
      "Approve a device that waits, after its fingerprint was read aloud and is the same on both sides. Not by who gave its invitation.",
      "spoke-hub node approve 3f2a90c1", approve_flags, run_node_approve},
-    {"node refuse", "ID", 1, 1, "Refuse a device that waits for approval: it gets nothing, now or later.",
+    {"node refuse", "ID", 1, 1, "Refuse a device that waits for approval: it gets nothing, and nothing of it is taken, now or later.",
      "spoke-hub node refuse 3f2a90c1 --reason \"nobody at the site knows it\"", reason_flags, run_node_refuse},
     {0}};

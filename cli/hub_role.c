@@ -33,6 +33,9 @@ static const struct {
     {"log verify", MAY_VIEW},
     {"verify", MAY_VIEW},
     {"who-saw", MAY_VIEW},
+    {"retention", MAY_VIEW},
+    {"retention holds", MAY_VIEW},
+    {"retention erased", MAY_VIEW},
     {"admin list", MAY_VIEW},
     {"rule list", MAY_VIEW},
     {"proposal list", MAY_VIEW},
@@ -40,6 +43,7 @@ static const struct {
     /* What timers and monitors run too. */
     {"status", MAY_ANY},
     {"restore status", MAY_ANY},
+    {"journal", MAY_ANY},
     {"doctor", MAY_ANY},
     {"metrics", MAY_ANY},
     {"serve", MAY_SERVE},
@@ -56,7 +60,6 @@ static const struct {
     {"invite", MAY_OPERATE},
     {"node lease", MAY_OPERATE},
     {"node budget", MAY_OPERATE},
-    {"node budget", MAY_OPERATE},
     {"node revoke", MAY_OPERATE}, /* of one; a whole site is for security administrators: hub_revoke_site */
     {"node approve", MAY_OPERATE},
     {"node refuse", MAY_OPERATE},
@@ -64,6 +67,8 @@ static const struct {
     {"holiday add", MAY_OPERATE},
     {"holiday remove", MAY_OPERATE},
     {"policy continue", MAY_OPERATE}, /* it was applied already */
+    {"retention hold", MAY_OPERATE},
+    {"retention run", MAY_OPERATE}, /* it was set already */
     /* What reaches far, or cannot be taken back. */
     {"node wipe", MAY_SECURE},
     {"node lost", MAY_SECURE},
@@ -71,6 +76,9 @@ static const struct {
     {"policy apply", MAY_SECURE},
     {"policy set", MAY_SECURE},
     {"emergency", MAY_SECURE},
+    {"retention set", MAY_SECURE},
+    {"retention release", MAY_SECURE},
+    {"erase", MAY_SECURE},
     {"rule two-person", MAY_SECURE},
     {"rule approve-devices", MAY_SECURE},
     {"admin add", MAY_SECURE},
@@ -79,10 +87,12 @@ static const struct {
     {"migrate", MAY_SECURE},
     {"restore", NO_HUB},
     {"restore release", MAY_SECURE},
+    {"journal begin", MAY_SECURE},
+    {"journal end", MAY_SECURE},
+    {"restore unseal", MAY_SECURE},
     {"approve", MAY_SECURE},
     {"refuse", MAY_SECURE},
     {"init", NO_HUB},
-    {"migrate", MAY_SECURE},
 };
 
 static bool find(const char *command, unsigned *out)
@@ -101,10 +111,11 @@ unsigned hub_role_of(const char *command)
     return find(command, &may) && may != NO_HUB ? may : MAY_SECURE;
 }
 
-bool hub_role_is_listed(const char *command)
+size_t hub_role_lines(const char *command)
 {
-    unsigned may;
-    return find(command, &may);
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) n += strcmp(list[i].name, command) == 0;
+    return n;
 }
 
 void hub_role_help(const struct command *command, char *out, size_t n)

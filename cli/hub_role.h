@@ -8,8 +8,8 @@
 /* Roles that may give the command of this name (enum hub_role as a mask). One that is not in the list is for security
  * administrators alone. */
 unsigned hub_role_of(const char *command);
-/* Is it in the list? For tests. */
-bool hub_role_is_listed(const char *command);
+/* How many lines of the list are of it? Each command has one: of two the second would say nothing. For tests. */
+size_t hub_role_lines(const char *command);
 /* The program's `who` (cli/command.h): a line for the help of a command; "" where it opens no hub. */
 void hub_role_help(const struct command *command, char *out, size_t n);
 /* After the hub was opened: may whoever did so give this command? ERR_REFUSED, and that it was tried is noted. */

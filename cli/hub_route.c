@@ -1,6 +1,7 @@
 #include "cli/hub_route.h"
 
 #include "base/json.h"
+#include "hub/retention.h"
 #include "sync/bundle.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 #define OCTETS       "application/octet-stream"
 #define RETRY_AFTER  "5" /* seconds (RFC 9110 §10.2.3) */
 #define POLICY_CASES 20 /* put under a coming policy with each exchange */
+#define RETENTION_CASES 20 /* closed cases looked at with an exchange */
+#define RETENTION_US    ((int64_t)60 * 1000000)
 
 static int64_t mono_us(void)
 {
@@ -111,8 +114,8 @@ static void post_door(struct hub_route *r, const struct http_request *req, struc
     answer(reply, e, &why, &out);
 }
 
-/* A policy that was left half way goes on whenever a device comes: a few cases, which keep the next one waiting for no more
- * than a moment. Devices that are parked come again when rows moved by it, and so it goes on by itself. */
+/* A policy that was left half way goes on whenever a device comes: a few cases, which keep the next one waiting for no
+ * more than a moment. Devices that are parked come again when rows moved by it, and so it goes on by itself. */
 static void continue_policy(struct hub_route *r, struct httpd *server)
 {
     struct why why = {0};
@@ -124,6 +127,26 @@ static void continue_policy(struct hub_route *r, struct httpd *server)
     struct logline l;
     logline_begin(&l, r->log, r->log_format, r->env, "warning", "policy");
     logline_str(&l, "policy", "stopped");
+    logline_str(&l, "error", err_word(e));
+    logline_end(&l);
+}
+
+/* What is due of closed cases, a few at a time: once a minute, and with each exchange while there is more. */
+static void continue_retention(struct hub_route *r, struct httpd *server)
+{
+    struct why why = {0};
+    int64_t now = mono_us();
+    size_t cases = 0;
+    bool done = false;
+    if (r->retention_us != 0 && now - r->retention_us < RETENTION_US) return;
+    r->retention_us = now;
+    enum err e = hub_retention_continue(r->hub, RETENTION_CASES, &cases, &done, &why);
+    if (e == ERR_OK && !done) r->retention_us = 0;
+    if (cases > 0 && server != NULL) httpd_wake(server);
+    if (e == ERR_OK) return;
+    struct logline l;
+    logline_begin(&l, r->log, r->log_format, r->env, "warning", "retention");
+    logline_str(&l, "retention", "stopped");
     logline_str(&l, "error", err_word(e));
     logline_end(&l);
 }
@@ -153,26 +176,36 @@ static void park(const struct http_request *req, const struct hub_exchange_resul
     if (reply->park_ms <= 0) reply->park_ms = 1;
 }
 
-static void post_exchange(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
+/* The sealed request says how long its maker would wait; but it is sent again byte for byte by a device that may not
+ * wait now, and would give up before it is answered: so the sender has to say so too. */
+static bool may_park(const struct http_request *req)
 {
-    struct why why = {0};
-    struct hub_exchange_result result = {0};
-    struct buf out;
-    buf_init(&out, BUNDLE_MAX);
-    /* The sealed request says how long its maker would wait; but it is sent again byte for byte by a device that may
-     * not wait now, and would give up before it is answered: so the sender has to say so too. */
-    bool may_park = req->wait_s > 0 && !req->last_chance;
-    continue_policy(r, atomic_load(&r->server));
-    enum err e = hub_exchange(r->hub, req->body, may_park, &out, &result, &why);
+    return req->wait_s > 0 && !req->last_chance;
+}
+
+/* What became of one exchange, once it is committed. */
+static void exchanged(struct hub_route *r, const struct http_request *req, struct http_reply *reply, struct hub_asked *a)
+{
     struct httpd *server = atomic_load(&r->server);
-    if (e == ERR_OK && result.moved && server != NULL) httpd_wake(server);
-    if (e == ERR_OK) hub_count_verdicts(r->count, &result);
-    if (e == ERR_OK && result.parked) {
-        buf_release(&out);
-        park(req, &result, reply);
+    if (a->e == ERR_OK && a->result.moved && server != NULL) httpd_wake(server);
+    if (a->e == ERR_OK) hub_count_verdicts(r->count, &a->result);
+    if (a->e == ERR_OK && a->result.parked) {
+        buf_release(a->out);
+        park(req, &a->result, reply);
         return;
     }
-    answer(reply, e, &why, &out);
+    answer(reply, a->e, &a->why, a->out);
+}
+
+static void post_exchange(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
+{
+    struct buf out;
+    struct hub_asked a = {.request = req->body, .may_park = may_park(req), .out = &out};
+    buf_init(&out, BUNDLE_MAX);
+    continue_policy(r, atomic_load(&r->server));
+    continue_retention(r, atomic_load(&r->server));
+    a.e = hub_exchange(r->hub, a.request, a.may_park, &out, &a.result, &a.why);
+    exchanged(r, req, reply, &a);
 }
 
 static void get_answer(struct hub_route *r, const struct http_request *req, struct http_reply *reply)
@@ -228,7 +261,8 @@ static const struct route *find(const struct http_request *req, bool *out_method
     return NULL;
 }
 
-/* The path is not logged: a stranger may write anything there. The device is the one that the bundle claims to be of. */
+/* The path is not logged: a stranger may write anything there. The device is the one that the bundle claims to be
+ * of. */
 static void log_line(const struct hub_route *r, const struct http_request *req, const struct hub_counted *c)
 {
     struct seal_header h;
@@ -277,7 +311,7 @@ static bool within_limits(struct hub_route *r, const struct route *route, const 
     uint8_t kid[KID_BYTES];
     unsigned wait_s = 1;
     char text[16];
-    if (r->limit == NULL || req->woken) return true;
+    if (r->limit == NULL || req->woken || req->left) return true;
     if (route->run == post_enrol) {
         if (hub_limit_enrol(r->limit, &wait_s)) return true;
     } else if (route->run == post_door) {
@@ -294,8 +328,8 @@ static bool within_limits(struct hub_route *r, const struct route *route, const 
     return false;
 }
 
-/* 403 and 400: whoever it was did not prove himself. A device that waits for approval is known, and so is one that came late; what
- * went wrong here (5xx) is nobody's fault. */
+/* 403 and 400: whoever it was did not prove himself. A device that waits for approval is known, and so is one that came
+ * late; what went wrong here (5xx) is nobody's fault. */
 static void was(struct hub_route *r, const struct route *route, const struct http_request *req, const struct http_reply *reply)
 {
     uint8_t kid[KID_BYTES];
@@ -307,7 +341,7 @@ static void was(struct hub_route *r, const struct route *route, const struct htt
     bool waits = code != NULL && strcmp(code, err_word(ERR_DENIED)) == 0;
     json_free(body);
     if (waits) return;
-    if (route->run == post_enrol) hub_limit_enrol_was(r->limit, good);
+    if (route->run == post_enrol) hub_limit_enrol_was(r->limit, good && !hub_enrol_again(r->hub));
     if (route->run == post_door) hub_limit_door_was(r->limit, good);
     if (route->run != post_exchange) return;
     claimed(req, kid);
@@ -315,21 +349,37 @@ static void was(struct hub_route *r, const struct route *route, const struct htt
 }
 
 /* A command beside the server may have the store. */
-static void in_turn(struct hub_route *r, const struct route *route, const struct http_request *req,
-                    struct http_reply *reply)
+static bool enter(struct hub_route *r)
 {
-    if (r->turn != NULL && !hub_turn_enter(r->turn)) {
-        fail(reply, 503, err_word(ERR_BUSY), "Somebody is at work with the hub's store just now. Nothing was changed.");
-        http_reply_header(reply, "Retry-After", RETRY_AFTER);
-        return;
-    }
-    if (r->turn == NULL) (void)pthread_mutex_lock(&r->one);
-    route->run(r, req, reply);
-    was(r, route, req, reply);
+    if (r->turn != NULL) return hub_turn_enter(r->turn);
+    (void)pthread_mutex_lock(&r->one);
+    return true;
+}
+
+static void leave(struct hub_route *r)
+{
     bool moved = hub_has_moved(r->hub);
     if (r->turn == NULL) (void)pthread_mutex_unlock(&r->one);
     if (r->turn != NULL) hub_turn_leave(r->turn);
     if (moved && r->lost != NULL) r->lost(r); /* to another place: this process has nothing to serve any more */
+}
+
+static void not_now(struct http_reply *reply)
+{
+    fail(reply, 503, err_word(ERR_BUSY), "Somebody is at work with the hub's store just now. Nothing was changed.");
+    http_reply_header(reply, "Retry-After", RETRY_AFTER);
+}
+
+static void in_turn(struct hub_route *r, const struct route *route, const struct http_request *req,
+                    struct http_reply *reply)
+{
+    if (!enter(r)) {
+        not_now(reply);
+        return;
+    }
+    route->run(r, req, reply);
+    was(r, route, req, reply);
+    leave(r);
 }
 
 bool hub_route_borrow(struct hub_route *r, int64_t wait_ms)
@@ -371,4 +421,62 @@ void hub_route(void *ctx, const struct http_request *req, struct http_reply *rep
     else
         route->run(r, req, reply);
     note(r, route, req, reply, began);
+}
+
+/* -------------------------------------------------------------------------------------------------- several at once */
+
+bool hub_route_joins(void *ctx, const struct http_request *req)
+{
+    bool method_ok = false;
+    const struct route *route = find(req, &method_ok);
+    (void)ctx;
+    return route != NULL && method_ok && route->run == post_exchange && req->body.n <= HUB_TOGETHER_BYTES;
+}
+
+struct together {
+    struct hub_asked asked[HTTP_TOGETHER];
+    struct buf out[HTTP_TOGETHER];
+    struct http_turn *turn[HTTP_TOGETHER]; /* whose each is */
+    size_t n;
+};
+
+/* Those that the hub takes in one commit; the others come again. */
+static void exchange_together(struct hub_route *r, const struct route *route, struct together *t)
+{
+    continue_policy(r, atomic_load(&r->server));
+    continue_retention(r, atomic_load(&r->server));
+    size_t taken = hub_exchange_all(r->hub, t->asked, t->n);
+    for (size_t i = 0; i < taken; i++) {
+        exchanged(r, &t->turn[i]->req, &t->turn[i]->reply, &t->asked[i]);
+        was(r, route, &t->turn[i]->req, &t->turn[i]->reply);
+        t->turn[i]->done = true;
+    }
+    for (size_t i = taken; i < t->n; i++) buf_release(&t->out[i]);
+}
+
+void hub_route_together(void *ctx, struct http_turn *v, size_t n)
+{
+    struct hub_route *r = ctx;
+    const int64_t began = mono_us();
+    bool method_ok = false;
+    const struct route *route = find(&v[0].req, &method_ok); /* the same for all: hub_route_joins */
+    struct together t = {0};
+    for (size_t i = 0; i < n && t.n < HTTP_TOGETHER; i++) {
+        v[i].done = !within_limits(r, route, &v[i].req, &v[i].reply);
+        if (v[i].done) continue;
+        t.asked[t.n] = (struct hub_asked){.request = v[i].req.body, .may_park = may_park(&v[i].req), .out = &t.out[t.n]};
+        buf_init(&t.out[t.n], BUNDLE_MAX);
+        t.turn[t.n++] = &v[i];
+    }
+    if (t.n > 0 && enter(r)) {
+        exchange_together(r, route, &t);
+        leave(r);
+    } else {
+        for (size_t i = 0; i < t.n; i++) {
+            not_now(&t.turn[i]->reply);
+            t.turn[i]->done = true;
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        if (v[i].done) note(r, route, &v[i].req, &v[i].reply, began);
 }

@@ -32,13 +32,17 @@ struct hub_route {
     enum log_format log_format;
     struct hub_count *count;         /* NULL: nothing is counted */
     struct hub_limit *limit;         /* NULL: everything is worked on */
+    int64_t retention_us;            /* when it was looked what is due of closed cases; 0: look now */
 };
-/* The hub is another thread's than the one that answers devices, for some milliseconds: reading for those who watch. False:
- * within so many ms it was not to be had. */
+/* The hub is another thread's than the one that answers devices, for some milliseconds: reading for those who watch.
+ * False: within so many ms it was not to be had. */
 bool hub_route_borrow(struct hub_route *r, int64_t wait_ms);
 void hub_route_return(struct hub_route *r);
 /* http_handler; ctx is a struct hub_route. */
 void hub_route(void *ctx, const struct http_request *req, struct http_reply *reply);
+/* httpd_options.joins and together, with the same ctx: exchanges that are ready at one moment (hub_exchange_all). */
+bool hub_route_joins(void *ctx, const struct http_request *req);
+void hub_route_together(void *ctx, struct http_turn *v, size_t n);
 /* httpd_options.concerns, with the same ctx. */
 bool hub_route_concerns(void *ctx, const int64_t keep[HTTP_KEEP]);
 

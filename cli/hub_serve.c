@@ -1,6 +1,7 @@
 /* spoke-hub serve. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
+#include "cli/hub_journal.h"
 #include "cli/hub_listen.h"
 #include "cli/hub_route.h"
 #include "cli/hub_turn.h"
@@ -61,8 +62,8 @@ static void store_is_lost(void *ctx)
     (void)kill(getpid(), SIGTERM);
 }
 
-/* Places for connections, as many as the system grants descriptors: the limit that a program begins with is mostly meant
- * for select(2), and may be raised to the hard one (getrlimit(2)). */
+/* Places for connections, as many as the system grants descriptors: the limit that a program begins with is mostly
+ * meant for select(2), and may be raised to the hard one (getrlimit(2)). */
 static unsigned raise_limit(const struct cli *c)
 {
     struct rlimit files = {0};
@@ -115,6 +116,8 @@ static enum err listen_at(struct cli *c, struct hub_route *route, struct httpd *
                                                      .max_held = MAX_HELD,
                                                      .conn_memory = CONN_MEMORY,
                                                      .handler = hub_route,
+                                                     .joins = hub_route_joins,
+                                                     .together = hub_route_together,
                                                      .concerns = hub_route_concerns,
                                                      .ctx = route},
                              why);
@@ -124,7 +127,8 @@ static enum err listen_at(struct cli *c, struct hub_route *route, struct httpd *
     return say_listening(c, listen, httpd_port(*out), why);
 }
 
-/* Devices matter more than that commands work meanwhile: where a folder can have no socket, they wait until the server ends. */
+/* Devices matter more than that commands work meanwhile: where a folder can have no socket, they wait until the server
+ * ends. */
 static enum err take_turns(const struct cli *c, struct hub_route *route, struct why *why)
 {
     const struct hub_turn_options opt = {.home = c->home,
@@ -156,7 +160,8 @@ static enum err take_part(const struct cli *c, struct hub_route *route, struct h
     return hub_is_shared(route->hub) ? hub_listen_start(out, &opt, why) : take_turns(c, route, why);
 }
 
-/* Devices that were in contact before: a server that is started again amid a flood of strangers does not take them for such. */
+/* Devices that were in contact before: a server that is started again amid a flood of strangers does not take them for
+ * such. */
 static enum err remember_devices(struct hub *h, struct hub_limit *limit, struct why *why)
 {
     struct stmt *s = NULL;
@@ -196,6 +201,7 @@ static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct 
     struct httpd *server = NULL;
     struct hub_watch *watch = NULL;
     struct hub_listen *heard = NULL;
+    struct hub_journal *journal = NULL;
     struct why lost = {0};
     int signal_no = 0;
     (void)pthread_mutex_init(&route.one, NULL);
@@ -203,11 +209,14 @@ static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct 
     if (e == ERR_OK) e = hub_count_new(&route.count, why);
     if (e == ERR_OK) e = make_limits(c, h, &route.limit, why);
     if (e == ERR_OK) e = take_part(c, &route, &heard, why);
+    if (e == ERR_OK && cli_flag(c, "journal") != NULL)
+        e = hub_journal_start(&journal, &route, cli_flag(c, "journal"), why);
     if (e == ERR_OK) e = watch_at(c, &route, &watch, why);
     if (e == ERR_OK) e = listen_at(c, &route, &server, why);
     while (e == ERR_OK && sigwait(end, &signal_no) != 0) continue;
     /* In this order: turns wake the server, and requests ask for turns. */
     hub_watch_stop(watch);
+    hub_journal_stop(journal);
     hub_listen_end(heard);
     enum err gone = hub_turn_end(route.turn, &lost);
     httpd_stop(server);
@@ -249,6 +258,9 @@ static const struct flag serve_flags[] = {
     {"watch", "ADDRESS",
      "also answer /healthz, /readyz and /metrics to who watches the hub, at this address of this computer alone, such as "
      "127.0.0.1:9471 (not at all unless given)"},
+    {"journal", "FOLDER",
+     "also write, within a second as a rule, what each transaction changed to this folder, which belongs on another machine: sealed to the "
+     "recovery key, for spoke-hub restore --journal. Not on PostgreSQL"},
     {"log-format", "logfmt|json", "how each line on standard error is written (default logfmt)"},
     {"quiet", NULL, "no line on standard error for each request"},
     {0}};

@@ -36,6 +36,7 @@ struct seal_room {
 struct seal_writer {
     struct secret room;           /* a struct seal_room */
     size_t room_n;                /* bytes of its plain */
+    size_t used;                  /* of these, bytes that the stream has written upon */
     struct buf *out;              /* the caller's */
     uint8_t header[HEADER_BYTES]; /* bound to the first frame */
     size_t fill;                  /* bytes waiting in plain */
@@ -55,6 +56,7 @@ struct seal_reader {
     bool finished;                                     /* FINAL has been read */
     bool failed;                                       /* a frame was not authentic; nothing more is handed out */
     size_t room;                                       /* bytes of plain */
+    size_t used;                                       /* of these, bytes that the stream has written upon */
     uint8_t plain[];                                   /* the frame last opened */
 };
 
@@ -159,6 +161,7 @@ enum err seal_write(struct seal_writer *w, struct bytes plain, struct why *why)
         if (n > plain.n) n = plain.n;
         memcpy(room_of(w)->plain + w->fill, plain.p, n);
         w->fill += n;
+        if (w->fill > w->used) w->used = w->fill;
         plain.p += n;
         plain.n -= n;
     }
@@ -178,6 +181,26 @@ void seal_writer_free(struct seal_writer *w)
     if (w == NULL) return;
     secret_release(&w->room);
     free(w);
+}
+
+void seal_writer_rest(struct seal_writer *w)
+{
+    if (w == NULL) return;
+    sodium_memzero(w->room.p, sizeof(struct seal_room) + w->used);
+    w->out = NULL;
+    w->fill = w->used = 0;
+    w->begun = w->finished = false;
+}
+
+enum err seal_writer_again(struct seal_writer *w, const struct seal_header *h, const struct identity *to,
+                           struct buf *out, uint8_t out_binding[32], struct why *why)
+{
+    assert(h->kind >= 1 && h->kind <= KIND_LAST && w->out == NULL);
+    w->out = out;
+    put_clear(w->header, h, to);
+    enum err err = begin(w, to, out_binding, why);
+    if (err != ERR_OK) seal_writer_rest(w);
+    return err;
 }
 
 enum err seal_peek(struct bytes in, struct seal_header *out, struct why *why)
@@ -205,31 +228,60 @@ static enum err tampered(struct why *why)
     return why_next(why, ERR_TAMPERED, "Fetch or copy it again. If it fails again, tell your administrator.");
 }
 
-enum err seal_reader_new(struct seal_reader **out_r, struct bytes in, const struct identity_secret *me,
-                         struct seal_header *out_h, uint8_t out_binding[32], struct why *why)
+static enum err look_at(struct bytes in, const struct identity_secret *me, struct seal_header *out, struct why *why)
+{
+    enum err err = seal_peek(in, out, why);
+    if (err == ERR_OK && memcmp(out->recipient, me->pub.kid, KID_BYTES) != 0)
+        err = why_set(why, ERR_REFUSED, "this bundle was made for another device and cannot be opened here");
+    return err;
+}
+
+/* No frame of it is larger. Locked memory ends at a page's edge: a round number keeps its beginning aligned. */
+static size_t room_for(struct bytes in)
+{
+    return in.n < SEAL_CHUNK ? (in.n | 15) + 1 : SEAL_CHUNK;
+}
+
+static enum err make_reader(struct seal_reader **out, size_t room, struct why *why)
 {
     struct secret mem = {0};
-    struct seal_header h;
-    /* No frame of it is larger. Locked memory ends at a page's edge: a round number keeps its beginning aligned. */
-    size_t room = in.n < SEAL_CHUNK ? (in.n | 15) + 1 : SEAL_CHUNK;
-    enum err err = seal_peek(in, &h, why);
-    if (err != ERR_OK) return err;
-    if (memcmp(h.recipient, me->pub.kid, KID_BYTES) != 0)
-        return why_set(why, ERR_REFUSED, "this bundle was made for another device and cannot be opened here");
-    err = secret_new(&mem, sizeof(struct seal_reader) + room, why);
+    enum err err = secret_new(&mem, sizeof(struct seal_reader) + room, why);
     if (err != ERR_OK) return err;
     struct seal_reader *r = (struct seal_reader *)(void *)mem.p;
+    r->self = mem;
+    r->room = room;
+    *out = r;
+    return ERR_OK;
+}
+
+/* With a reader that is new or at rest; where it fails, it is at rest. */
+static enum err open_stream(struct seal_reader *r, struct bytes in, const struct identity_secret *me,
+                            uint8_t out_binding[32], struct why *why)
+{
     if (crypto_box_seal_open(r->key, in.p + AT_KEY, AT_STREAM - AT_KEY, me->pub.box_pk, me->keys.p + 64) != 0 ||
         crypto_secretstream_xchacha20poly1305_init_pull(&r->first, in.p + AT_STREAM, r->key) != 0) {
-        secret_release(&mem);
+        seal_reader_rest(r);
         return tampered(why);
     }
     put_binding(out_binding, r->key, in.p);
     sodium_memzero(r->key, sizeof r->key);
-    r->self = mem;
     r->in = in;
-    r->room = room;
     seal_rewind(r);
+    return ERR_OK;
+}
+
+enum err seal_reader_new(struct seal_reader **out_r, struct bytes in, const struct identity_secret *me,
+                         struct seal_header *out_h, uint8_t out_binding[32], struct why *why)
+{
+    struct seal_reader *r = NULL;
+    struct seal_header h;
+    enum err err = look_at(in, me, &h, why);
+    if (err == ERR_OK) err = make_reader(&r, room_for(in), why);
+    if (err == ERR_OK) err = open_stream(r, in, me, out_binding, why);
+    if (err != ERR_OK) {
+        seal_reader_free(r);
+        return err;
+    }
     *out_h = h;
     *out_r = r;
     return ERR_OK;
@@ -255,6 +307,7 @@ enum err seal_read(struct seal_reader *r, struct bytes *out_plain, bool *out_fin
     }
     bool last = r->left.n <= FRAME_BYTES;
     size_t n = last ? r->left.n : FRAME_BYTES;
+    if (n > r->used) r->used = n < r->room ? n : r->room;
     uint8_t want =
         last ? crypto_secretstream_xchacha20poly1305_TAG_FINAL : crypto_secretstream_xchacha20poly1305_TAG_MESSAGE;
     uint8_t tag = 0;
@@ -279,6 +332,33 @@ void seal_reader_free(struct seal_reader *r)
     if (r == NULL) return;
     struct secret mem = r->self; /* r lies inside what is released */
     secret_release(&mem);
+}
+
+void seal_reader_rest(struct seal_reader *r)
+{
+    if (r == NULL) return;
+    struct secret mem = r->self;
+    size_t room = r->room;
+    sodium_memzero(r, sizeof *r + r->used);
+    r->self = mem;
+    r->room = room;
+}
+
+enum err seal_reader_again(struct seal_reader **inout_r, struct bytes in, const struct identity_secret *me,
+                           struct seal_header *out_h, uint8_t out_binding[32], struct why *why)
+{
+    struct seal_reader *r = *inout_r, *larger = NULL;
+    struct seal_header h;
+    enum err err = look_at(in, me, &h, why);
+    if (err == ERR_OK && room_for(in) > r->room) {
+        err = make_reader(&larger, room_for(in), why);
+        if (err != ERR_OK) return err;
+        seal_reader_free(r);
+        *inout_r = r = larger;
+    }
+    if (err == ERR_OK) err = open_stream(r, in, me, out_binding, why);
+    if (err == ERR_OK) *out_h = h;
+    return err;
 }
 
 enum err seal_box(struct bytes plain, const uint8_t box_pk[32], struct buf *out, struct why *why)

@@ -23,6 +23,12 @@ MUST_CHECK enum err seal_writer_new(struct seal_writer **out_w, const struct sea
 MUST_CHECK enum err seal_write(struct seal_writer *w, struct bytes plain, struct why *why);
 MUST_CHECK enum err seal_finish(struct seal_writer *w, struct why *why); /* writes the FINAL frame */
 void seal_writer_free(struct seal_writer *w);
+/* Whoever seals many streams, one after the other, keeps the writer: its locked memory takes longer to get than a small
+ * stream to seal. Rest wipes all that the last stream left, whether it was finished or not; NULL is fine. Again begins
+ * the next one with a writer at rest; where that fails, it is at rest still. */
+void seal_writer_rest(struct seal_writer *w);
+MUST_CHECK enum err seal_writer_again(struct seal_writer *w, const struct seal_header *h, const struct identity *to,
+                                      struct buf *out, uint8_t out_binding[32], struct why *why);
 
 struct seal_reader; /* opaque */
 /* Read the header alone, believing nothing. ERR_FORMAT. */
@@ -36,6 +42,10 @@ MUST_CHECK enum err seal_reader_new(struct seal_reader **out_r, struct bytes in,
 MUST_CHECK enum err seal_read(struct seal_reader *r, struct bytes *out_plain, bool *out_final, struct why *why);
 void seal_rewind(struct seal_reader *r); /* back to the first frame; a stream that failed stays failed */
 void seal_reader_free(struct seal_reader *r);
+/* Likewise. *inout_r moves where the next stream needs more memory. */
+void seal_reader_rest(struct seal_reader *r);
+MUST_CHECK enum err seal_reader_again(struct seal_reader **inout_r, struct bytes in, const struct identity_secret *me,
+                                      struct seal_header *out_h, uint8_t out_binding[32], struct why *why);
 
 /* Small things to one X25519 public key, no sender (crypto_box_seal): appends n + 48 bytes. */
 MUST_CHECK enum err seal_box(struct bytes plain, const uint8_t box_pk[32], struct buf *out, struct why *why);

@@ -250,6 +250,33 @@ static enum err put_invite(struct hub *h, const char *site, const uint8_t token[
     return e == ERR_OK ? admins_act(h, MAY_OPERATE, "invite", site, NULL, why) : e;
 }
 
+/* Expired, not deleted: of a code that comes later it can still be said whose it was. */
+enum err invites_end_by(struct hub *h, const uint8_t slot[16], struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "UPDATE h_invite SET expires_at = $1 WHERE used_at IS NULL AND expires_at > $1 AND token_hash IN "
+                            "(SELECT b.token_hash FROM h_invite_by b WHERE b.slot = $2)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->now_ms);
+    db_bind_id(s, 2, slot);
+    return db_run(s, why);
+}
+
+enum err invites_end_at(struct hub *h, const char *site, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "UPDATE h_invite SET expires_at = $1 WHERE used_at IS NULL AND expires_at > $1 AND site_no IN "
+                            "(SELECT k.no FROM h_site k WHERE k.code = $2)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->now_ms);
+    db_bind_str(s, 2, site);
+    return db_run(s, why);
+}
+
 enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms, struct buf *out_code,
                     struct why *why)
 {

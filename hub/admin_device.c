@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REASON_BYTES 200u
+#define REASON_BYTES 1000u
 
 static enum err finish(struct hub *h, enum err e, struct why *why)
 {
@@ -73,6 +73,7 @@ static enum err revoke_site(struct hub *h, const char *site, const char *reason,
     if (e == ERR_OK && *out_n == 0)
         e = why_set(why, ERR_NOTFOUND, "No device of a site of this code is left to be cut off.");
     (void)snprintf(about, sizeof about, "%s", site);
+    if (e == ERR_OK) e = invites_end_at(h, site, why); /* or the next device of it would be in at once */
     return e == ERR_OK ? admins_act(h, MAY_SECURE, "revoke site", about, reason, why) : e;
 }
 
@@ -88,10 +89,44 @@ enum err hub_revoke_site(struct hub *h, const char *site, const char *reason, ui
 
 /* ------------------------------------------------------------------------------------------- devices that wait */
 
-/* Its own code, so that the device says the right words; what is written there waits there. */
-enum err nodes_must_be_approved(const struct hub_node *n, struct why *why)
+/* Its invitation wanted a word that nobody gave before it was cut off: then nobody said that it is who it says. */
+static enum err was_approved(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
 {
-    if (strcmp(n->state, "waiting") != 0) return ERR_OK;
+    char about[2 * KID_BYTES + 1];
+    struct stmt *s;
+    bool never = false;
+    hex_encode(about, n->id.kid, KID_BYTES);
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM h_invite i JOIN h_invite_by b ON b.token_hash = i.token_hash WHERE i.node_no = $1 AND "
+                            "b.approve = 1 AND NOT EXISTS (SELECT 1 FROM h_act a WHERE a.act = 'approve device' AND a.about = $2)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_str(s, 2, about);
+    e = db_step(s, &never, why);
+    db_done(s);
+    if (e == ERR_OK) *out = !never;
+    return e;
+}
+
+/* What other devices send after they were cut off is held for a manager, under the name of somebody at the site. Of one
+ * that was never approved that name is a stranger's word, and a manager must not be shown it as a colleague's. */
+static enum err not_after_waiting(struct hub *h, const struct hub_node *n, struct why *why)
+{
+    bool approved = true;
+    if (!nodes_cut_off(n) || n->last_request > 0) return ERR_OK;
+    enum err e = was_approved(h, n, &approved, why);
+    if (e != ERR_OK || approved) return e;
+    (void)why_set(why, ERR_REFUSED,
+                  "The administrators of the MASH did not approve this device. Nothing of its request was taken, and what was "
+                  "written on it is still there.");
+    return why_next(why, ERR_REFUSED, "If that is a mistake, ask them for a new code: spoke enrol --again");
+}
+
+/* Its own code, so that the device says the right words; what is written there waits there. */
+enum err nodes_must_be_approved(struct hub *h, const struct hub_node *n, struct why *why)
+{
+    if (strcmp(n->state, "waiting") != 0) return not_after_waiting(h, n, why);
     (void)why_set(why, ERR_DENIED,
                   "This device has joined, and waits until an administrator of the MASH has approved it. Nothing of its request was "
                   "taken, and nothing is lost.");

@@ -70,8 +70,8 @@ static void read_admin(struct hub *h, struct stmt *s, struct hub_admin *out)
     out->self = bytes_equal(db_bytes(s, 4), bytes_of(h->keys.slot, SLOT_ID_BYTES));
 }
 
-static enum err find_slot(struct hub *h, const uint8_t slot[SLOT_ID_BYTES], struct hub_admin *out, bool *out_found,
-                          struct why *why)
+enum err admins_by_slot(struct hub *h, const uint8_t slot[SLOT_ID_BYTES], struct hub_admin *out, bool *out_found,
+                        struct why *why)
 {
     struct stmt *s;
     enum err e = db_prepare(h->db, ADMIN "WHERE slot = $1", &s, why);
@@ -85,7 +85,7 @@ static enum err find_slot(struct hub *h, const uint8_t slot[SLOT_ID_BYTES], stru
 
 enum err admins_opener(struct hub *h, struct hub_admin *out, bool *out_found, struct why *why)
 {
-    enum err e = find_slot(h, h->keys.slot, out, out_found, why);
+    enum err e = admins_by_slot(h, h->keys.slot, out, out_found, why);
     if (e == ERR_OK && *out_found && out->role == ROLE_NONE) *out_found = false;
     return e;
 }
@@ -182,7 +182,7 @@ enum err hub_admin_may(struct hub *h, unsigned may, const char *what, struct why
     return e == ERR_OK ? not_allowed(&self, may, why) : e;
 }
 
-/* ---------------------------------------------------------------------------------------------------- the first of all */
+/* ------------------------------------------------------------------------------------------------- the first of all */
 
 /* After a restore, acts of another may be under that name. */
 static enum err free_name(struct hub *h, char out[ADMIN_NAME_BYTES + 1], struct why *why)
@@ -240,7 +240,7 @@ enum err admins_known(struct hub *h, struct why *why)
     return e == ERR_OK ? hub_admin_self(h, &self, why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the list */
+/* --------------------------------------------------------------------------------------------------------- the list */
 
 struct listing {
     struct hub *h;
@@ -271,7 +271,7 @@ static enum err list_nameless(struct listing *l, struct why *why)
     for (size_t i = 0; e == ERR_OK && i < l->n; i++) {
         struct hub_admin a = {0};
         bool found = false;
-        e = find_slot(l->h, l->slots[i], &a, &found, why);
+        e = admins_by_slot(l->h, l->slots[i], &a, &found, why);
         if (e != ERR_OK || (found && a.role != ROLE_NONE)) continue;
         a.has_key = true;
         e = l->each(l->ctx, &a, why);

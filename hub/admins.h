@@ -35,9 +35,9 @@ MUST_CHECK enum err hub_admin_may(struct hub *h, unsigned roles, const char *wha
 typedef enum err (*hub_admin_fn)(void *ctx, const struct hub_admin *a, struct why *why);
 MUST_CHECK enum err hub_admins(struct hub *h, hub_admin_fn each, void *ctx, struct why *why);
 
-/* The acts of security administrators. ERR_REFUSED: the role; or it takes two people (hub/proposal.h). ERR_USAGE: a name that is
- * none. ERR_EXISTS: the name was given before. ERR_LIMIT: seven have a passphrase. ERR_DENIED: the passphrase is too short, or
- * somebody's already; the last security administrator. ERR_NOTFOUND. */
+/* The acts of security administrators. ERR_REFUSED: the role; or it takes two people (hub/proposal.h). ERR_USAGE: a
+ * name that is none. ERR_EXISTS: the name was given before. ERR_LIMIT: seven have a passphrase. ERR_DENIED: the
+ * passphrase is too short, or somebody's already; the last security administrator. ERR_NOTFOUND. */
 MUST_CHECK enum err hub_admin_add(struct hub *h, const char *name, enum hub_role role, struct bytes passphrase,
                                   struct why *why);
 MUST_CHECK enum err hub_admin_role(struct hub *h, const char *name, enum hub_role role, const char *reason, struct why *why);
@@ -52,13 +52,20 @@ MUST_CHECK enum err hub_admin_rename(struct hub *h, const char *name, struct why
 
 /* When the store is opened: a hub without administrators gets its first; who opened it must be one. ERR_REFUSED. */
 MUST_CHECK enum err admins_known(struct hub *h, struct why *why);
-/* Within a transaction: an act that somebody gives, who must have one of these roles (ERR_REFUSED). As people_act otherwise. */
+/* Within a transaction: an act that somebody gives, who must have one of these roles (ERR_REFUSED). As people_act
+ * otherwise. */
 MUST_CHECK enum err admins_act(struct hub *h, unsigned roles, const char *act, const char *about, const char *reason,
                                struct why *why);
 /* Within a transaction: of this name, not removed. ERR_NOTFOUND. */
 MUST_CHECK enum err admins_find(struct hub *h, const char *name, struct hub_admin *out, struct why *why);
+/* Whose slot this is, whatever their name is now; ROLE_NONE: they were removed. *out_found false: nobody's. */
+MUST_CHECK enum err admins_by_slot(struct hub *h, const uint8_t slot[16], struct hub_admin *out, bool *out_found, struct why *why);
 /* Of the slot that opened the hub. *out_found false: nobody's, or of somebody who was removed. */
 MUST_CHECK enum err admins_opener(struct hub *h, struct hub_admin *out, bool *out_found, struct why *why);
+/* Within a transaction: codes that nobody has used are good no more: those that the bearer of this slot gave, or of
+ * this site. */
+MUST_CHECK enum err invites_end_by(struct hub *h, const uint8_t slot[16], struct why *why);
+MUST_CHECK enum err invites_end_at(struct hub *h, const char *site, struct why *why);
 MUST_CHECK enum err admins_count_security(struct hub *h, int64_t *out, struct why *why);
 
 #endif

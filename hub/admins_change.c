@@ -1,4 +1,5 @@
-/* Administrators come, go and change: the key file and the store together (hub/ADMINS.md says in which order, and why). */
+/* Administrators come, go and change: the key file and the store together (hub/ADMINS.md says in which order, and
+ * why). */
 #include "hub/people.h"
 #include "hub/proposal.h"
 
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REASON_BYTES 200u
+#define REASON_BYTES 1000u
 
 static struct keyfile key_of(const struct hub *h)
 {
@@ -53,7 +54,7 @@ static enum err slot_of(struct hub *h, const char *name, bool removed_too, uint8
     return e;
 }
 
-/* ---------------------------------------------------------------------------------------------- slots that are nobody's */
+/* ------------------------------------------------------------------------------------------ slots that are nobody's */
 
 struct strays {
     struct hub *h;
@@ -90,7 +91,7 @@ static enum err tidy(struct hub *h, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- adding */
+/* ----------------------------------------------------------------------------------------------------------- adding */
 
 /* Somebody gave acts under this name before. ERR_EXISTS. */
 static enum err had_name(struct hub *h, const char *name, struct why *why)
@@ -163,7 +164,7 @@ enum err hub_admin_add(struct hub *h, const char *name, enum hub_role role, stru
     return two_finish(h, e, why);
 }
 
-/* ------------------------------------------------------------------------------------------------- another role, or none */
+/* -------------------------------------------------------------------------------------------- another role, or none */
 
 /* One must stay; two where it takes two. */
 static enum err must_leave_enough(struct hub *h, const struct hub_admin *a, struct why *why)
@@ -195,6 +196,15 @@ static enum err set_role(struct hub *h, const char *name, enum hub_role role, st
     return db_run(s, why);
 }
 
+/* Who may invite nobody any more leaves no way in behind. */
+static enum err end_invites(struct hub *h, const char *name, enum hub_role role, struct why *why)
+{
+    uint8_t slot[SLOT_ID_BYTES];
+    if (((unsigned)role & MAY_OPERATE) != 0) return ERR_OK;
+    enum err e = slot_of(h, name, true, slot, why);
+    return e == ERR_OK ? invites_end_by(h, slot, why) : e;
+}
+
 static enum err change_role(struct hub *h, const char *name, enum hub_role role, const char *reason, struct why *why)
 {
     struct hub_admin a;
@@ -205,6 +215,7 @@ static enum err change_role(struct hub *h, const char *name, enum hub_role role,
         e = admins_act(h, MAY_SECURE, role == ROLE_NONE ? "admin remove" : "admin role", name, with_reason(role, reason, words), why);
     if (e == ERR_OK && a.role == role) e = why_set(why, ERR_EXISTS, "That is their role already.");
     if (e == ERR_OK) e = must_leave_enough(h, &a, why);
+    if (e == ERR_OK) e = end_invites(h, name, role, why);
     return e == ERR_OK ? set_role(h, name, role, why) : e;
 }
 
@@ -226,14 +237,19 @@ enum err hub_admin_role(struct hub *h, const char *name, enum hub_role role, con
     return e == ERR_OK ? two_finish(h, change_role(h, name, role, reason, why), why) : e;
 }
 
-/* The slot of somebody who is noted as removed opens nothing; out of the file all the same. */
+/* The slot of somebody who is noted as removed opens nothing; out of the file all the same. In a transaction that
+ * writes nothing: the file is written whole, and its lock keeps out who else would write it just now, from another
+ * process of this hub. */
 static enum err take_key(struct hub *h, const char *name, struct why *why)
 {
     const struct keyfile at = key_of(h);
     uint8_t slot[SLOT_ID_BYTES];
-    enum err e = slot_of(h, name, true, slot, why);
+    enum err e = hub_begin(h, why);
+    if (e != ERR_OK) return e;
+    e = slot_of(h, name, true, slot, why);
     if (e == ERR_OK) e = keyslot_follow(h->env, &at, &h->keys, why);
     if (e == ERR_OK) e = keyslot_remove(h->env, &at, &h->keys, slot, why);
+    hub_abort(h);
     return e;
 }
 
@@ -264,15 +280,22 @@ enum err hub_admin_remove(struct hub *h, const char *name, const char *reason, s
     return e;
 }
 
-/* -------------------------------------------------------------------------------------------------- passphrase and name */
+/* ---------------------------------------------------------------------------------------------- passphrase and name */
 
 static enum err must_be_theirs(struct hub *h, const struct hub_admin *self, const struct hub_admin *a, struct why *why)
 {
+    if (strcmp(self->name, a->name) == 0 || self->role == ROLE_SECURITY) return ERR_OK;
+    return hub_admin_may(h, MAY_SECURE, "admin passwd", why);
+}
+
+/* As the store stands in this transaction: somebody may have become one meanwhile. */
+static enum err must_not_act_as_second(struct hub *h, const char *name, struct why *why)
+{
+    struct hub_admin a;
     bool two = false;
-    if (strcmp(self->name, a->name) == 0) return ERR_OK;
-    if (self->role != ROLE_SECURITY) return hub_admin_may(h, MAY_SECURE, "admin passwd", why);
-    enum err e = two_in_force(h, &two, why);
-    if (e != ERR_OK || !two || a->role != ROLE_SECURITY) return e;
+    enum err e = admins_find(h, name, &a, why);
+    if (e == ERR_OK) e = two_in_force(h, &two, why);
+    if (e != ERR_OK || !two || a.role != ROLE_SECURITY) return e;
     (void)why_set(why, ERR_REFUSED,
                   "Here it takes two people to act as a security administrator, and setting another's passphrase is that.");
     return why_next(why, ERR_REFUSED, "They set it themselves; or remove them and appoint them anew under another name, by two.");
@@ -282,7 +305,8 @@ static enum err set_passphrase(struct hub *h, const char *name, bool own, struct
 {
     const struct keyfile at = key_of(h);
     uint8_t slot[SLOT_ID_BYTES];
-    enum err e = slot_of(h, name, false, slot, why);
+    enum err e = own ? ERR_OK : must_not_act_as_second(h, name, why);
+    if (e == ERR_OK) e = slot_of(h, name, false, slot, why);
     if (e == ERR_OK) e = admins_act(h, own ? MAY_ANY : MAY_SECURE, "admin passwd", name, NULL, why);
     if (e == ERR_OK) e = keyslot_follow(h->env, &at, &h->keys, why);
     return e == ERR_OK ? keyslot_change(h->env, &at, &h->keys, slot, passphrase, why) : e;

@@ -2,6 +2,7 @@
 #include "hub/watch.h"
 
 #include "hub/internal.h"
+#include "hub/retention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,8 +68,8 @@ static enum err silent(const struct alerting *a, const struct hub_device *d, str
                    since);
     return say(
         a, d, "silent", what,
-        "Call its site: is it in use, and does it reach the network? One that is not used any more should be wiped "
-        "(spoke-hub node wipe); one that is lost, cut off (spoke-hub node revoke).",
+        "Call its site: is it in use, and does it reach the network? One that is not used any more should be retired "
+        "(spoke-hub node retire); one that is lost, cut off and wiped (spoke-hub node lost).",
         why);
 }
 
@@ -97,6 +98,32 @@ static enum err unconfirmed(const struct alerting *a, const struct hub_device *d
     return say(a, d, "unconfirmed", what,
                "Its site may still read what it should not. Have it make contact; if that cannot be had, wipe it "
                "(spoke-hub node wipe) and record the breach.",
+               why);
+}
+
+/* Also of one that was cut off, and is silent for good: somebody has to know what may still be on it. */
+static enum err wipe(const struct alerting *a, const struct hub_device *d, struct why *why)
+{
+    char what[200], age[40];
+    if (d->wipe_since == 0 || a->now - d->wipe_since <= a->limits.unconfirmed) return ERR_OK;
+    span(a->now - d->wipe_since, age);
+    (void)snprintf(what, sizeof what, "It was ordered to wipe itself %s ago%s, and has not confirmed that it did.", age,
+                   strcmp(d->fate, "lost") == 0 ? ", as it was lost" : "");
+    return say(a, d, "wipe", what,
+               "What it held may still be on it. One that is at hand: have it unlocked and make contact (spoke sync). One that is out of "
+               "your hands: record the breach.",
+               why);
+}
+
+static enum err approval(const struct alerting *a, const struct hub_device *d, struct why *why)
+{
+    char what[200], age[40];
+    if (strcmp(d->state, "waiting") != 0 || a->now - d->enrolled_at <= a->limits.waiting) return ERR_OK;
+    span(a->now - d->enrolled_at, age);
+    (void)snprintf(what, sizeof what, "It joined %s ago, and waits until somebody has approved it. It gets nothing, and sends nothing.", age);
+    return say(a, d, "approval", what,
+               "Have its fingerprint read aloud and compare it, then: spoke-hub node approve ID. One that nobody knows: spoke-hub node "
+               "refuse ID --reason TEXT",
                why);
 }
 
@@ -141,7 +168,7 @@ static enum err held(const struct alerting *a, const struct hub_device *d, struc
 static enum err of_devices(const struct alerting *a, struct why *why)
 {
     static enum err (*const rules[])(const struct alerting *a, const struct hub_device *d,
-                                     struct why *why) = {silent, unsent, unconfirmed, rows, refused, held};
+                                     struct why *why) = {silent, unsent, unconfirmed, wipe, approval, rows, refused, held};
     struct hub_device d = {0};
     bool found = true;
     enum err e = ERR_OK;
@@ -152,7 +179,7 @@ static enum err of_devices(const struct alerting *a, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------ the hub itself */
+/* --------------------------------------------------------------------------------------------------- the hub itself */
 
 /* A referral there would reach nobody. */
 static enum err areas(const struct alerting *a, struct why *why)
@@ -218,6 +245,45 @@ static enum err upkeep(const struct alerting *a, const struct hub_status *s, str
     return e == ERR_OK ? old(a, "verify", s->verified_at, a->limits.verified, verify, why) : e;
 }
 
+/* What it writes within a second in peace may take a while after a large change. */
+#define JOURNAL_MS (5 * 60000)
+
+static enum err journal(const struct alerting *a, const struct hub_redo_state *j, struct why *why)
+{
+    char what[REDO_FAULT_BYTES + 200], age[40];
+    enum err e = ERR_OK;
+    if (!j->on) return ERR_OK;
+    if (j->waiting > 0 && (j->fault[0] != '\0' || a->now - j->waiting_since > JOURNAL_MS)) {
+        span(a->now - j->waiting_since, age);
+        (void)snprintf(what, sizeof what, "%lld entries of the journal wait for its folder, the oldest for %s. %s",
+                       (long long)j->waiting, age, j->fault);
+        e = say(a, NULL, "journal", what,
+                "Work goes on and nothing is lost, but what waits would be lost with this machine. Is a server running with --journal, "
+                "and does the folder have room?",
+                why);
+    }
+    if (e == ERR_OK && !j->joined)
+        e = say(a, NULL, "journal-apart",
+                j->gave_up != 0 ? "The journal had to be given up and begun anew, and goes on from no backup."
+                                : "The journal goes on from no backup.",
+                "Without one it cannot be put back. Make one: spoke-hub backup FILE", why);
+    return e;
+}
+
+/* What retention would have erased by now, and does not while somebody has to decide something in it. */
+static enum err overdue(const struct alerting *a, struct why *why)
+{
+    char what[120];
+    uint64_t n = 0;
+    enum err e = hub_retention_overdue(a->h, &n, why);
+    if (e != ERR_OK || n == 0) return e;
+    (void)snprintf(what, sizeof what, "%llu closed %s should have been erased: something in %s waits for a person.", (unsigned long long)n,
+                   n == 1 ? "case" : "cases", n == 1 ? "it" : "them");
+    return say(a, NULL, "retention", what,
+               "The MASH decides what is held, and settles what is there in two versions; then they are erased. See spoke-hub retention.",
+               why);
+}
+
 static enum err read_born(struct hub *h, int64_t *out, struct why *why)
 {
     struct stmt *s;
@@ -238,6 +304,8 @@ enum err hub_alerts(struct hub *h, const struct hub_limits *limits, hub_alert_fn
     if (e == ERR_OK) e = hub_status(h, &s, why);
     if (e == ERR_OK) e = clock_and_policy(&a, &s, why);
     if (e == ERR_OK) e = upkeep(&a, &s, why);
+    if (e == ERR_OK) e = journal(&a, &s.journal, why);
+    if (e == ERR_OK) e = overdue(&a, why);
     if (e == ERR_OK) e = areas(&a, why);
     return e == ERR_OK ? of_devices(&a, why) : e;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define VERDICTS_AN_ITEM 1000u
+_Static_assert(ANSWER_VERDICTS % VERDICTS_AN_ITEM == 0, "an answer tells whole items, as its note does");
 
 /* Up to VERDICTS_AN_ITEM verdicts not yet told; *out_n of them. Their reasons are kept in `text`. */
 static enum err read_verdicts(struct hub *h, const struct hub_node *node, struct verdict_item *v, struct buf *text,
@@ -52,7 +53,7 @@ enum err answer_put_verdicts(struct hub *h, const struct hub_node *node, uint64_
 {
     struct verdict_item v[VERDICTS_AN_ITEM];
     struct buf text, item;
-    size_t n = 0;
+    size_t n = 0, told = 0;
     enum err e;
     buf_init(&text, 8u << 20);
     buf_init(&item, 8u << 20);
@@ -63,9 +64,22 @@ enum err answer_put_verdicts(struct hub *h, const struct hub_node *node, uint64_
         if (e == ERR_OK && n > 0) e = message_put_verdicts(&item, &h->id, node->id.kid, request, v, n, why);
         if (e == ERR_OK && n > 0) e = bundle_put(w, "", buf_bytes(&item), why);
         if (e == ERR_OK && n > 0) e = mark_told(h, node, v[n - 1].seq, why);
-    } while (e == ERR_OK && n == VERDICTS_AN_ITEM);
+        told += n;
+    } while (e == ERR_OK && n == VERDICTS_AN_ITEM && told < ANSWER_VERDICTS);
     buf_release(&text);
     buf_release(&item);
+    return e;
+}
+
+enum err answer_verdicts_left(struct hub *h, const struct hub_node *node, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1 OFFSET $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node->no);
+    db_bind_int(s, 2, ANSWER_VERDICTS);
+    e = db_step(s, out, why);
+    db_done(s);
     return e;
 }
 

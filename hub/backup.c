@@ -4,6 +4,7 @@
 #include "crypto/seal.h"
 #include "hub/internal.h"
 #include "hub/move.h"
+#include "hub/redo.h"
 #include "hub/restore_internal.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct backup {
     struct buf sealed;    /* not on the disk yet */
     struct hash_run hash; /* of all that is */
     uint64_t at;          /* bytes on the disk */
+    struct redo_position journal;
 };
 
 static enum err flush(struct backup *b, bool end, struct why *why)
@@ -41,8 +43,8 @@ static enum err seal_piece(void *ctx, struct bytes piece, struct why *why)
     return e == ERR_OK && b->sealed.len >= PIECE_MAX ? flush(b, false, why) : e;
 }
 
-/* Which of each device's chain and requests are in the picture. What it returns lies aside until it is re-applied, and is not part of
- * what a restore goes by: until then its notes are not covered. */
+/* Which of each device's chain and requests are in the picture. What it returns lies aside until it is re-applied, and
+ * is not part of what a restore goes by: until then its notes are not covered. */
 static enum err note_heads(struct hub *h, struct buf *heads, uint64_t *out_covered, struct why *why)
 {
     struct stmt *s;
@@ -69,6 +71,7 @@ static enum err picture(struct backup *b, struct buf *heads, struct hub_backup *
     uint8_t at[8];
     for (int i = 0; i < 8; i++) at[i] = (uint8_t)((uint64_t)out->at_ms >> (56 - 8 * i));
     enum err e = note_heads(b->h, heads, &out->covered, why);
+    if (e == ERR_OK) e = redo_position(b->h, &b->journal, why);
     if (e == ERR_OK) e = seal_write(b->w, bytes_of(at, sizeof at), why);
     if (e == ERR_OK) e = dump_write(b->h->env, b->h->db, &keeper, &sink, &sum, why);
     if (e == ERR_OK) e = seal_finish(b->w, why);
@@ -150,8 +153,9 @@ static enum err note_time(struct hub *h, int64_t at_ms, struct why *why)
     return db_run(s, why);
 }
 
-static enum err note_backup(struct hub *h, const struct buf *heads, int64_t at_ms, struct why *why)
+static enum err note_backup(const struct backup *b, const struct buf *heads, int64_t at_ms, struct why *why)
 {
+    struct hub *h = b->h;
     enum err e = hub_begin(h, why);
     if (e != ERR_OK) return e;
     for (size_t at = 0; e == ERR_OK && at < heads->len; at += 3 * sizeof(int64_t)) {
@@ -160,6 +164,7 @@ static enum err note_backup(struct hub *h, const struct buf *heads, int64_t at_m
         e = cover(h, head, why);
     }
     if (e == ERR_OK) e = note_time(h, at_ms, why);
+    if (e == ERR_OK) e = redo_covered(h, &b->journal, at_ms, why);
     if (e == ERR_OK) return hub_commit(h, why);
     hub_abort(h);
     return e;
@@ -177,7 +182,7 @@ enum err hub_backup(struct hub *h, const char *path, struct hub_backup *out, str
     enum err e = write_part(&b, &heads, out, why);
     if (e == ERR_OK) e = read_back(&b, why);
     if (e == ERR_OK) e = h->env->move_file(h->env->ctx, b.part, path, why);
-    if (e == ERR_OK) e = note_backup(h, &heads, out->at_ms, why);
+    if (e == ERR_OK) e = note_backup(&b, &heads, out->at_ms, why);
     if (e != ERR_OK) (void)h->env->remove_file(h->env->ctx, b.part, NULL);
     seal_writer_free(b.w);
     buf_release(&b.sealed);

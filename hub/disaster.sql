@@ -5,7 +5,8 @@ CREATE TABLE IF NOT EXISTS h_epoch(epoch INTEGER PRIMARY KEY, at INTEGER NOT NUL
     state TEXT NOT NULL, mark INTEGER NOT NULL DEFAULT 0, opened_at INTEGER, secret BLOB, reason TEXT) STRICT;
 -- What is signed with the recovery key for each log: 0 the hub's own.
 CREATE TABLE IF NOT EXISTS h_statement(log_no INTEGER PRIMARY KEY, body BLOB NOT NULL, pk BLOB NOT NULL, signature BLOB NOT NULL) STRICT;
--- Devices of the hub that was lost. state: missing, returning (it took the statement), reported (all of its is here), applied. chain: last
+-- Devices of the hub that was lost. state: missing, returning (it took the statement), reported (all of its is here), applied; or sealed
+-- (all of its is here, but some of it wants the recovery key, which was not at hand any more: h_sealed). chain: last
 -- envelope that the backup has. request: first one in the new epoch. lost: envelopes without content. strange: rows that it holds and
 -- the hub does not know. anew: the cut at which it stood when it took the statement: what it is told there, it is told from the beginning.
 CREATE TABLE IF NOT EXISTS h_awaited(node_no INTEGER PRIMARY KEY, state TEXT NOT NULL, chain INTEGER NOT NULL, request INTEGER NOT NULL DEFAULT 0,
@@ -13,6 +14,8 @@ CREATE TABLE IF NOT EXISTS h_awaited(node_no INTEGER PRIMARY KEY, state TEXT NOT
 -- What came back. item: MSG_ENVELOPE; NULL: no content is left.
 CREATE TABLE IF NOT EXISTS h_returned(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, hash BLOB NOT NULL, cose BLOB NOT NULL, item BLOB,
     PRIMARY KEY(node_no, seq)) STRICT;
+-- Content that came back when the recovery key was not at hand any more, as its device keeps it: sealed to that key (spoke-hub restore unseal).
+CREATE TABLE IF NOT EXISTS h_sealed(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, content BLOB NOT NULL, PRIMARY KEY(node_no, seq)) STRICT;
 -- From notes: verdicts as they were told, and cuts as they were given. done: carried out.
 CREATE TABLE IF NOT EXISTS h_outcome(node_no INTEGER NOT NULL, seq INTEGER NOT NULL, version INTEGER NOT NULL, verdict INTEGER NOT NULL,
     hash BLOB NOT NULL, received_at INTEGER NOT NULL, reason TEXT, done INTEGER NOT NULL DEFAULT 0,

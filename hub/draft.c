@@ -1,4 +1,5 @@
 #include "hub/draft.h"
+#include "hub/retention_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,7 @@ static enum err check_content(struct draft *d, struct judgement *j, struct why *
     }
     for (size_t i = 0; i < d->n_parts; i++) {
         struct why detail = {0};
+        if (part_erased(&d->parts[i])) continue;
         enum err e = envelope_check_part(&d->env, i, &d->parts[i], &detail);
         if (e == ERR_OK) e = changeset_check(d->parts[i].content, &lim, &detail);
         if (e == ERR_OK) e = count_ops(d->parts[i].content, lim.schema, &n, &detail);
@@ -202,7 +204,8 @@ static enum err check_content(struct draft *d, struct judgement *j, struct why *
 enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struct why *why)
 {
     struct why detail = {0};
-    enum err e = check_content(d, j, why);
+    enum err e = erase_cut(h, d, why);
+    if (e == ERR_OK) e = check_content(d, j, why);
     if (e != ERR_OK || j->verdict == VERDICT_FAULT) return e;
     e = rescue_load(h, d, j, why);
     if (e != ERR_OK || j->verdict == VERDICT_FAULT) return e;

@@ -66,8 +66,8 @@ struct draft {
     bool contribution; /* new records of a site that took part when it wrote them, as far as it knew, and does no more */
     uint64_t withdraws[8]; /* envelopes of the same device that it takes back itself: it does not wait for them */
     size_t n_withdraws;
-    /* Of a rescued change: the device whose place the author's took, then whose place that one took, …; and all others
-     * that took such a place too, copies of the same disk. */
+    /* Of a rescued change: the device whose place the author's took, then whose place that one took, …; and all
+     * others that took such a place too, copies of the same disk. */
     struct chains line, kin;
 };
 
@@ -91,7 +91,7 @@ void draft_release(struct draft *d);
 MUST_CHECK enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
 bool draft_makes(const struct draft *d, int table_index, const uint8_t id[16], size_t part);
 
-/* hub/rescue.c: what was rescued from a device that was put back or copied ------------------------------------------- */
+/* hub/rescue.c: what was rescued from a device that was put back or copied ----------------------------------------- */
 static inline bool draft_rescued(const struct draft *d)
 {
     static const uint8_t none[HASH_BYTES];
@@ -103,8 +103,8 @@ MUST_CHECK enum err rescue_load(struct hub *h, struct draft *d, struct judgement
 bool draft_own(const struct draft *d, int64_t node_no);
 /* The base cut: of the author's device, or of one whose place it took. ERR_REFUSED as cut_get. */
 MUST_CHECK enum err rescue_cut(struct hub *h, struct draft *d, struct why *why);
-/* Was the content here before, in the chain that it was rescued from or rescued from there already, by whichever copy? Then it is merged
- * without effect: rescue_skip. */
+/* Was the content here before, in the chain that it was rescued from or rescued from there already, by whichever copy?
+ * Then it is merged without effect: rescue_skip. */
 MUST_CHECK enum err rescue_known(struct hub *h, const struct draft *d, bool *out, struct why *why);
 MUST_CHECK enum err rescue_skip(struct hub *h, struct judgement *j, struct why *why);
 /* Whatever could be applied is held for a manager. */
@@ -136,7 +136,8 @@ static inline bool view_any(struct view v)
 /* hub/intake_authorise.c ----------------------------------------------------------------------------------------
  * Judge every operation; nothing is written. */
 MUST_CHECK enum err intake_authorise(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
-/* hub/intake_late.c: d->contribution. And the envelope's place in the device's word about its cuts, once it is judged. */
+/* hub/intake_late.c: d->contribution. And the envelope's place in the device's word about its cuts, once it is
+ * judged. */
 MUST_CHECK enum err late_judge(struct hub *h, struct draft *d, struct why *why);
 void late_note(const struct draft *d);
 /* hub/intake_restrict.c: does a restricted case keep a site that is named in it? */
@@ -159,6 +160,8 @@ void intake_new_release(const struct draft *d, const struct op *op, struct judge
 /* Could this held envelope be taken in on a manager's word? Why not goes to *j. */
 MUST_CHECK enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j,
                                       struct why *why);
+/* hub/intake.c: what of this device waits is judged again. */
+MUST_CHECK enum err intake_waiting(struct hub *h, int64_t node_no, struct why *why);
 /* hub/intake_apply.c: in a step of the order. *out_conflicts counts the values that met others. */
 MUST_CHECK enum err intake_apply(struct hub *h, struct draft *d, size_t *out_conflicts, struct why *why);
 
@@ -192,8 +195,15 @@ MUST_CHECK enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, 
 MUST_CHECK enum err journal_draft(struct hub *h, int64_t node_no, uint64_t seq, struct hub_node *node, struct draft *d,
                                   struct buf *store, struct judgement *j, struct why *why);
 
+/* One part of those that are stored beside an envelope; content.p NULL: it was erased. */
+struct cbor_reader;
+void journal_put_part(struct buf *b, const struct part *p);
+void journal_get_part(struct cbor_reader *r, struct part *out);
+
 /* hub/held.c ------------------------------------------------------------------------------------------------------ */
 MUST_CHECK enum err held_put(struct hub *h, struct draft *d, const struct judgement *j, struct why *why);
+/* Of the `held` row that stands for a part of the envelope with this hash. */
+void held_id(const uint8_t envelope[HASH_BYTES], size_t part, uint8_t out[16]);
 /* Note which held work of its own device the draft withdraws. */
 MUST_CHECK enum err held_withdrawn(struct hub *h, struct draft *d, struct why *why);
 /* Would held or waiting work of this device make the row? */

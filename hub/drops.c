@@ -1,5 +1,6 @@
 /* Orders to forget, on their way to the node, and the receipts that come back. */
 #include "hub/log.h"
+#include "hub/restore_internal.h"
 #include "hub/sight.h"
 
 #include "base/cbor.h"
@@ -136,10 +137,13 @@ enum err drops_take(struct hub *h, const struct hub_node *n, uint64_t request, s
 
 /* -------------------------------------------------------------------------------------------------------- receipts */
 
-static enum err check(struct hub *h, const struct hub_node *n, const struct receipt *r, struct why *why)
+/* *out_lost: the order was one of a hub that was lost, and is known to nobody any more: what is confirmed so says
+ * nothing here. */
+static enum err check(struct hub *h, const struct hub_node *n, const struct receipt *r, bool *out_lost, struct why *why)
 {
     struct stmt *s;
     bool row = false, fits = false;
+    *out_lost = false;
     if (memcmp(r->node, n->id.kid, sizeof r->node) == 0 && r->request <= INT64_MAX) {
         enum err e =
             db_prepare(h->db, "SELECT hash, rows FROM h_drop_order WHERE node_no = $1 AND request = $2", &s, why);
@@ -150,10 +154,12 @@ static enum err check(struct hub *h, const struct hub_node *n, const struct rece
         fits = e == ERR_OK && row && bytes_equal(db_bytes(s, 0), bytes_of(r->drops_hash, sizeof r->drops_hash)) &&
                (uint64_t)db_int(s, 1) == r->rows;
         db_done(s);
+        if (e == ERR_OK && !row) e = hear_of_before(h, n->no, r->request, out_lost, why);
         if (e != ERR_OK) return e;
     }
-    return fits ? ERR_OK
-                : why_set(why, ERR_TAMPERED,
+    return fits || *out_lost
+               ? ERR_OK
+               : why_set(why, ERR_TAMPERED,
                           "A device confirmed forgetting rows that it was not told to forget like that. "
                           "They stay listed as unconfirmed.");
 }
@@ -164,7 +170,9 @@ enum err drops_receipt(struct hub *h, const struct hub_node *n, const struct rec
 {
     uint8_t hash[HASH_BYTES];
     struct stmt *s;
-    enum err e = check(h, n, r, why);
+    bool lost = false;
+    enum err e = check(h, n, r, &lost, why);
+    if (e != ERR_OK || lost) return e;
     if (e == ERR_OK)
         e = db_prepare(h->db,
                        "UPDATE h_drop_order SET receipt = $1, receipt_at = coalesce(receipt_at, $2), parked = $3"

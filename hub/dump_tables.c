@@ -125,6 +125,12 @@ enum err dump_shapes_load(struct dump_shapes *out, struct db *db, const struct e
     return e;
 }
 
+enum err dump_shapes_here(struct dump_shapes *out, struct db *db, struct why *why)
+{
+    *out = (struct dump_shapes){.table = calloc(DUMP_MAX_TABLES, sizeof *out->table)};
+    return out->table == NULL ? no_memory(why) : db_catalogue(db, take_column, out, why);
+}
+
 void dump_shapes_release(struct dump_shapes *t)
 {
     db_close(t->model);

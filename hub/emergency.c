@@ -4,6 +4,7 @@
 #include "hub/admins.h"
 #include "hub/people.h"
 #include "hub/question.h"
+#include "hub/retention_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -68,7 +69,7 @@ struct glass {
     uint8_t case_id[16];
     int64_t case_no;
     char area[256];
-    bool restricted;
+    bool restricted, left; /* left: retention has taken it from the site */
     char name[256];      /* of the person */
     const char *refusal; /* for administrators; NULL: it is done */
     int64_t until;
@@ -140,6 +141,7 @@ static enum err judge(struct glass *g, struct why *why)
     if (e == ERR_OK) e = find_name(g, why);
     if (e == ERR_OK && n == 1) e = asking_duties(g->a, g->area, &duties, why);
     if (e == ERR_OK && n == 1) e = sees_it(g, &seen, why);
+    if (e == ERR_OK && n == 1) e = retention_withholds(g->a->h, g->case_no, g->a->node->site, &g->left, why);
     if (e != ERR_OK) return e;
     g->refusal = g->hours == 0                                 ? "it is switched off"
                  : g->reason[strspn(g->reason, " \n")] == '\0' ? "no reason was given"
@@ -147,6 +149,7 @@ static enum err judge(struct glass *g, struct why *why)
                  : g->restricted                               ? "the case is restricted"
                  : !duties.manager                             ? "the person is no manager on duty for the area"
                  : seen                                        ? "the site sees the case already"
+                 : g->left                                     ? "the case is closed and has left by its time"
                                                                : NULL;
     return ERR_OK;
 }

@@ -1,5 +1,5 @@
-/* Enrolment: a sealed request with a one-time token in, a sealed welcome out. A device that was put back from an old image
- * comes with new keys, and with a word of its old ones that it takes their place. */
+/* Enrolment: a sealed request with a one-time token in, a sealed welcome out. A device that was put back from an old
+ * image comes with new keys, and with a word of its old ones that it takes their place. */
 #include "hub/log.h"
 #include "hub/order.h"
 #include "hub/people.h"
@@ -87,8 +87,8 @@ static enum err open_request(struct enrolment *x, struct why *why)
     return ERR_OK;
 }
 
-/* *out_again: the code was used by this very request, or by this very device with one that it made anew when its program
- * was updated; the answer is appended once more. */
+/* *out_again: the code was used by this very request, or by this very device with one that it made anew when its
+ * program was updated; the answer is appended once more. */
 static enum err check_invite(struct enrolment *x, struct buf *out, bool *out_again, struct why *why)
 {
     struct stmt *s;
@@ -153,7 +153,8 @@ static enum err ended_since(struct enrolment *x, const uint8_t kid[KID_BYTES], b
     return e;
 }
 
-/* A hub that was put back needs what the old device was told and keeps for it: set up anew, it could return it no more. */
+/* A hub that was put back needs what the old device was told and keeps for it: set up anew, it could return it no
+ * more. */
 static enum err must_have_returned(struct enrolment *x, struct why *why)
 {
     bool waits = false;
@@ -187,8 +188,8 @@ static enum err check_replaced(struct enrolment *x, struct why *why)
     return e == ERR_OK ? must_have_returned(x, why) : e;
 }
 
-/* It is not heard any more, and its last answer is for nobody any more. What it has to forget stays listed: a copy of its
- * disk may be somewhere. */
+/* It is not heard any more, and its last answer is for nobody any more. What it has to forget stays listed: a copy of
+ * its disk may be somewhere. */
 static enum err retire(struct enrolment *x, struct why *why)
 {
     char about[2 * KID_BYTES + 1];
@@ -318,6 +319,7 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
     buf_init(&answer, 1u << 20);
     buf_init(&x.replaces, 1u << 16);
     hash_blake2b(x.request_hash, request);
+    h->enrolled_again = false;
     enum err e = judge(open_request(&x, why), why);
     if (e == ERR_OK) e = hub_begin(h, why);
     if (e == ERR_OK) {
@@ -331,6 +333,7 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
     }
     if (e == ERR_OK) {
         h->waits = x.approve;
+        h->enrolled_again = again;
         buf_put_bytes(out, buf_bytes(&answer));
         if (out->err != ERR_OK)
             e = why_set(why, out->err,
@@ -345,4 +348,9 @@ enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct 
 bool hub_enrol_waits(const struct hub *h)
 {
     return h->waits;
+}
+
+bool hub_enrol_again(const struct hub *h)
+{
+    return h->enrolled_again;
 }

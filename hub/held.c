@@ -12,12 +12,12 @@ static const struct table_rule *held_table(void)
     return rules_table((size_t)rules_table_index(bytes_of_str("held")));
 }
 
-static void held_id(const struct draft *d, size_t part, uint8_t out[16])
+void held_id(const uint8_t envelope[HASH_BYTES], size_t part, uint8_t out[16])
 {
     uint8_t hash[HASH_BYTES];
     struct buf in;
     buf_init(&in, 128);
-    buf_put(&in, d->hash, sizeof d->hash);
+    buf_put(&in, envelope, HASH_BYTES);
     buf_put_be32(&in, (uint32_t)part);
     hash_labelled(hash, "spoke/held/1", buf_bytes(&in));
     buf_release(&in);
@@ -82,7 +82,7 @@ static enum err put_row(struct hub *h, const struct draft *d, size_t part, const
         buf_put_str(&what, "[]");
         e = ERR_OK;
     }
-    held_id(d, part, id);
+    held_id(d->hash, part, id);
     const struct {
         const char *column;
         struct value v;

@@ -13,12 +13,14 @@ struct hub; /* opaque */
 /* Make a hub in `home`: keys, store under the passphrase, default policy and code lists, recovery key. ERR_EXISTS. */
 MUST_CHECK enum err hub_init(const struct env *env, const char *home, const char *name, struct bytes passphrase,
                              struct why *why);
-/* Where a hub is: its folder, and its store. store NULL: the one that HOME/store names, else the file HOME/hub.db; sqlite: that
- * file; postgres://… a schema in a PostgreSQL database (hub/STORE.md), which hub_init_at writes into HOME/store. */
+/* Where a hub is: its folder, and its store. store NULL: the one that HOME/store names, else the file HOME/hub.db;
+ * sqlite: that file; postgres://… a schema in a PostgreSQL database (hub/STORE.md), which hub_init_at writes into
+ * HOME/store. */
 struct hub_place {
     const char *home, *store;
 };
-/* As hub_init. ERR_USAGE: not the name of a store, or one with a password in it. ERR_UNREACHABLE, ERR_DENIED: the database. */
+/* As hub_init. ERR_USAGE: not the name of a store, or one with a password in it. ERR_UNREACHABLE, ERR_DENIED: the
+ * database. */
 MUST_CHECK enum err hub_init_at(const struct env *env, const struct hub_place *at, const char *name, struct bytes passphrase,
                                 struct why *why);
 /* The URL of the store, appended; nothing: it is the file in the home. ERR_USAGE, ERR_FORMAT. */
@@ -26,16 +28,16 @@ MUST_CHECK enum err hub_place_store(const struct env *env, const struct hub_plac
 /* ERR_UNINIT, ERR_PASSPHRASE, ERR_TAMPERED, ERR_BUSY. */
 MUST_CHECK enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                              struct why *why);
-/* What this process knows of its clocks (hub/sight_clock.c). Another one on this computer that goes on in its place has to be
- * told, or it would believe a jump that this one doubts. */
+/* What this process knows of its clocks (hub/sight_clock.c). Another one on this computer that goes on in its place has
+ * to be told, or it would believe a jump that this one doubts. */
 struct hub_clock {
     bool known;
     int64_t ahead_ms; /* of the steady clock, the wall clock as it was believed */
 };
 void hub_clock_get(const struct hub *h, struct hub_clock *out);
 void hub_clock_set(struct hub *h, const struct hub_clock *c);
-/* As hub_open; `turn` is called when the passphrase was good and before the store is opened (its failure is this one's): checking
- * a passphrase takes half a second, in which nobody has to be kept from the store. */
+/* As hub_open; `turn` is called when the passphrase was good and before the store is opened (its failure is this
+ * one's): checking a passphrase takes half a second, in which nobody has to be kept from the store. */
 typedef enum err (*hub_turn_fn)(void *ctx, struct hub_clock *clock, struct why *why); /* clock: unknown, unless it is told */
 MUST_CHECK enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                                      hub_turn_fn turn, void *ctx, struct why *why);
@@ -50,9 +52,9 @@ MUST_CHECK enum err hub_open_at(struct hub **out, const struct env *env, const s
 bool hub_is_shared(const struct hub *h);
 /* Of such a store: a second connection, for who listens. The caller closes it. */
 MUST_CHECK enum err hub_open_beside(const struct hub *h, struct db **out, struct why *why);
-/* One process at a time has a store on this computer open. Close it, so that another can, and open it again: what the hub knows
- * of its clocks stays. Between the two only hub_resume, hub_clock_get, hub_clock_set, hub_identity, hub_name and hub_close may be
- * called. hub_resume fails as hub_open does, the hub stays paused, and it may be tried again. */
+/* One process at a time has a store on this computer open. Close it, so that another can, and open it again: what the
+ * hub knows of its clocks stays. Between the two only hub_resume, hub_clock_get, hub_clock_set, hub_identity, hub_name
+ * and hub_close may be called. hub_resume fails as hub_open does, the hub stays paused, and it may be tried again. */
 void hub_pause(struct hub *h);
 MUST_CHECK enum err hub_resume(struct hub *h, struct why *why);
 void hub_close(struct hub *h); /* NULL is fine */
@@ -81,19 +83,35 @@ struct hub_exchange_result {
     uint64_t verdicts[6]; /* of its changes that are new, by enum verdict; when a manager decides later, it is counted by nobody */
 };
 /* One round: a sealed request in, a sealed answer appended to out; all its effects are in one commit, durable before
- * this returns. The last request, byte for byte, gets the same answer again; an older one that was answered is ERR_EXISTS,
- * with words for whoever carried it: it came late, and nothing was changed. may_park: the caller can hold the request.
- * ERR_DENIED: the device waits for approval; nothing changed.
+ * this returns. The last request, byte for byte, gets the same answer again; an older one that was answered is
+ * ERR_EXISTS, with words for whoever carried it: it came late, and nothing was changed. may_park: the caller can hold
+ * the request. ERR_DENIED: the device waits for approval; nothing changed.
  * ERR_FORMAT, ERR_TAMPERED, ERR_LIMIT: not a good bundle, nothing changed. ERR_REFUSED: unknown node, fork, rollback,
  * old request (one message for all of them); recorded for administrators where the signature was good. ERR_FULL,
  * ERR_IO, …: nothing changed. */
 MUST_CHECK enum err hub_exchange(struct hub *h, struct bytes request, bool may_park, struct buf *out,
                                  struct hub_exchange_result *result, struct why *why);
-/* Something moved: may it concern a device whose request is parked? false: it does not have to be asked again. Cheap beside
- * hub_exchange, and without a transaction. hub/waiting.c. */
+/* Several of them, in the order in which they came: as if each were given to hub_exchange by itself, but from the front
+ * as many as may be are taken in one commit (hub/STORE.md, "Several requests in one transaction"). Returns how many
+ * those are, of n > 0 at least one; the others are not looked at. Of each of those, e, why and result say what
+ * hub_exchange would have; out is appended to where e is ERR_OK. Nothing of an answer is in out, and no result is set,
+ * before the commit has succeeded. */
+#define HUB_TOGETHER       32u
+#define HUB_TOGETHER_BYTES (64u << 10) /* a longer request is taken alone */
+struct hub_asked {
+    struct bytes request; /* borrowed */
+    bool may_park;
+    struct buf *out;
+    enum err e;
+    struct why why;
+    struct hub_exchange_result result; /* zeroed before */
+};
+size_t hub_exchange_all(struct hub *h, struct hub_asked *v, size_t n);
+/* Something moved: may it concern a device whose request is parked? false: it does not have to be asked again. Cheap
+ * beside hub_exchange, and without a transaction. hub/waiting.c. */
 MUST_CHECK enum err hub_waiting_news(struct hub *h, const struct hub_waiting *w, bool *out, struct why *why);
-/* The same for a courier's file (sync/courier.h): the request, and what its device wrote since it was made, which is taken in
- * also where the request was answered before; the answer is the request's. */
+/* The same for a courier's file (sync/courier.h): the request, and what its device wrote since it was made, which is
+ * taken in also where the request was answered before; the answer is the request's. */
 MUST_CHECK enum err hub_exchange_file(struct hub *h, struct bytes file, struct buf *out, struct why *why);
 /* The stored answer to a request by its hash, for resuming a broken download. ERR_NOTFOUND. */
 MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[32], struct buf *out, struct why *why);
@@ -102,8 +120,11 @@ MUST_CHECK enum err hub_answer_again(struct hub *h, const uint8_t request_hash[3
 MUST_CHECK enum err hub_enrol(struct hub *h, struct bytes request, struct buf *out, struct why *why);
 /* Has the device of the last hub_enrol to be approved first? */
 bool hub_enrol_waits(const struct hub *h);
-/* The door of a device that nobody has opened, or of which nothing is left (sync/FORMAT.md §4.1): a sealed knock or wiped in,
- * the hub's signed word and the orders that are due appended to out. ERR_REFUSED: with one word, whatever was wrong. */
+/* Did the last hub_enrol only give an answer again? Whoever saw the request on its way can have as many of these. */
+bool hub_enrol_again(const struct hub *h);
+/* The door of a device that nobody has opened, or of which nothing is left (sync/FORMAT.md §4.1): a sealed knock or
+ * wiped in, the hub's signed word and the orders that are due appended to out. ERR_REFUSED: with one word, whatever was
+ * wrong. */
 MUST_CHECK enum err hub_door(struct hub *h, struct bytes request, struct buf *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------------- administrators */
@@ -126,26 +147,28 @@ MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *addr
  * "approve_devices" is on (hub/proposal.h). */
 MUST_CHECK enum err hub_invite_approved(struct hub *h, const char *site, const char *address, int64_t valid_ms, bool approve,
                                         struct buf *out_code, struct why *why);
-/* By an administrator who did not give its invitation. ERR_USAGE: it does not wait for that. ERR_DENIED: the inviter. */
+/* By an administrator who did not give its invitation. ERR_USAGE: it does not wait for that. ERR_DENIED: the
+ * inviter. */
 MUST_CHECK enum err hub_device_approve(struct hub *h, const uint8_t kid[16], struct why *why);
 /* It gets nothing, and is revoked. */
 MUST_CHECK enum err hub_device_refuse(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
 MUST_CHECK enum err hub_revoke(struct hub *h, const uint8_t kid[16], const char *reason, struct why *why);
-/* Orders to a device, signed, and sent until it has carried them out; both are acts. Lease: how many days it may be opened
- * without contact, 1 to 3650 (ERR_USAGE); ERR_DENIED: it is to be wiped. Wipe: also revokes. at_once: it does not wait until
- * the device has sent what it has not sent. It cannot be taken back. ERR_EXISTS: ordered, or done, already. ERR_NOTFOUND. */
+/* Orders to a device, signed, and sent until it has carried them out; both are acts. Lease: how many days it may be
+ * opened without contact, 1 to 3650 (ERR_USAGE); ERR_DENIED: it is to be wiped. Wipe: also revokes. at_once: it does
+ * not wait until the device has sent what it has not sent. It cannot be taken back. ERR_EXISTS: ordered, or done,
+ * already. ERR_NOTFOUND. */
 MUST_CHECK enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t days, struct why *why);
 MUST_CHECK enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why);
 MUST_CHECK enum err hub_set_policy(struct hub *h, const char *tbl, const char *col, const char *policy, const char *arg,
                                    struct why *why);
-/* The same for a device that is "lost", or "retired": that one is not cut off before, so that what it still sends is taken in as
- * ever. The word stands in the lists. */
+/* The same for a device that is "lost", or "retired": that one is not cut off before, so that what it still sends is
+ * taken in as ever. The word stands in the lists. */
 MUST_CHECK enum err hub_wipe_as(struct hub *h, const uint8_t kid[16], const char *fate, const char *reason, bool at_once,
                                 struct why *why);
 /* Every device of a site that is not cut off yet. *out_n: how many. ERR_NOTFOUND: none is. */
 MUST_CHECK enum err hub_revoke_site(struct hub *h, const char *site, const char *reason, uint64_t *out_n, struct why *why);
-/* By when things are due, and days on which working hours stand still (web/API.md, Clocks). Both replace what was said of the
- * same before. ERR_USAGE: a word that is none, or red by working hours. */
+/* By when things are due, and days on which working hours stand still (web/API.md, Clocks). Both replace what was said
+ * of the same before. ERR_USAGE: a word that is none, or red by working hours. */
 struct hub_timescale {
     const char *rag, *what, *subject_kind; /* subject_kind NULL: child and adult alike */
     int64_t minutes;                       /* 0: nothing is due */
@@ -155,10 +178,10 @@ MUST_CHECK enum err hub_set_timescale(struct hub *h, const struct hub_timescale 
 /* date: 2029-12-25. name NULL: it is none any more; ERR_NOTFOUND where it was none. */
 MUST_CHECK enum err hub_set_holiday(struct hub *h, const char *date, const char *name, struct why *why);
 
-/* Who sees what: another policy in the place of the one in force. Applying records it; continuing carries it out, at most
- * so many cases in one transaction, until *out_done; the hub serves meanwhile, and a hub that was stopped goes on where
- * it was. ERR_EXISTS: another one is coming already, or this one is in force. ERR_USAGE: not a policy. ERR_LIMIT: a case
- * is seen in too many ways; nothing was changed. */
+/* Who sees what: another policy in the place of the one in force. Applying records it; continuing carries it out, at
+ * most so many cases in one transaction, until *out_done; the hub serves meanwhile, and a hub that was stopped goes on
+ * where it was. ERR_EXISTS: another one is coming already, or this one is in force. ERR_USAGE: not a policy. ERR_LIMIT:
+ * a case is seen in too many ways; nothing was changed. */
 MUST_CHECK enum err hub_policy_apply(struct hub *h, struct bytes text, const char *reason, struct why *why);
 MUST_CHECK enum err hub_policy_continue(struct hub *h, size_t max_cases, bool *out_done, struct why *why);
 bool hub_policy_is_coming(const struct hub *h); /* as its last transaction found it */
@@ -191,8 +214,8 @@ struct hub_preview {
 };
 /* Of putting another policy in force. ERR_EXISTS: one is coming already. ERR_USAGE: not a policy. */
 MUST_CHECK enum err hub_preview_policy(struct hub *h, struct bytes text, const struct hub_preview *p, struct why *why);
-/* Of revoking a device: rows by table that it could hold (leave), itself (rows: of all tables), then the other devices of
- * its site. ERR_NOTFOUND. */
+/* Of revoking a device: rows by table that it could hold (leave), itself (rows: of all tables), then the other devices
+ * of its site. ERR_NOTFOUND. */
 struct hub_preview_revoke {
     uint64_t unconfirmed; /* rows that it was told to forget and did not confirm */
     uint64_t waiting;     /* changes of its that are held for a manager, or wait for such */
@@ -201,8 +224,8 @@ struct hub_preview_revoke {
 MUST_CHECK enum err hub_preview_revoke(struct hub *h, const uint8_t kid[16], const struct hub_preview *p,
                                        struct hub_preview_revoke *out, struct why *why);
 
-/* Call when a backup of this store has been verified, before anything more is taken in: all envelopes taken in so far are
- * covered, and devices may delete the sealed copies that they keep for a hub that is built anew. */
+/* Call when a backup of this store has been verified, before anything more is taken in: all envelopes taken in so far
+ * are covered, and devices may delete the sealed copies that they keep for a hub that is built anew. */
 MUST_CHECK enum err hub_covered(struct hub *h, struct why *why);
 
 /* Who could see a row, and which devices held it: ever (at_ms 0), or at a time. ERR_NOTFOUND. */
@@ -219,8 +242,8 @@ struct hub_saw {
 typedef enum err (*hub_saw_fn)(void *ctx, const struct hub_saw *line, struct why *why);
 MUST_CHECK enum err hub_who_saw(struct hub *h, int table_index, const uint8_t id[16], int64_t at_ms, hub_saw_fn each,
                                 void *ctx, struct why *why);
-/* Who looked at a row, as devices tell it, by time; up to a time (0: all). Only rows that are not open to all who see their case
- * are told of. */
+/* Who looked at a row, as devices tell it, by time; up to a time (0: all). Only rows that are not open to all who see
+ * their case are told of. */
 struct hub_looked {
     const char *site, *name; /* "": nobody that the hub knows */
     uint8_t kid[16], user[16];
@@ -229,13 +252,13 @@ struct hub_looked {
 typedef enum err (*hub_looked_fn)(void *ctx, const struct hub_looked *line, struct why *why);
 MUST_CHECK enum err hub_who_looked(struct hub *h, int table_index, const uint8_t id[16], int64_t until_ms,
                                    hub_looked_fn each, void *ctx, struct why *why);
-/* Break-glass: for how many hours a manager may open a case that is not his site's; 0: not at all, which is the default.
- * ERR_USAGE: more than 72. */
+/* Break-glass: for how many hours a manager may open a case that is not his site's; 0: not at all, which is the
+ * default. ERR_USAGE: more than 72. */
 MUST_CHECK enum err hub_set_emergency(struct hub *h, int64_t hours, struct why *why);
 
-/* ------------------------------------------------------------------------------------- the transparency logs (LOG.md) */
-/* kid: of a device, whose log is meant; NULL: the hub's own. All append to `out`, as text. ERR_NOTFOUND: no such device, or
- * nothing is in that log. */
+/* ----------------------------------------------------------------------------------- the transparency logs (LOG.md) */
+/* kid: of a device, whose log is meant; NULL: the hub's own. All append to `out`, as text. ERR_NOTFOUND: no such
+ * device, or nothing is in that log. */
 /* The verifier key under which checkpoints of the log are signed (C2SP signed-note), with a newline. */
 MUST_CHECK enum err hub_log_key(struct hub *h, const uint8_t *kid, struct buf *out, struct why *why);
 MUST_CHECK enum err hub_log_checkpoint(struct hub *h, const uint8_t *kid, struct buf *out, struct why *why);
@@ -244,7 +267,8 @@ MUST_CHECK enum err hub_log_proof(struct hub *h, const uint8_t *kid, uint64_t in
 /* All logs as one text, a piece at a time (borrowed), as they stood at one moment. */
 typedef enum err (*hub_log_fn)(void *ctx, struct bytes text, struct why *why);
 MUST_CHECK enum err hub_log_export(struct hub *h, hub_log_fn each, void *ctx, struct why *why);
-/* All logs against themselves, and against the changes and acts that this hub keeps. ERR_TAMPERED says what does not fit. */
+/* All logs against themselves, and against the changes and acts that this hub keeps. ERR_TAMPERED says what does not
+ * fit. */
 MUST_CHECK enum err hub_log_verify(struct hub *h, struct log_audit_sum *out, struct why *why);
 
 /* ---------------------------------------------------------------------------------------- for tests and checks */

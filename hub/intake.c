@@ -1,5 +1,6 @@
 #include "hub/draft.h"
 #include "hub/restore_internal.h"
+#include "hub/retention_internal.h"
 
 #include "sync/messages.h"
 
@@ -77,6 +78,13 @@ static enum err conclude(struct hub *h, struct draft *d, struct judgement *j, st
     return j->verdict == VERDICT_APPLIED ? carry_out(h, d, j, l, why) : held_put(h, d, j, why);
 }
 
+/* All of it is about erased cases: a step of its own, as rescue_skip. */
+static enum err nothing_left(struct hub *h, struct why *why)
+{
+    enum err e = sight_step(h, why);
+    return e == ERR_OK ? sight_settle(h, why) : e;
+}
+
 /* --------------------------------------------------------------------------------------------- held work decided */
 
 static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct decisions *l, struct why *why)
@@ -87,11 +95,13 @@ static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct dec
     struct buf store;
     buf_init(&store, 160u << 20);
     enum err e = journal_draft(h, node_no, seq, &node, &d, &store, &j, why);
-    if (e == ERR_OK && j.verdict != VERDICT_FAULT) e = intake_authorise(h, &d, &j, why);
+    const bool nothing = e == ERR_OK && erase_left_nothing(&d, &j);
+    if (e == ERR_OK && !nothing && j.verdict != VERDICT_FAULT) e = intake_authorise(h, &d, &j, why);
     if (e == ERR_OK) rescue_hold(&d, &j);
+    if (e == ERR_OK) erase_hold(&d, &j);
     if (e == ERR_OK && j.verdict != VERDICT_WAITS) {
         e = held_forget(h, node_no, seq, why);
-        if (e == ERR_OK) e = conclude(h, &d, &j, l, why);
+        if (e == ERR_OK) e = nothing ? nothing_left(h, why) : conclude(h, &d, &j, l, why);
         if (e == ERR_OK) e = journal_judge(h, node_no, seq, &j, why);
     }
     draft_release(&d);
@@ -235,6 +245,15 @@ static enum err decide_all(struct hub *h, struct decisions *l, struct why *why)
     return e;
 }
 
+enum err intake_waiting(struct hub *h, int64_t node_no, struct why *why)
+{
+    struct decisions l = {0};
+    enum err e = rejudge_waiting(h, node_no, 0, &l, why);
+    if (e == ERR_OK) e = decide_all(h, &l, why);
+    free(l.all);
+    return e;
+}
+
 enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accepted, struct why *why)
 {
     struct decisions l = {0};
@@ -289,6 +308,7 @@ static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, 
 {
     bool known = false;
     enum err e = draft_decode(h, d, j, why);
+    if (e == ERR_OK && erase_left_nothing(d, j)) return nothing_left(h, why);
     if (e == ERR_OK && j->verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
     if (e != ERR_OK) return e;
     if (known) return rescue_skip(h, j, why);
@@ -297,17 +317,19 @@ static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, 
     else if (j->verdict != VERDICT_FAULT)
         e = intake_authorise(h, d, j, why);
     rescue_hold(d, j);
+    erase_hold(d, j);
     return e == ERR_OK ? conclude(h, d, j, l, why) : e;
 }
 
-/* It was judged before, by this hub before it was lost: by that verdict, whatever would be said today. But what its rows build on may
- * be lost: then it cannot be carried out, and is held with that reason. */
+/* It was judged before, by this hub before it was lost: by that verdict, whatever would be said today. But what its
+ * rows build on may be lost: then it cannot be carried out, and is held with that reason. */
 static enum err settle_recorded(struct hub *h, struct draft *d, const struct recorded *was, struct judgement *j, struct decisions *l,
                                 struct why *why)
 {
     struct judgement now = {0};
     bool known = false, taken = was->verdict == VERDICT_APPLIED || was->verdict == VERDICT_MERGED;
     enum err e = draft_decode(h, d, &now, why);
+    if (e == ERR_OK && erase_left_nothing(d, j)) return nothing_left(h, why);
     if (e == ERR_OK && now.verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
     if (e == ERR_OK && known) return rescue_skip(h, j, why);
     if (e == ERR_OK && now.verdict != VERDICT_FAULT) e = intake_authorise(h, d, &now, why);
@@ -325,7 +347,15 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
     return conclude(h, d, j, l, why);
 }
 
-static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, const struct recorded *was, struct why *why)
+/* The chain goes on from here. */
+static void note_place(struct draft *d)
+{
+    if (d->env.h.seq <= d->node->last_seq) return;
+    d->node->last_seq = d->env.h.seq;
+    memcpy(d->node->last_hash, d->hash, HASH_BYTES);
+}
+
+static enum err take_in(struct hub *h, struct draft *d, const struct recorded *was, struct why *why)
 {
     struct judgement j = {0};
     struct decisions l = {0};
@@ -336,10 +366,7 @@ static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, c
     if (e == ERR_OK) e = journal_put(h, d, &j, why);
     if (e == ERR_OK) e = rescue_note(h, d, why);
     if (e == ERR_OK) {
-        if (d->env.h.seq > node->last_seq) {
-            node->last_seq = d->env.h.seq;
-            memcpy(node->last_hash, d->hash, HASH_BYTES);
-        }
+        note_place(d);
         late_note(d);
         e = decide_all(h, &l, why);
     }
@@ -347,51 +374,62 @@ static enum err take_in(struct hub *h, struct hub_node *node, struct draft *d, c
     return e;
 }
 
-enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes item, const struct recorded *was, struct why *why)
+/* A change as it came, once its signature was found good. *d is to be released, also on failure. */
+static enum err open_item(struct hub_node *node, struct bytes item, struct draft *d, struct why *why)
 {
     struct envelope env;
     struct bytes cose;
-    struct draft d = {0};
-    uint8_t hash[HASH_BYTES];
     size_t n = 0;
     struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
     if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to take in a change.");
     enum err e = message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, why);
     if (e == ERR_OK) e = envelope_verify(cose, &node->id, &env, why);
-    if (e == ERR_OK) envelope_hash(cose, hash);
-    if (e == ERR_OK && was != NULL && memcmp(hash, was->hash, sizeof hash) != 0)
-        e = why_set(why, ERR_TAMPERED, "A device returned another change than the hub had of it.");
-    if (e == ERR_OK) {
-        draft_init(&d, node, &env, cose, parts, n);
-        parts = NULL;
-        e = take_in(h, node, &d, was, why);
+    if (e != ERR_OK) {
+        free(parts);
+        return e;
     }
+    draft_init(d, node, &env, cose, parts, n);
+    return ERR_OK;
+}
+
+enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes item, const struct recorded *was, struct why *why)
+{
+    struct draft d = {0};
+    enum err e = open_item(node, item, &d, why);
+    if (e == ERR_OK && was != NULL && memcmp(d.hash, was->hash, sizeof d.hash) != 0)
+        e = why_set(why, ERR_TAMPERED, "A device returned another change than the hub had of it.");
+    if (e == ERR_OK) e = take_in(h, &d, was, why);
     draft_release(&d);
-    free(parts);
+    return e;
+}
+
+enum err intake_as_fault(struct hub *h, struct hub_node *node, struct bytes item, int64_t received_at, const char *reason,
+                         struct why *why)
+{
+    struct draft d = {0};
+    struct judgement j = {.verdict = VERDICT_FAULT, .hard = true}, unread = {0};
+    struct why detail = {0};
+    enum err e = open_item(node, item, &d, why);
+    d.received_at = received_at;
+    /* What it says of an erased case goes, as ever; what cannot be read is kept as it is. */
+    if (e == ERR_OK && draft_decode(h, &d, &unread, &detail) == ERR_NOMEM) e = why_set(why, ERR_NOMEM, "%s", detail.text);
+    (void)snprintf(j.reason, sizeof j.reason, "%s", reason);
+    if (e == ERR_OK) e = held_put(h, &d, &j, why);
+    if (e == ERR_OK) e = journal_put(h, &d, &j, why);
+    if (e == ERR_OK) note_place(&d);
+    draft_release(&d);
     return e;
 }
 
 enum err intake_envelope(struct hub *h, struct hub_node *node, struct bytes item, struct why *why)
 {
-    struct envelope env;
-    struct bytes cose;
     struct draft d = {0};
-    uint8_t hash[HASH_BYTES];
-    size_t n = 0;
-    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
-    if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to take in a change.");
-    enum err e = message_get_envelope(item, &cose, parts, ENVELOPE_MAX_PARTS, &n, why);
-    if (e == ERR_OK) e = envelope_verify(cose, &node->id, &env, why);
-    if (e == ERR_OK) e = check_place(h, node, &env, why);
-    if (e == ERR_OK && env.h.seq <= node->last_seq) {
-        envelope_hash(cose, hash);
-        e = intake_known_again(h, node, env.h.seq, hash, why);
-    } else if (e == ERR_OK) {
-        draft_init(&d, node, &env, cose, parts, n);
-        parts = NULL;
-        e = take_in(h, node, &d, NULL, why);
-    }
+    enum err e = open_item(node, item, &d, why);
+    if (e == ERR_OK) e = check_place(h, node, &d.env, why);
+    if (e == ERR_OK && d.env.h.seq <= node->last_seq)
+        e = intake_known_again(h, node, d.env.h.seq, d.hash, why);
+    else if (e == ERR_OK)
+        e = take_in(h, &d, NULL, why);
     draft_release(&d);
-    free(parts);
     return e;
 }

@@ -25,14 +25,19 @@ MUST_CHECK enum err intake_forked(struct hub_node *node, struct why *why);
 
 /* ---- hub/answer.c: parts of an answer. */
 struct bundle_writer;
-/* All verdicts that this device was not told yet, as items of the answer to its request of this number; they count as told
- * from here on. */
+/* Verdicts that this device was not told yet, the first ANSWER_VERDICTS of them, as items of the answer to its request
+ * of this number; they count as told from here on. So many fit into an answer's note too (hub/note.h), whatever their
+ * reasons say. */
+#define ANSWER_VERDICTS 20000u
 MUST_CHECK enum err answer_put_verdicts(struct hub *h, const struct hub_node *node, uint64_t request,
                                         struct bundle_writer *w, struct why *why);
+/* Are there more of them than one answer tells? */
+MUST_CHECK enum err answer_verdicts_left(struct hub *h, const struct hub_node *node, bool *out, struct why *why);
 /* Items as drops_take and serve_page gather them, each with its origin. */
 MUST_CHECK enum err answer_put_framed(struct bundle_writer *w, const struct buf *items, struct why *why);
 
-/* hub/intake_late.c. A request of a device that stands at this cut was taken in: did it bring all that it had to send? */
+/* hub/intake_late.c. A request of a device that stands at this cut was taken in: did it bring all that it had to
+ * send? */
 void late_all_sent(struct hub_node *node, const struct cut *at, bool everything);
 
 #endif

@@ -6,18 +6,24 @@
 #include "hub/hub.h"
 
 struct hub_node; /* below */
+struct redo;  /* hub/redo.h */
 struct sight; /* hub/sight.h: what moved in the running step */
+struct bundle_reader;
+struct bundle_writer;
 struct second; /* hub/proposal.h */
 
-/* How far a change of the policy has come: none is under way, or every case is put under both, or under the coming one. */
+/* How far a change of the policy has come: none is under way, or every case is put under both, or under the coming
+ * one. */
 enum policy_phase { POLICY_STANDS, POLICY_NARROWS, POLICY_WIDENS };
 
 struct hub {
     const struct env *env;
     struct db *db;       /* NULL: paused */
+    struct redo *redo;   /* what its transactions changed, for the journal folder; NULL: it keeps none */
     char *keyfile;       /* path of hub.key */
     struct second *second; /* a proposal that is being carried out; NULL: none (hub/proposal.h) */
     bool waits;          /* the device of the last hub_enrol has to be approved */
+    bool enrolled_again; /* the last hub_enrol gave an answer that it had given before */
     struct keyring keys; /* of the store, to open it again */
     char *store;         /* path of it, or its URL */
     bool shared;         /* it is a URL: other processes may have it open too */
@@ -28,7 +34,12 @@ struct hub {
     char name[128];
     uint64_t epoch;
     int64_t version;     /* the hub's order: of the last step; h_counter holds it durably */
+    int64_t begun;       /* the same when the running transaction began: up to here nothing can be undone */
+    struct bundle_reader *reader; /* of requests, at rest between them (hub/round.c); NULL before the first */
+    struct bundle_writer *writer; /* of answers, likewise */
+    struct row_cache *rows; /* as they went to devices; NULL: none are kept (hub/row_cache.h) */
     int64_t now_ms;      /* the hub's time at the start of the running transaction: hub/sight_clock.c */
+    int64_t was_ms;      /* as it stood in the store before; 0: never */
     int64_t clock_ahead; /* of the steady clock, the wall clock as it was believed */
     bool clock_known;    /* clock_ahead is set: this process has looked at both */
     struct {
@@ -95,15 +106,17 @@ MUST_CHECK enum err nodes_by_kid(struct hub *h, const uint8_t kid[16], struct hu
 MUST_CHECK enum err nodes_by_no(struct hub *h, int64_t no, struct hub_node *out, struct why *why);
 /* The device whose door, or which itself, has this key id. ERR_NOTFOUND. */
 MUST_CHECK enum err nodes_by_door(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
-/* Cut it off, with an act of somebody who has one of the roles `may` (hub/admins.h); 0: of the hub. ERR_EXISTS: it is. */
+/* Cut it off, with an act of somebody who has one of the roles `may` (hub/admins.h); 0: of the hub. ERR_EXISTS: it
+ * is. */
 MUST_CHECK enum err nodes_revoke(struct hub *h, const struct hub_node *n, unsigned may, const char *reason, struct why *why);
-/* ERR_DENIED: it waits for approval, and nothing of it is opened. */
-MUST_CHECK enum err nodes_must_be_approved(const struct hub_node *n, struct why *why);
+/* ERR_DENIED: it waits for approval, and nothing of it is opened. ERR_REFUSED: it waited, and was cut off instead. */
+MUST_CHECK enum err nodes_must_be_approved(struct hub *h, const struct hub_node *n, struct why *why);
 /* What became of it by an administrator's word: lost, retired, refused; "": nothing to note. */
 MUST_CHECK enum err nodes_put_fate(struct hub *h, const struct hub_node *n, const char *fate, struct why *why);
 MUST_CHECK enum err nodes_save(struct hub *h, const struct hub_node *n,
                                struct why *why); /* state, chain head, request, cursor */
-/* Requests that were answered, by the hash of their bytes. */
+/* Requests that were answered, by the hash of their bytes: the last NODES_REQUESTS of each device, by their numbers. */
+enum { NODES_REQUESTS = 4096 };
 MUST_CHECK enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why *why); /* the last one */
 MUST_CHECK enum err nodes_had_request(struct hub *h, int64_t no, const uint8_t hash[32], bool *out, struct why *why);
 /* What its hello says of the device; `judged`: envelopes that this very request brought. */

@@ -1,21 +1,43 @@
 /* h_envelope: every envelope that came, whole, with its verdict. */
 #include "hub/draft.h"
 #include "hub/log.h"
+#include "hub/retention_internal.h"
 
 #include "base/cbor.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The content beside the signature: a CBOR array of [salt, content]. */
+/* One of the array that lies beside the signature: [salt, content], or two nulls where it was erased (RETENTION.md). */
+void journal_put_part(struct buf *b, const struct part *p)
+{
+    cbor_put_array(b, 2);
+    if (p->content.p == NULL) {
+        cbor_put_null(b);
+        cbor_put_null(b);
+        return;
+    }
+    cbor_put_bytes(b, bytes_of(p->salt, SALT_BYTES));
+    cbor_put_bytes(b, p->content);
+}
+
+void journal_get_part(struct cbor_reader *r, struct part *out)
+{
+    *out = (struct part){0};
+    if (cbor_get_array(r, 2) != 2) r->err = ERR_FORMAT;
+    if (cbor_peek(r) == CBOR_NULL) {
+        cbor_get_null(r);
+        cbor_get_null(r);
+        return;
+    }
+    cbor_get_fixed(r, out->salt, SALT_BYTES);
+    out->content = cbor_get_bytes(r);
+}
+
 static void put_parts(struct buf *b, const struct draft *d)
 {
     cbor_put_array(b, d->n_parts);
-    for (size_t i = 0; i < d->n_parts; i++) {
-        cbor_put_array(b, 2);
-        cbor_put_bytes(b, bytes_of(d->parts[i].salt, SALT_BYTES));
-        cbor_put_bytes(b, d->parts[i].content);
-    }
+    for (size_t i = 0; i < d->n_parts; i++) journal_put_part(b, &d->parts[i]);
 }
 
 static enum err get_parts(struct bytes in, struct part **out, size_t *out_n, struct why *why)
@@ -25,11 +47,7 @@ static enum err get_parts(struct bytes in, struct part **out, size_t *out_n, str
     size_t n = cbor_get_array(&r, ENVELOPE_MAX_PARTS);
     struct part *parts = calloc(n == 0 ? 1 : n, sizeof *parts);
     if (parts == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to read a stored change.");
-    for (size_t i = 0; i < n; i++) {
-        if (cbor_get_array(&r, 2) != 2) r.err = ERR_FORMAT;
-        cbor_get_fixed(&r, parts[i].salt, SALT_BYTES);
-        parts[i].content = cbor_get_bytes(&r);
-    }
+    for (size_t i = 0; i < n; i++) journal_get_part(&r, &parts[i]);
     if (!cbor_at_end(&r)) {
         free(parts);
         return why_set(why, ERR_TAMPERED, "A change that this hub stored is damaged.");
@@ -73,6 +91,7 @@ enum err journal_put(struct hub *h, const struct draft *d, const struct judgemen
         e = db_run(s, why);
     }
     buf_release(&parts);
+    if (e == ERR_OK) e = parts_note(h, d, j, why);
     if (e == ERR_OK) h->verdicts[j->verdict]++;
     if (e == ERR_OK) e = log_note(h, d->node->no, LOG_ENVELOPE, d->env.h.seq, bytes_of(d->hash, sizeof d->hash), why);
     return e == ERR_OK ? log_verdict(h, d->node->no, d->env.h.seq, j->verdict, why) : e;

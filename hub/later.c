@@ -3,6 +3,9 @@
 #include "hub/admins_sql.h"
 #include "hub/budget_sql.h"
 #include "hub/disaster_sql.h"
+#include "hub/redo_sql.h"
+#include "hub/request_sql.h"
+#include "hub/retention_sql.h"
 
 #include "hub/watch_sql.h"
 
@@ -12,8 +15,11 @@
 static const char *const later[] = {
     hub_admins_sql,
     hub_disaster_sql,
+    hub_redo_sql,
+    hub_retention_sql,
     hub_budget_sql,
     hub_watch_sql,
+    hub_request_sql,
     NULL,
 };
 

@@ -44,18 +44,23 @@ MUST_CHECK enum err log_export_all(struct hub *h, hub_log_fn each, void *ctx, st
 
 /* A log as it stands. ERR_NOTFOUND: nothing was ever written to it. */
 MUST_CHECK enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why);
-/* hub/log_proof.c: proofs, for any size that the log has had. What they are made of is looked up in one go. ERR_NOTFOUND: as
- * merkle_inclusion and merkle_consistency say. out_leaf: the leaf's hash. */
+/* hub/log_proof.c: proofs, for any size that the log has had. What they are made of is looked up in one go.
+ * ERR_NOTFOUND: as merkle_inclusion and merkle_consistency say. out_leaf: the leaf's hash. */
 MUST_CHECK enum err log_inclusion(struct hub *h, int64_t log_no, uint64_t index, uint64_t size, struct merkle_proof *out,
                                   uint8_t out_leaf[MERKLE_HASH_BYTES], struct why *why);
 MUST_CHECK enum err log_consistency(struct hub *h, int64_t log_no, uint64_t old_size, uint64_t size,
                                     struct merkle_proof *out, struct why *why);
 
 struct bundle_writer;
-/* hub/log_tell.c: what a device is told of its log in an answer, once every other leaf of the running transaction is there.
- * `seen`: the checkpoint that it says it has; size 0: none. Puts MSG_CHECKPOINT; nothing where the log is empty and none was
- * told. ERR_REFUSED, with words for the device, and for administrators in *out_refusal: what it saw is not in this hub's log. */
+/* hub/log_tell.c: what a device is told of its log in an answer, once every other leaf of the running transaction is
+ * there. `seen`: the checkpoint that it says it has; size 0: none. Puts MSG_CHECKPOINT; nothing where the log is empty
+ * and none was told. ERR_REFUSED, with words for the device, and for administrators in *out_refusal: what it saw is not
+ * in this hub's log. */
 MUST_CHECK enum err log_tell(struct hub *h, const struct hub_node *n, const struct merkle_head *seen,
                              struct bundle_writer *w, const char **out_refusal, struct why *why);
+
+/* hub/log_admins.c: is the table of administrators what the acts say (names, roles, who appointed and removed them)?
+ * The acts are those of the log: look at them first. ERR_TAMPERED. */
+MUST_CHECK enum err log_check_admins(struct hub *h, struct why *why);
 
 #endif

@@ -42,7 +42,7 @@ static enum err audit_piece(void *ctx, struct bytes text, struct why *why)
     return e;
 }
 
-/* -------------------------------------------------------------------------------------------------------------- trees */
+/* ------------------------------------------------------------------------------------------------------------ trees */
 
 static enum err check_subtree(struct verify *v, const struct merkle_node *node, struct why *why)
 {
@@ -82,7 +82,7 @@ static enum err check_trees(struct verify *v, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------- leaves */
+/* ----------------------------------------------------------------------------------------------------------- leaves */
 
 /* What `sql` gives for a number (and the log's device), once. */
 static enum err ask(struct verify *v, const char *sql, uint64_t number, bool device, struct stmt **out, bool *out_row,
@@ -152,17 +152,35 @@ static enum err act_stands(struct verify *v, uint64_t no, int64_t at, struct byt
     return e;
 }
 
+/* Words about an erased case went with it (RETENTION.md), and their salt: then the leaf alone says that there was an
+ * act. */
+static enum err words_erased(struct verify *v, uint64_t no, int64_t at, struct bytes act, bool *out, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = ask(v,
+                     "SELECT a.at, a.act FROM h_act a WHERE a.no = $1 AND a.act = 'emergency' AND a.about IS NULL AND a.reason IS NULL"
+                     " AND NOT EXISTS (SELECT 1 FROM h_act_salt s WHERE s.act_no = a.no)",
+                     no, false, &s, &row, why);
+    if (e == ERR_OK) *out = row && db_int(s, 0) == at && bytes_equal(db_bytes(s, 1), act);
+    db_done(s);
+    return e;
+}
+
 static enum err check_act(struct verify *v, uint64_t at, struct cbor_reader *r, struct why *why)
 {
     uint8_t said[HASH_BYTES], kept[HASH_BYTES], who[HASH_BYTES], salt[32];
-    bool same = false, given = false;
+    bool same = false, given = false, erased = false;
     uint64_t no = cbor_get_uint(r);
     struct bytes act = cbor_get_text(r);
     cbor_get_fixed(r, said, sizeof said);
     const bool by_somebody = r->err == ERR_OK && !cbor_at_end(r);
     if (by_somebody) cbor_get_fixed(r, who, sizeof who);
     if (!cbor_at_end(r)) return damaged(why);
-    enum err e = act_stands(v, no, (int64_t)at, act, salt, &same, why);
+    enum err e = by_somebody ? ERR_OK : words_erased(v, no, (int64_t)at, act, &erased, why);
+    v->acts += e == ERR_OK && erased;
+    if (e != ERR_OK || erased) return e;
+    e = act_stands(v, no, (int64_t)at, act, salt, &same, why);
     if (e == ERR_OK && same) e = log_act_words(v->h, (int64_t)no, salt, kept, why);
     if (e == ERR_OK && (!same || memcmp(said, kept, sizeof said) != 0)) e = unlike("an act", why);
     if (e == ERR_OK) e = log_act_who(v->h, (int64_t)no, salt, kept, &given, why);
@@ -274,6 +292,7 @@ enum err hub_log_verify(struct hub *h, struct log_audit_sum *out, struct why *wh
         if (e == ERR_OK) e = check_trees(&v, why);
         if (e == ERR_OK) e = check_leaves(&v, why);
         if (e == ERR_OK) e = check_counts(&v, why);
+        if (e == ERR_OK) e = log_check_admins(h, why);
         db_rollback(h->db);
     }
     buf_release(&v.judged);

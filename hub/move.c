@@ -162,12 +162,25 @@ static enum err verify(struct move *m, struct why *why)
     return e == ERR_OK ? dump_same(&m->sum, &arrived, why) : e;
 }
 
+/* Each of the two waits while the other is copied to, read again or looked at, and of a large hub that takes as long as
+ * it takes: a server that ends transactions which wait must not end this one. */
+static enum err begin_patiently(struct db *db, struct why *why)
+{
+    enum err e = db_begin(db, why);
+    if (e != ERR_OK || !db_is_postgres(db)) return e;
+    e = db_exec(db, "SET LOCAL idle_in_transaction_session_timeout = 0", why);
+    if (e != ERR_OK) db_rollback(db);
+    return e;
+}
+
 static enum err fill_new(struct move *m, const struct hub_pipe *pipe, struct why *why)
 {
-    enum err e = db_begin(m->new, why);
+    enum err e = begin_patiently(m->new, why);
     if (e != ERR_OK) return e;
     e = pipe->run(pipe->ctx, write_old, read_new, m, why);
     if (e == ERR_OK) e = verify(m, why);
+    /* No journal folder is kept there. */
+    if (e == ERR_OK && m->to.shared) e = db_exec(m->new, "DELETE FROM h_redo_state; DELETE FROM h_redo", why);
     if (e == ERR_OK) e = move_lay_policy(m->new, why);
     if (e == ERR_OK) e = store_put_counter(m->new, "arriving", 1, why);
     if (e == ERR_OK) return db_commit(m->new, why);
@@ -234,7 +247,7 @@ static enum err make_room(struct move *m, struct why *why)
 static enum err copy(struct move *m, const struct hub_pipe *pipe, struct why *why)
 {
     enum err e = make_room(m, why);
-    if (e == ERR_OK) e = db_begin(m->old, why);
+    if (e == ERR_OK) e = begin_patiently(m->old, why);
     if (e != ERR_OK) return e;
     e = store_make(m->env, m->to.store, m->key, why);
     bool made = e == ERR_OK;
@@ -286,11 +299,11 @@ static enum err find_ends(struct move *m, const struct hub_place *from, const st
     return e;
 }
 
-static enum err note(struct hub *h, bool shared, struct why *why)
+static enum err note(struct hub *h, const char *act, bool shared, struct why *why)
 {
     enum err e = hub_begin(h, why);
     if (e != ERR_OK) return e;
-    e = admins_act(h, MAY_SECURE, "store moved", shared ? "to PostgreSQL" : "to a file", NULL, why);
+    e = admins_act(h, MAY_SECURE, act, shared ? "to PostgreSQL" : "to a file", NULL, why);
     if (e == ERR_OK) return hub_commit(h, why);
     hub_abort(h);
     return e;
@@ -303,9 +316,22 @@ static enum err move_open(struct move *m, struct hub *h, const struct hub_pipe *
     m->key = &key;
     m->old = h->db;
     enum err e = hub_admin_may(h, MAY_SECURE, "migrate", why);
+    /* Before anything is copied, and so in the copy too: wherever a crash cuts this off, the log of the store that is served has it. */
+    if (e == ERR_OK) e = note(h, "store moving", m->to.shared, why);
     if (e == ERR_OK) e = copy(m, pipe, why);
     if (e == ERR_OK) e = finish(m, why);
     return e;
+}
+
+/* As hub_admin_may, of a store that nothing is written to any more: a try that is refused here is noted nowhere. */
+static enum err must_be_security(struct move *m, const struct keyring *ring, struct why *why)
+{
+    struct hub h = {.env = m->env, .db = m->old, .keys = *ring};
+    struct hub_admin a;
+    enum err e = hub_admin_self(&h, &a, why);
+    if (e != ERR_OK || a.role == ROLE_SECURITY) return e;
+    (void)why_set(why, ERR_REFUSED, "A hub's store is moved by a security administrator, and so is a move that was cut off. Nothing was done.");
+    return why_next(why, ERR_REFUSED, "Ask one of them to give the same command.");
 }
 
 /* A store that was not opened: if a mark was the reason, the move goes on; else that stands, which is in *why. */
@@ -325,6 +351,7 @@ static enum err move_marked(struct move *m, struct bytes passphrase, struct why 
         e = ERR_DENIED;
         if (why != NULL) *why = other;
     }
+    if (e == ERR_OK) e = must_be_security(m, &ring, why);
     if (e == ERR_OK) e = go_on(m, why);
     if (e == ERR_OK) e = finish(m, why);
     db_close(m->old);
@@ -349,7 +376,7 @@ enum err hub_move(const struct env *env, const struct hub_place *from, const str
     hub_close(h);
     h = NULL;
     if (e == ERR_OK) e = hub_open_at(&h, env, to, passphrase, NULL, why);
-    if (e == ERR_OK) e = note(h, m.to.shared, why);
+    if (e == ERR_OK) e = note(h, "store moved", m.to.shared, why);
     hub_close(h);
     if (e == ERR_OK && out_sum != NULL) *out_sum = m.sum;
     return e;

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define FORGET_REQUESTS 32 /* at a time */
+
 #define NODE                                                                                                           \
     "SELECT n.no, n.public, n.site_no, n.state, n.last_seq, n.last_hash, n.last_request, n.request_hash, "             \
     "n.answer_hash, n.cursor, s.code, coalesce(t.agency, ''), coalesce(t.kind, ''), coalesce(n.replaces, 0), "         \
@@ -149,6 +151,23 @@ enum err nodes_save(struct hub *h, const struct hub_node *n, struct why *why)
     return db_run(s, why);
 }
 
+/* Some more than the one that comes, so that a store in which they piled up gets rid of them too, in steps that nobody
+ * waits for. */
+static enum err forget_requests(struct hub *h, const struct hub_node *n, struct why *why)
+{
+    struct stmt *s;
+    if (n->last_request <= NODES_REQUESTS) return ERR_OK;
+    enum err e = db_prepare(h->db,
+                            "DELETE FROM h_request WHERE node_no = $1 AND hash IN (SELECT q.hash FROM h_request q "
+                            "WHERE q.node_no = $1 AND q.request <= $2 ORDER BY q.request LIMIT $3)",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_int(s, 2, (int64_t)(n->last_request - NODES_REQUESTS));
+    db_bind_int(s, 3, FORGET_REQUESTS);
+    return db_run(s, why);
+}
+
 enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why *why)
 {
     struct stmt *s;
@@ -157,7 +176,8 @@ enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why 
     db_bind_int(s, 1, n->no);
     db_bind_blob(s, 2, bytes_of(n->request_hash, sizeof n->request_hash));
     db_bind_int(s, 3, (int64_t)n->last_request);
-    return db_run(s, why);
+    e = db_run(s, why);
+    return e == ERR_OK ? forget_requests(h, n, why) : e;
 }
 
 enum err nodes_had_request(struct hub *h, int64_t no, const uint8_t hash[32], bool *out, struct why *why)
@@ -183,6 +203,14 @@ enum err nodes_forked(struct hub *h, int64_t no, const char *reason, struct why 
     return db_run(s, why);
 }
 
+/* By the device's own clock the oldest was written so long before now; that clock may be years off, and ages are told
+ * by ours. */
+static int64_t oldest_of(const struct hub *h, const struct node_hello *m)
+{
+    uint64_t age = m->clock_ms > m->oldest_ms ? m->clock_ms - m->oldest_ms : 0;
+    return age < (uint64_t)h->now_ms ? h->now_ms - (int64_t)age : 1;
+}
+
 enum err nodes_report(struct hub *h, const struct hub_node *n, const struct node_hello *m, uint64_t judged,
                       struct why *why)
 {
@@ -199,7 +227,7 @@ enum err nodes_report(struct hub *h, const struct hub_node *n, const struct node
     db_bind_str(s, 2, m->software);
     db_bind_int(s, 3, (int64_t)m->schema);
     db_bind_int(s, 4, (int64_t)unsent);
-    db_bind_int(s, 5, unsent > 0 ? (int64_t)m->oldest_ms : 0);
+    db_bind_int(s, 5, unsent > 0 ? oldest_of(h, m) : 0);
     db_bind_int(s, 6, (int64_t)m->clock_ms - h->now_ms);
     db_bind_int(s, 7, n->no);
     return db_run(s, why);

@@ -1,4 +1,5 @@
 #include "hub/note.h"
+#include "hub/intake.h"
 
 #include "base/cbor.h"
 #include "crypto/device.h"
@@ -98,10 +99,11 @@ static enum err put_outcomes(struct hub *h, int64_t node_no, struct buf *list, s
     enum err e =
         db_prepare(h->db,
                    "SELECT seq, hash, version, verdict, received_at, reason FROM h_envelope WHERE told = 0 AND "
-                   "node_no = $1 ORDER BY seq",
+                   "node_no = $1 ORDER BY seq LIMIT $2",
                    &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, node_no);
+    db_bind_int(s, 2, ANSWER_VERDICTS);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         cbor_put_array(list, 6);
         put_number(list, (uint64_t)db_int(s, 0));

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define REASON_MAX 1000u
+/* Hubs count orders up from 1. A device that says it had more would leave no number for the order that wipes it. */
+#define MOST_BELIEVED ((uint64_t)1 << 62)
 
 /* Signed and stored, in the place of older ones of its kind that were not carried out yet. */
 static enum err put(struct hub *h, const struct hub_node *n, const struct order *m, struct why *why)
@@ -133,6 +135,31 @@ enum err hub_lease(struct hub *h, const uint8_t kid[16], uint64_t days, struct w
     return e == ERR_OK ? finish(h, lease(h, kid, days, why), why) : e;
 }
 
+/* What became of it by an administrator's word. */
+static enum err fate_is(struct hub *h, const struct hub_node *n, const char *fate, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_fate WHERE node_no = $1 AND fate = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_str(s, 2, fate);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+/* An order that stands is not given again; but a device that was to retire may get lost, or be cut off. ERR_EXISTS: it
+ * adds nothing. */
+static enum err adds(struct hub *h, const struct hub_node *n, const struct standing *was, const char *fate, bool at_once,
+                     struct why *why)
+{
+    bool retire = strcmp(fate, "retired") == 0, same = true;
+    enum err e = fate[0] == '\0' || retire ? ERR_OK : fate_is(h, n, fate, &same, why);
+    if (e != ERR_OK || (was->value == ORDER_WHEN_SENT && at_once) || !same || (!retire && !nodes_cut_off(n))) return e;
+    return why_set(why, ERR_EXISTS, "This device is to be wiped already%s.",
+                   was->value == ORDER_AT_ONCE ? ", at once" : "; --now would not wait for what it has not sent");
+}
+
 static enum err wipe(struct hub *h, const uint8_t kid[16], const char *fate, const char *reason, bool at_once, struct why *why)
 {
     struct hub_node n;
@@ -142,15 +169,15 @@ static enum err wipe(struct hub *h, const uint8_t kid[16], const char *fate, con
     if (e == ERR_OK) e = newest(h, &n, ORDER_WIPE, &was, why);
     if (e == ERR_OK && was.receipt)
         e = why_set(why, ERR_EXISTS, "This device was wiped already, by its own signed word.");
-    if (e == ERR_OK && was.any && (was.value == ORDER_AT_ONCE || !at_once))
-        e = why_set(why, ERR_EXISTS, "This device is to be wiped already%s.",
-                    was.value == ORDER_AT_ONCE ? ", at once" : "; --now would not wait for what it has not sent");
+    bool stands = was.any && (was.value == ORDER_AT_ONCE || !at_once);
+    if (e == ERR_OK && was.any) e = adds(h, &n, &was, fate, at_once, why);
     if (e == ERR_OK && !nodes_cut_off(&n) && strcmp(fate, "retired") != 0) e = nodes_revoke(h, &n, MAY_SECURE, reason, why);
-    if (e == ERR_OK) e = give(h, &n, ORDER_WIPE, at_once ? ORDER_AT_ONCE : ORDER_WHEN_SENT, why);
+    if (e == ERR_OK && !stands) e = give(h, &n, ORDER_WIPE, at_once ? ORDER_AT_ONCE : ORDER_WHEN_SENT, why);
     if (e == ERR_OK) e = nodes_put_fate(h, &n, fate, why);
     hex_encode(about, kid, KID_BYTES);
     if (e == ERR_OK && fate[0] != '\0') e = admins_act(h, MAY_SECURE, fate, about, reason, why);
-    return e == ERR_OK ? admins_act(h, MAY_SECURE, at_once ? "wipe now" : "wipe", about, reason, why) : e;
+    if (e != ERR_OK || (stands && fate[0] != '\0')) return e;
+    return admins_act(h, MAY_SECURE, at_once ? "wipe now" : "wipe", about, reason, why);
 }
 
 enum err hub_wipe(struct hub *h, const uint8_t kid[16], const char *reason, bool at_once, struct why *why)
@@ -254,6 +281,7 @@ enum err order_heard(struct hub *h, struct hub_node *n, uint64_t reported, struc
     struct order m;
     bool found = false;
     enum err e = ERR_OK;
+    if (reported > MOST_BELIEVED) return why_set(why, ERR_FORMAT, "A device says that it had more orders than anybody can give.");
     if (strcmp(n->state, "wiped") == 0)
         e = nodes_note_refusal(h, n, "it was wiped, and was heard after that: by a file carried late, or a copy", why);
     if (e != ERR_OK || reported <= n->ordered) return e;

@@ -1,11 +1,13 @@
 /* Proposals: made by one administrator, carried out or refused by another. hub/ADMINS.md, "Two people". */
 #include "hub/people.h"
 #include "hub/proposal_internal.h"
+#include "hub/retention.h"
 
 #include "base/cbor.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPEN_MAX_PROPOSALS 100
@@ -26,7 +28,7 @@ static enum err finish(struct hub *h, enum err e, struct why *why)
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------ does it take two? */
+/* ------------------------------------------------------------------------------------------------ does it take two? */
 
 static enum err of_security(struct hub *h, const struct hub_proposal *p, bool *out, struct why *why)
 {
@@ -46,7 +48,7 @@ enum err hub_takes_two(struct hub *h, const struct hub_proposal *p, bool *out, s
     return of_security(h, p, out, why);
 }
 
-/* -------------------------------------------------------------------------------------------------------------- proposing */
+/* -------------------------------------------------------------------------------------------------------- proposing */
 
 static enum err expire(struct hub *h, struct why *why)
 {
@@ -117,19 +119,29 @@ static enum err propose(struct hub *h, const struct hub_proposal *p, const char 
     return e == ERR_OK ? admins_act(h, MAY_SECURE, "propose", about_of(*out_no, about), says, why) : e;
 }
 
+/* What nobody could carry out costs a second person's time, and is found out a day later. */
+static enum err can_be(const struct hub_proposal *p, struct why *why)
+{
+    char name[64];
+    if (p->kind != PROPOSE_RULE) return ERR_OK;
+    (void)snprintf(name, sizeof name, "%.*s", (int)p->text.n, p->text.n > 0 ? (const char *)p->text.p : "");
+    return rule_check(name, p->number, why);
+}
+
 enum err hub_propose(struct hub *h, const struct hub_proposal *p, const char *says, int64_t *out_no, struct why *why)
 {
     struct bytes t = bytes_of_str(says), r = bytes_of_str(p->reason != NULL ? p->reason : "");
     int64_t no = 0;
     if (t.n == 0 || t.n > SAYS_BYTES || !utf8_valid(t)) return why_set(why, ERR_USAGE, "What is proposed has 1 to %u bytes.", SAYS_BYTES);
     if (r.n > REASON_BYTES || !utf8_valid(r)) return why_set(why, ERR_USAGE, "The reason has %u bytes at most.", REASON_BYTES);
-    enum err e = hub_begin(h, why);
+    enum err e = can_be(p, why);
+    if (e == ERR_OK) e = hub_begin(h, why);
     if (e == ERR_OK) e = finish(h, propose(h, p, says, &no, why), why);
     if (e == ERR_OK) *out_no = no;
     return e;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- deciding */
+/* --------------------------------------------------------------------------------------------------------- deciding */
 
 enum err proposal_still_stands(struct hub *h, int64_t no, struct why *why)
 {
@@ -214,10 +226,11 @@ static enum err load(struct hub *h, int64_t no, struct kept *k, struct why *why)
     return e;
 }
 
-/* Another person than who proposed it, both of them security administrators. */
+/* A security administrator, and another person than who proposed it; that this one still is one is asked when it is
+ * carried out. */
 static enum err check_people(struct hub *h, const struct kept *k, struct why *why)
 {
-    struct hub_admin self, first;
+    struct hub_admin self;
     enum err e = hub_admin_may(h, MAY_SECURE, "approve", why);
     if (e == ERR_OK) e = hub_admin_self(h, &self, why);
     if (e != ERR_OK) return e;
@@ -225,10 +238,20 @@ static enum err check_people(struct hub *h, const struct kept *k, struct why *wh
         (void)why_set(why, ERR_REFUSED, "You proposed this yourself: another security administrator has to approve it.");
         return why_next(why, ERR_REFUSED, "See who there is: spoke-hub admin list");
     }
-    e = admins_find(h, k->second.who, &first, NULL);
-    if (e == ERR_NOTFOUND || (e == ERR_OK && first.role != ROLE_SECURITY))
-        return why_set(why, ERR_REFUSED, "%s, who proposed this, is no security administrator any more.", k->second.who);
-    return e == ERR_OK ? e : why_set(why, e, "The hub's administrators could not be looked up.");
+    return ERR_OK;
+}
+
+static enum err set_retention(struct hub *h, const struct hub_proposal *p, const char *partners, struct why *why)
+{
+    const char *const said[] = {partners, p->text2, p->text3};
+    int64_t days[3];
+    for (size_t i = 0; i < 3; i++) {
+        char *end = NULL;
+        days[i] = said[i] != NULL ? strtoll(said[i], &end, 10) : -1;
+        if (end == NULL || end == said[i] || *end != '\0')
+            return why_set(why, ERR_TAMPERED, "What this hub stored of a proposal is damaged.");
+    }
+    return hub_retention_set(h, &(struct retention_days){days[0], days[1], days[2]}, p->reason, why);
 }
 
 static enum err carry_out(struct hub *h, const struct kept *k, struct why *why)
@@ -247,6 +270,9 @@ static enum err carry_out(struct hub *h, const struct kept *k, struct why *why)
     case PROPOSE_ADMIN_ROLE:
         if (!hub_role_from_word(p->text2, &role)) break;
         return hub_admin_role(h, text, role, p->reason, why);
+    case PROPOSE_RETENTION: return set_retention(h, p, text, why);
+    case PROPOSE_UNHOLD: return hub_retention_release(h, p->kid, p->reason, why);
+    case PROPOSE_ERASE: return hub_erase(h, p->kid, p->flag, p->reason, why);
     case PROPOSE_ADMIN_REMOVE: return hub_admin_remove(h, text, p->reason, why);
     case PROPOSAL_KINDS: break;
     }

@@ -12,6 +12,9 @@ enum proposal_kind {
     PROPOSE_RULE,         /* text: name of the rule; number */
     PROPOSE_ADMIN_ROLE,   /* text: name, text2: role */
     PROPOSE_ADMIN_REMOVE, /* text: name */
+    PROPOSE_RETENTION,    /* text, text2, text3: days for partners, lead, erase */
+    PROPOSE_UNHOLD,       /* kid: the case */
+    PROPOSE_ERASE,        /* kid: the case; flag: also what is unsettled */
     PROPOSAL_KINDS
 };
 struct hub_proposal {
@@ -36,11 +39,11 @@ MUST_CHECK enum err hub_rule_set(struct hub *h, const char *name, int64_t value,
 
 /* Would this take two as the hub stands? Then propose it. */
 MUST_CHECK enum err hub_takes_two(struct hub *h, const struct hub_proposal *p, bool *out, struct why *why);
-/* Record it. `says`: what it would do, in words, for the second person (1 to 1000 bytes). ERR_REFUSED: the role. ERR_NOTFOUND: no such
- * device, site or administrator. ERR_LIMIT: too many are open. */
+/* Record it. `says`: what it would do, in words, for the second person (1 to 1000 bytes). ERR_REFUSED: the role.
+ * ERR_NOTFOUND: no such device, site or administrator. ERR_LIMIT: too many are open. */
 MUST_CHECK enum err hub_propose(struct hub *h, const struct hub_proposal *p, const char *says, int64_t *out_no, struct why *why);
-/* Carry out what another proposed. ERR_NOTFOUND. ERR_REFUSED: one's own, the role, expired, decided, or the world changed so that it would
- * be something else. Errors of the act itself leave it open. *out_kind may be NULL. */
+/* Carry out what another proposed. ERR_NOTFOUND. ERR_REFUSED: one's own, the role, expired, decided, or the world
+ * changed so that it would be something else. Errors of the act itself leave it open. *out_kind may be NULL. */
 MUST_CHECK enum err hub_approve(struct hub *h, int64_t no, enum proposal_kind *out_kind, struct why *why);
 MUST_CHECK enum err hub_refuse(struct hub *h, int64_t no, const char *reason, struct why *why);
 /* The text of a proposed policy. ERR_NOTFOUND: no such proposal, or of another kind. */
@@ -48,11 +51,13 @@ MUST_CHECK enum err hub_proposal_policy(struct hub *h, int64_t no, struct buf *o
 
 /* ------------------------------------------------------------------------------------ for the hub's own files */
 
-/* In the place of hub_begin, hub_commit and hub_abort around what may take two people. `needed`: it does, if the rule is on. Begun with
- * ERR_REFUSED (and no transaction) where it is not being approved. Whoever ends it with ERR_OK marks the proposal as done. */
+/* In the place of hub_begin, hub_commit and hub_abort around what may take two people. `needed`: it does, if the rule
+ * is on. Begun with ERR_REFUSED (and no transaction) where it is not being approved. Whoever ends it with ERR_OK marks
+ * the proposal as done. */
 MUST_CHECK enum err two_begin(struct hub *h, bool needed, struct why *why);
 MUST_CHECK enum err two_finish(struct hub *h, enum err e, struct why *why);
-/* Does it take two now? The rule is on, and there are two: after a restore, which knows one administrator, that one appoints others. */
+/* Does it take two now? The rule is on, and there are two: after a restore, which knows one administrator, that one
+ * appoints others. */
 MUST_CHECK enum err two_in_force(struct hub *h, bool *out, struct why *why);
 /* Within a transaction. */
 MUST_CHECK enum err rule_get(struct hub *h, const char *name, int64_t *out, struct why *why);

@@ -17,13 +17,16 @@ static const char *const words[PROPOSAL_KINDS] = {
     [PROPOSE_RULE] = "rule",
     [PROPOSE_ADMIN_ROLE] = "admin role",
     [PROPOSE_ADMIN_REMOVE] = "admin remove",
+    [PROPOSE_RETENTION] = "retention set",
+    [PROPOSE_UNHOLD] = "retention release",
+    [PROPOSE_ERASE] = "erase",
 };
 const char *hub_proposal_word(enum proposal_kind k)
 {
     return k < PROPOSAL_KINDS ? words[k] : "";
 }
 
-/* ------------------------------------------------------------------------------------------------------------- details */
+/* ---------------------------------------------------------------------------------------------------------- details */
 
 static void put_text(struct buf *b, const char *s)
 {
@@ -79,12 +82,13 @@ enum err proposal_get_detail(struct bytes detail, struct hub_proposal *out, stru
     return ERR_OK;
 }
 
-/* --------------------------------------------------------------------------------------------------------------- the world */
+/* -------------------------------------------------------------------------------------------------------- the world */
 
-/* $1 is the device or the first text, $2 and $3 the next. Texts, blobs and nulls alone. None: nothing is there that is meant. */
+/* $1 is the device or the first text, $2 and $3 the next; of a device $2: what it has not sent goes too. Texts, blobs
+ * and nulls alone. None: nothing is there that is meant. */
 static const char *const worlds[PROPOSAL_KINDS] = {
     [PROPOSE_WIPE] = "SELECT n.kid, n.state, k.code, (SELECT CAST(max(o.number) AS TEXT) FROM h_order o WHERE o.node_no = n.no "
-                     "AND o.kind = 2) FROM h_node n JOIN h_site k ON k.no = n.site_no WHERE n.kid = $1",
+                     "AND o.kind = 2), CASE WHEN $2 = 1 THEN CAST(n.unsent AS TEXT) END FROM h_node n JOIN h_site k ON k.no = n.site_no WHERE n.kid = $1",
     [PROPOSE_REVOKE_SITE] = "SELECT n.kid FROM h_node n JOIN h_site k ON k.no = n.site_no WHERE k.code = $1 AND n.state IN "
                             "('enrolled', 'waiting', 'forked') ORDER BY n.no",
     [PROPOSE_POLICY] = "SELECT CAST(gen AS TEXT), state FROM h_policy ORDER BY gen DESC LIMIT 1",
@@ -93,13 +97,25 @@ static const char *const worlds[PROPOSAL_KINDS] = {
     [PROPOSE_RULE] = "SELECT (SELECT CAST(value AS TEXT) FROM h_rule WHERE name = $1)",
     [PROPOSE_ADMIN_ROLE] = "SELECT slot, role FROM h_admin WHERE name = $1 AND removed_at IS NULL",
     [PROPOSE_ADMIN_REMOVE] = "SELECT slot, role FROM h_admin WHERE name = $1 AND removed_at IS NULL",
+    [PROPOSE_RETENTION] = "SELECT '', (SELECT CAST(max(t.days) AS TEXT) FROM retention t WHERE t.scope = 'partners'), (SELECT "
+                          "CAST(max(t.days) AS TEXT) FROM retention t WHERE t.scope = 'lead'), (SELECT CAST(max(t.days) AS TEXT) FROM "
+                          "retention t WHERE t.scope = 'erase')",
+    [PROPOSE_UNHOLD] = "SELECT x.reason, x.who, CAST(x.at AS TEXT) FROM h_hold x WHERE x.case_id = $1",
+    [PROPOSE_ERASE] = "SELECT f.status, CAST(k.news AS TEXT), CAST(f.hold_until AS TEXT), (SELECT CAST(x.at AS TEXT) FROM h_hold x WHERE "
+                      "x.case_id = f.id) FROM h_case k JOIN case_file f ON f.id = k.id WHERE k.id = $1",
 };
 
 static void bind(struct stmt *s, const struct hub_proposal *p)
 {
     switch (p->kind) {
-    case PROPOSE_WIPE: db_bind_id(s, 1, p->kid); break;
-    case PROPOSE_POLICY: break;
+    case PROPOSE_WIPE:
+        db_bind_id(s, 1, p->kid);
+        db_bind_int(s, 2, p->flag ? 1 : 0);
+        break;
+    case PROPOSE_POLICY:
+    case PROPOSE_RETENTION: break;
+    case PROPOSE_UNHOLD:
+    case PROPOSE_ERASE: db_bind_id(s, 1, p->kid); break;
     case PROPOSE_COLUMN: db_bind_str(s, 2, p->text2); /* fall through */
     default: db_bind_text(s, 1, p->text);
     }

@@ -7,6 +7,7 @@
 #include "crypto/recovery.h"
 #include "crypto/seal.h"
 #include "hub/move.h"
+#include "hub/redo_apply.h"
 #include "hub/sight.h"
 #include "hub/store.h"
 #include "sync/db_postgres.h"
@@ -29,6 +30,7 @@ struct restoring {
     struct bytes left; /* of the frame that was read last */
     int64_t at_ms;
     bool ended;
+    struct redo_applied journal;
 };
 
 static enum err source_read(void *ctx, uint8_t *out, size_t n, size_t *out_got, struct why *why)
@@ -95,10 +97,30 @@ static enum err load(struct restoring *x, struct db *db, const struct secret *ke
     enum err e = dump_read(x->env, db, &keeper, &source, &sum, why);
     if (e == ERR_OK) e = source_read(x, &more, 1, &got, why);
     if (e == ERR_OK && got > 0) e = why_set(why, ERR_TAMPERED, "This backup goes on after its end.");
-    return e == ERR_OK ? move_lay_policy(db, why) : e;
+    return e;
 }
 
-/* ---------------------------------------------------------------------------------------------------- the next epoch */
+/* Who signed the journal is who made the backup. */
+static enum err load_journal(struct restoring *x, struct db *db, const struct secret *key, struct why *why)
+{
+    struct secret bytes = {0};
+    struct identity_secret hub = {0};
+    if (x->r->journal == NULL) return ERR_OK;
+    enum err e = store_secret_get(db, key, "identity", &bytes, why);
+    if (e == ERR_OK) e = identity_secret_from_bytes(&hub, bytes_of(bytes.p, bytes.n), why);
+    const struct redo_source from = {.env = x->env,
+                                     .dir = x->r->journal,
+                                     .hub = &hub.pub,
+                                     .recovery = &x->recovery,
+                                     .key = key,
+                                     .until_damage = x->r->until_damage};
+    if (e == ERR_OK) e = redo_apply(db, &from, &x->journal, why);
+    secret_release(&bytes);
+    identity_release(&hub);
+    return e;
+}
+
+/* --------------------------------------------------------------------------------------------------- the next epoch */
 
 static enum err put_statement(struct hub *h, const struct restoring *x, struct epoch_statement *m, int64_t log_no,
                               struct why *why)
@@ -146,11 +168,13 @@ static enum err put_statements(struct hub *h, const struct restoring *x, struct 
     return e;
 }
 
-/* Answers of before say nothing any more: each device begins with its next request. The new key file has one administrator, who names
- * the others anew. */
+/* Answers of before say nothing any more: each device begins with its next request. The new key file has one
+ * administrator, who names the others anew. */
 static const char begin_sql[] =
-    "DELETE FROM h_statement; DELETE FROM h_awaited; DELETE FROM h_returned; DELETE FROM h_outcome; DELETE FROM h_cut_back;"
+    "DELETE FROM h_statement; DELETE FROM h_awaited; DELETE FROM h_returned; DELETE FROM h_sealed; DELETE FROM h_outcome; DELETE FROM h_cut_back;"
     "DELETE FROM h_holds; DELETE FROM h_answer; DELETE FROM h_held_rows; DELETE FROM h_admin; UPDATE h_epoch SET secret = NULL;"
+    "DELETE FROM h_redo_state; DELETE FROM h_redo; DELETE FROM h_redo_part; DELETE FROM h_redo_backup;"
+    "DELETE FROM h_state WHERE name = 'journal_at';"
     "INSERT INTO h_awaited(node_no, state, chain) SELECT no, 'missing', last_seq FROM h_node;";
 
 static enum err put_epoch(struct hub *h, const struct restoring *x, uint64_t epoch, struct why *why)
@@ -179,6 +203,18 @@ static enum err put_epoch(struct hub *h, const struct restoring *x, uint64_t epo
     return db_run(s, why);
 }
 
+static enum err put_journal_at(struct hub *h, const struct restoring *x, struct why *why)
+{
+    uint8_t be[8];
+    struct stmt *s;
+    if (x->journal.at_ms == 0) return ERR_OK;
+    for (int i = 0; i < 8; i++) be[i] = (uint8_t)((uint64_t)x->journal.at_ms >> (56 - 8 * i));
+    enum err e = db_prepare(h->db, "INSERT INTO h_state(name, value) VALUES('journal_at', $1)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_blob(s, 1, bytes_of(be, sizeof be));
+    return db_run(s, why);
+}
+
 static enum err read_hub(struct hub *h, const struct secret *key, struct why *why)
 {
     struct secret identity = {0};
@@ -201,8 +237,8 @@ static enum err read_hub(struct hub *h, const struct secret *key, struct why *wh
     return e;
 }
 
-/* No two restores of one backup may begin the same epoch: devices that followed one must not take the other for it. Seconds are
- * further on than any count of epochs. */
+/* No two restores of one backup may begin the same epoch: devices that followed one must not take the other for it.
+ * Seconds are further on than any count of epochs. */
 static enum err begin_epoch(struct hub *h, const struct restoring *x, struct why *why)
 {
     const uint64_t now = h->now_ms < 0 ? 0 : (uint64_t)h->now_ms;
@@ -215,8 +251,12 @@ static enum err begin_epoch(struct hub *h, const struct restoring *x, struct why
     enum err e = db_exec(h->db, begin_sql, why);
     if (e == ERR_OK) e = put_statements(h, x, &m, why);
     if (e == ERR_OK) e = put_epoch(h, x, m.epoch, why);
+    if (e == ERR_OK) e = put_journal_at(h, x, why);
     if (e == ERR_OK)
-        e = people_act(h, "restore", NULL, "This hub was put back from a backup. Acts since then are not known here.",
+        e = people_act(h, "restore", NULL,
+                       x->journal.at_ms != 0
+                           ? "This hub was put back from a backup and its journal. Acts that the journal did not have yet are not known here."
+                           : "This hub was put back from a backup. Acts since then are not known here.",
                        why);
     return e == ERR_OK ? log_heads(h, why) : e;
 }
@@ -228,6 +268,8 @@ static enum err fill(struct restoring *x, struct db *db, const struct secret *ke
     enum err e = db_begin(db, why);
     if (e != ERR_OK) return e;
     e = load(x, db, key, why);
+    if (e == ERR_OK) e = load_journal(x, db, key, why);
+    if (e == ERR_OK) e = move_lay_policy(db, why);
     if (e == ERR_OK) e = read_hub(&h, key, why);
     if (e == ERR_OK) e = begin_epoch(&h, x, why);
     identity_release(&h.id);
@@ -295,6 +337,9 @@ enum err hub_restore(const struct env *env, const struct hub_restore *r, struct 
     enum err e = open_recovery(&x, why);
     if (e == ERR_OK) e = open_backup(&x, why);
     if (e == ERR_OK) e = make_in_home(&x, why);
+    if (e == ERR_OK && r->told != NULL)
+        *r->told = (struct hub_restored){
+            .transactions = x.journal.transactions, .until_ms = x.journal.at_ms, .damaged = x.journal.damaged};
     seal_reader_free(x.in);
     identity_release(&x.recovery);
     secret_release(&x.secret);

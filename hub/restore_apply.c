@@ -1,5 +1,5 @@
-/* Re-applying what the devices of a lost hub returned: in the old order, under the old verdicts; then the hub opens. One transaction
- * a batch, so that one that is stopped goes on where it was. */
+/* Re-applying what the devices of a lost hub returned: in the old order, under the old verdicts; then the hub opens.
+ * One transaction a batch, so that one that is stopped goes on where it was. */
 #include "hub/intake.h"
 #include "hub/log.h"
 #include "hub/people.h"
@@ -10,27 +10,16 @@
 #include <string.h>
 
 #define BATCH 100u /* events of one transaction */
-#define REASON_LOST                                                                                                    \
-    "This was taken in before the hub was put back from a backup, and its content is lost: a newer backup than that one has it."
 
-/* A verdict that came back. */
-struct event {
-    int64_t node_no, seq;
-    struct recorded was;
-    struct buf reason;
-    struct buf item; /* empty: its content is lost */
-    struct buf cose; /* empty: the envelope did not come back */
-};
-
-static void event_init(struct event *ev)
+static void event_init(struct restore_event *ev)
 {
-    *ev = (struct event){0};
+    *ev = (struct restore_event){0};
     buf_init(&ev->reason, 1u << 20);
     buf_init(&ev->item, 80u << 20);
     buf_init(&ev->cose, 8u << 20);
 }
 
-static void event_release(struct event *ev)
+static void event_release(struct restore_event *ev)
 {
     buf_release(&ev->reason);
     buf_release(&ev->item);
@@ -40,7 +29,7 @@ static void event_release(struct event *ev)
 /* Of a device that reported late, or of all: the lowest in the old order. */
 #define WHOSE "(SELECT state FROM h_awaited a WHERE a.node_no = o.node_no) = 'reported'"
 
-static enum err next_event(struct hub *h, struct event *ev, bool *out_found, struct why *why)
+static enum err next_event(struct hub *h, struct restore_event *ev, bool *out_found, struct why *why)
 {
     struct stmt *s;
     enum err e =
@@ -99,7 +88,7 @@ static enum err give_cuts(struct hub *h, int64_t before, struct why *why)
 }
 
 /* At the time of its receipt, and never earlier than what was re-applied before it. */
-static enum err at_its_time(struct hub *h, const struct event *ev, struct why *why)
+static enum err at_its_time(struct hub *h, const struct restore_event *ev, struct why *why)
 {
     struct stmt *s;
     bool row = false;
@@ -112,7 +101,7 @@ static enum err at_its_time(struct hub *h, const struct event *ev, struct why *w
     return e == ERR_OK ? sight_sweep_at(h, ev->was.received_at > now ? ev->was.received_at : now, why) : e;
 }
 
-static enum err standing(struct hub *h, const struct event *ev, enum verdict *out, bool *out_found, struct why *why)
+static enum err standing(struct hub *h, const struct restore_event *ev, enum verdict *out, bool *out_found, struct why *why)
 {
     struct stmt *s;
     enum err e = db_prepare(h->db, "SELECT verdict FROM h_envelope WHERE node_no = $1 AND seq = $2", &s, why);
@@ -125,88 +114,59 @@ static enum err standing(struct hub *h, const struct event *ev, enum verdict *ou
     return e;
 }
 
-/* What lies aside of a change is nothing that can be taken in: it is counted. */
-static enum err drop_returned(struct hub *h, const struct event *ev, struct why *why)
-{
-    static const char *const sql[] = {"DELETE FROM h_returned WHERE node_no = $1 AND seq = $2",
-                                      "UPDATE h_awaited SET lost = lost + 1 WHERE node_no = $1"};
-    enum err e = ERR_OK;
-    for (int i = 0; e == ERR_OK && i < 2; i++) {
-        struct stmt *s;
-        e = db_prepare(h->db, sql[i], &s, why);
-        if (e != ERR_OK) break;
-        db_bind_int(s, 1, ev->node_no);
-        if (i == 0) db_bind_int(s, 2, ev->seq);
-        e = db_run(s, why);
-    }
-    return e;
-}
-
-/* In the book like a gap: its number is taken, its device told, and administrators see a fault. */
-static enum err put_lost(struct hub *h, struct hub_node *n, const struct event *ev, struct why *why)
-{
-    static const uint8_t no_parts[] = {0x80};
-    static const uint8_t none[16];
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "INSERT INTO h_envelope(node_no, seq, hash, cose, parts, base_cut, hlc, user, received_at, "
-                            "version, verdict, reason) VALUES($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11)",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, ev->seq);
-    db_bind_blob(s, 3, bytes_of(ev->was.hash, HASH_BYTES));
-    db_bind_blob(s, 4, buf_bytes(&ev->cose));
-    db_bind_blob(s, 5, bytes_of(no_parts, sizeof no_parts));
-    db_bind_id(s, 6, none);
-    db_bind_id(s, 7, none);
-    db_bind_int(s, 8, ev->was.received_at);
-    db_bind_int(s, 9, h->version);
-    db_bind_int(s, 10, VERDICT_FAULT);
-    db_bind_str(s, 11, REASON_LOST);
-    e = db_run(s, why);
-    if (e == ERR_OK)
-        e = db_prepare(h->db,
-                       "INSERT INTO h_held(node_no, seq, state, found_at, fault) VALUES($1, $2, 'waiting', $3, 1)", &s,
-                       why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, ev->seq);
-    db_bind_int(s, 3, h->now_ms);
-    e = db_run(s, why);
-    if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_awaited SET lost = lost + 1 WHERE node_no = $1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    e = db_run(s, why);
-    if (e == ERR_OK) e = log_note(h, n->no, LOG_GAP, (uint64_t)ev->seq, bytes_of(ev->was.hash, HASH_BYTES), why);
-    if (e == ERR_OK && (uint64_t)ev->seq > n->last_seq) {
-        n->last_seq = (uint64_t)ev->seq;
-        memcpy(n->last_hash, ev->was.hash, HASH_BYTES);
-    }
-    return e;
-}
-
 /* Held work that was decided: by whose word is in that one's chain, and was carried out with it, if it came back. */
-static enum err decide_later(struct hub *h, const struct event *ev, enum verdict stands, struct why *why)
+static enum err decide_later(struct hub *h, const struct restore_event *ev, enum verdict stands, struct why *why)
 {
     bool taken = ev->was.verdict == VERDICT_APPLIED || ev->was.verdict == VERDICT_MERGED;
     if (stands != VERDICT_HELD || (!taken && ev->was.verdict != VERDICT_DISMISSED)) return ERR_OK;
-    enum err e = intake_decide(h, ev->node_no, (uint64_t)ev->seq, taken, why);
-    return e == ERR_NOTFOUND ? ERR_OK : e;
+    struct again_before before;
+    struct hub_node unused = {0};
+    struct why detail = {0};
+    bool done = false;
+    enum err e = again_begin(h, &unused, &before, why);
+    if (e != ERR_OK) return e;
+    /* One that cannot be carried out waits for a manager as it did before. */
+    return again_after(h, intake_decide(h, ev->node_no, (uint64_t)ev->seq, taken, &detail), &before, &unused, &detail, &done, why);
 }
 
-static enum err first_time(struct hub *h, const struct event *ev, struct why *why)
+/* Another change than the note tells of, under its number. */
+static enum err event_other(struct hub *h, struct restore_event *ev, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT hash, cose, item FROM h_returned WHERE node_no = $1 AND seq = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, ev->node_no);
+    db_bind_int(s, 2, ev->seq);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row && db_bytes(s, 0).n == HASH_BYTES) {
+        memcpy(ev->was.hash, db_bytes(s, 0).p, HASH_BYTES);
+        buf_put_bytes(&ev->cose, db_bytes(s, 1));
+        buf_put_bytes(&ev->item, db_bytes(s, 2));
+        if (ev->cose.err != ERR_OK || ev->item.err != ERR_OK)
+            e = why_set(why, ERR_NOMEM, "There is not enough memory to take in what a device returned.");
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err first_time(struct hub *h, struct restore_event *ev, struct why *why)
 {
     struct hub_node n;
     enum err e = nodes_by_no(h, ev->node_no, &n, why);
     if (e != ERR_OK) return e;
-    if (ev->cose.len == 0) return drop_returned(h, ev, why); /* its device did not keep it, or signed two: it stops nobody */
-    e = ev->item.len == 0 ? put_lost(h, &n, ev, why) : intake_as_recorded(h, &n, buf_bytes(&ev->item), &ev->was, why);
+    if (ev->cose.len == 0) { /* its device did not keep it, or signed two: it stops nobody */
+        e = event_other(h, ev, why);
+        if (e != ERR_OK || ev->cose.len == 0) return e == ERR_OK ? again_count(h, ev->node_no, why) : e;
+        e = again_aside(h, &n, ev, "The hub that was lost had taken in another change of this number from this device.", why);
+        return e == ERR_OK ? nodes_save(h, &n, why) : e;
+    }
+    e = again_take(h, &n, ev, why);
     if (e == ERR_OK) e = nodes_save(h, &n, why);
     return e == ERR_OK && ev->was.verdict == VERDICT_DISMISSED ? decide_later(h, ev, VERDICT_HELD, why) : e;
 }
 
-static enum err event_done(struct hub *h, const struct event *ev, struct why *why)
+static enum err event_done(struct hub *h, const struct restore_event *ev, struct why *why)
 {
     struct stmt *s;
     enum err e = db_prepare(
@@ -222,7 +182,7 @@ static enum err event_done(struct hub *h, const struct event *ev, struct why *wh
 
 static enum err one_event(struct hub *h, bool *out_found, struct why *why)
 {
-    struct event ev;
+    struct restore_event ev;
     enum verdict stands = VERDICT_FAULT;
     bool there = false;
     event_init(&ev);
@@ -240,19 +200,22 @@ out:
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------ what has no note, and the end */
+/* ------------------------------------------------------------------------------------ what has no note, and the end */
 
-/* Acknowledged before devices kept notes: judged anew, each in its chain. One that does not fit there is counted. */
+/* Acknowledged before devices kept notes: judged anew, each in its chain. One that does not fit there is kept as a
+ * fault. */
 static enum err one_without_note(struct hub *h, bool *out_found, struct why *why)
 {
     struct stmt *s;
     struct why detail = {0};
+    struct again_before before;
+    struct restore_event ev;
     struct hub_node n;
-    struct event ev;
+    bool done = false;
     event_init(&ev);
     enum err e =
         db_prepare(h->db,
-                   "SELECT o.node_no, o.seq, o.item FROM h_returned o WHERE " WHOSE " AND NOT EXISTS(SELECT 1 FROM "
+                   "SELECT o.node_no, o.seq, o.item, o.cose, o.hash FROM h_returned o WHERE " WHOSE " AND NOT EXISTS(SELECT 1 FROM "
                    "h_envelope v WHERE v.node_no = o.node_no AND v.seq = o.seq) ORDER BY o.node_no, o.seq LIMIT 1",
                    &s, why);
     if (e != ERR_OK) goto out;
@@ -260,33 +223,30 @@ static enum err one_without_note(struct hub *h, bool *out_found, struct why *why
     if (e == ERR_OK && *out_found) {
         ev.node_no = db_int(s, 0);
         ev.seq = db_int(s, 1);
+        ev.was.received_at = h->now_ms;
+        if (db_bytes(s, 4).n == HASH_BYTES) memcpy(ev.was.hash, db_bytes(s, 4).p, HASH_BYTES);
         buf_put_bytes(&ev.item, db_bytes(s, 2));
+        buf_put_bytes(&ev.cose, db_bytes(s, 3));
     }
     db_done(s);
     if (e != ERR_OK || !*out_found) goto out;
     e = nodes_by_no(h, ev.node_no, &n, why);
-    if (e == ERR_OK) e = db_savepoint(h->db, "returned", why);
+    if (e == ERR_OK) e = again_begin(h, &n, &before, why);
     if (e != ERR_OK) goto out;
     enum err judged = ERR_REFUSED; /* later ones of it may have had notes, and be in their places */
     if (ev.item.len > 0)
         judged = (uint64_t)ev.seq <= n.last_seq ? intake_as_recorded(h, &n, buf_bytes(&ev.item), NULL, &detail)
                                                 : intake_envelope(h, &n, buf_bytes(&ev.item), &detail);
-    if (judged == ERR_OK) {
-        e = db_savepoint_release(h->db, "returned", why);
-        if (e == ERR_OK) e = nodes_save(h, &n, why);
-    } else if (judged == ERR_REFUSED || judged == ERR_TAMPERED || judged == ERR_FORMAT || judged == ERR_VERSION) {
-        sight_forget(h);
-        e = db_savepoint_rollback(h->db, "returned", why);
-        if (e == ERR_OK) e = drop_returned(h, &ev, why);
-    } else {
-        e = why_set(why, judged, "%s", detail.text);
-    }
+    e = again_after(h, judged, &before, &n, &detail, &done, why);
+    if (e == ERR_OK && !done) e = again_aside(h, &n, &ev, detail.text, why);
+    if (e == ERR_OK) e = nodes_save(h, &n, why);
 out:
     event_release(&ev);
     return e;
 }
 
-/* Rows that a device says it holds and its site may not see: they count as named by it, and settling tells it to forget them. */
+/* Rows that a device says it holds and its site may not see: they count as named by it, and settling tells it to forget
+ * them. */
 static enum err forget_strange(struct hub *h, struct why *why)
 {
     struct stmt *s;
@@ -311,10 +271,14 @@ static enum err forget_strange(struct hub *h, struct why *why)
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
 
-/* What was ordered and is seen again needs no forgetting: it is told whole. What was ordered before and not confirmed is ordered anew, for
- * the confirmation may be lost. */
+/* What was ordered and is seen again needs no forgetting: it is told whole. What was ordered before and not confirmed
+ * is ordered anew, for the confirmation may be lost; once, where two orders are about one row. */
 static const char orders_sql[] =
-    "DELETE FROM h_drop WHERE request IS NULL AND EXISTS(SELECT 1 FROM h_row r JOIN h_node n ON n.no = h_drop.node_no JOIN h_seat s ON "
+    "DELETE FROM h_drop WHERE receipt_at IS NULL AND request IS NOT NULL AND EXISTS(SELECT 1 FROM h_drop d WHERE d.node_no = "
+    "h_drop.node_no AND d.row_no = h_drop.row_no AND (d.no > h_drop.no OR d.request IS NULL)) AND node_no IN (SELECT node_no FROM "
+    "h_awaited WHERE state = 'reported');"
+    "DELETE FROM h_drop WHERE (request IS NULL OR (receipt_at IS NULL AND node_no IN (SELECT node_no FROM h_awaited WHERE state = "
+    "'reported'))) AND EXISTS(SELECT 1 FROM h_row r JOIN h_node n ON n.no = h_drop.node_no JOIN h_seat s ON "
     "s.site_no = n.site_no AND s.case_no = r.case_no WHERE r.no = h_drop.row_no AND r.gone = 0 AND (r.mask & s.mask) <> 0);"
     "UPDATE h_drop SET request = NULL WHERE receipt_at IS NULL AND request IS NOT NULL AND NOT EXISTS(SELECT 1 FROM h_drop d WHERE "
     "d.node_no = h_drop.node_no AND d.row_no = h_drop.row_no AND (d.no > h_drop.no OR d.request IS NULL)) AND NOT EXISTS(SELECT 1 FROM "

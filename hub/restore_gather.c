@@ -1,4 +1,5 @@
-/* Hearing what the devices of a lost hub return. Nothing of it takes effect here: it lies aside until it is re-applied. */
+/* Hearing what the devices of a lost hub return. Nothing of it takes effect here: it lies aside until it is
+ * re-applied. */
 #include "hub/note.h"
 #include "hub/restore_internal.h"
 
@@ -49,26 +50,28 @@ enum err restore_look(struct hub *h, struct why *why)
 }
 
 /* How a device of the lost hub stands. */
-enum awaited_state { AWAITED_NOT, AWAITED_MISSING, AWAITED_RETURNING, AWAITED_REPORTED, AWAITED_APPLIED };
+enum awaited_state { AWAITED_NOT, AWAITED_MISSING, AWAITED_RETURNING, AWAITED_REPORTED, AWAITED_APPLIED, AWAITED_SEALED };
 struct awaited {
     enum awaited_state state;
     int64_t chain;
+    uint64_t request; /* that was answered by telling it of the new epoch */
 };
 #define CATCH_UP 500u /* events that are re-applied before a round */
-static const char *const awaited_words[] = {"", "missing", "returning", "reported", "applied"};
+static const char *const awaited_words[] = {"", "missing", "returning", "reported", "applied", "sealed"};
 
 static enum err awaited_of(struct hub *h, int64_t node_no, struct awaited *out, struct why *why)
 {
     struct stmt *s;
     bool row = false;
     *out = (struct awaited){0};
-    enum err e = db_prepare(h->db, "SELECT state, chain FROM h_awaited WHERE node_no = $1", &s, why);
+    enum err e = db_prepare(h->db, "SELECT state, chain, request FROM h_awaited WHERE node_no = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, node_no);
     e = db_step(s, &row, why);
     for (size_t i = 1; e == ERR_OK && row && i < sizeof awaited_words / sizeof awaited_words[0]; i++)
         if (bytes_equal(db_bytes(s, 0), bytes_of_str(awaited_words[i])))
-            *out = (struct awaited){.state = (enum awaited_state)i, .chain = db_int(s, 1)};
+            *out = (struct awaited){
+                .state = (enum awaited_state)i, .chain = db_int(s, 1), .request = (uint64_t)db_int(s, 2)};
     db_done(s);
     return e;
 }
@@ -179,8 +182,8 @@ static enum err take_note(struct hub *h, const struct hub_node *n, struct bytes 
     return e == ERR_OK ? put_cut(h, n, &cut, why) : e;
 }
 
-/* The recovery secret, as long as it is needed. */
-static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out, struct why *why)
+/* The recovery secret, as long as it is needed. *out_away: it is gone, for everybody who was waited for is here. */
+static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out, bool *out_away, struct why *why)
 {
     struct identity_secret recovery = {0};
     struct secret secret = {0};
@@ -192,11 +195,15 @@ static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out,
         db_prepare(h->db, "SELECT secret FROM h_epoch WHERE secret IS NOT NULL ORDER BY epoch DESC LIMIT 1", &s, why);
     if (e == ERR_OK) {
         e = db_step(s, &row, why);
-        if (e == ERR_OK && !row) e = why_set(why, ERR_LOCKED, "The recovery key is not at hand any more.");
-        if (e == ERR_OK) e = seal_box_open(db_bytes(s, 0), &h->id, &plain, why);
+        *out_away = e == ERR_OK && !row;
+        if (e == ERR_OK && row) e = seal_box_open(db_bytes(s, 0), &h->id, &plain, why);
         db_done(s);
     }
-    if (e == ERR_OK) e = secret_take(&secret, plain.data, plain.len, why);
+    if (e != ERR_OK || *out_away) {
+        buf_release(&plain);
+        return e;
+    }
+    e = secret_take(&secret, plain.data, plain.len, why);
     if (e == ERR_OK) e = recovery_open(&secret, &recovery, why);
     if (e == ERR_OK) e = seal_box_open(sealed, &recovery, out, why);
     identity_release(&recovery);
@@ -205,8 +212,7 @@ static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out,
     return e;
 }
 
-/* Is this the content of that envelope? */
-static bool item_fits(struct bytes item, const struct envelope *env, struct bytes cose)
+bool returned_fits(struct bytes item, const struct envelope *env, struct bytes cose)
 {
     struct bytes inner = {0};
     size_t n = 0;
@@ -240,7 +246,20 @@ static enum err put_returned(struct hub *h, const struct hub_node *n, uint64_t s
     return db_run(s, why);
 }
 
-/* Its device signed it; what cannot be opened, or is not what it signed, is as good as lost. */
+static enum err put_sealed(struct hub *h, const struct hub_node *n, uint64_t seq, struct bytes content, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(
+        h->db, "INSERT INTO h_sealed(node_no, seq, content) VALUES($1, $2, $3) ON CONFLICT DO NOTHING", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    db_bind_int(s, 2, (int64_t)seq);
+    db_bind_blob(s, 3, content);
+    return db_run(s, why);
+}
+
+/* Its device signed it; what cannot be opened, or is not what it signed, is as good as lost. What waits for the
+ * recovery key is kept. */
 static enum err take_return(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
 {
     struct return_item m;
@@ -248,6 +267,7 @@ static enum err take_return(struct hub *h, const struct hub_node *n, struct byte
     struct bytes body = {0};
     struct buf plain;
     struct why detail = {0};
+    bool away = false;
     buf_init(&plain, BUNDLE_MAX_ITEM);
     enum err e = message_get_return(item, &m, why);
     if (e == ERR_OK) e = envelope_verify(m.cose, &n->id, &env, why);
@@ -255,15 +275,16 @@ static enum err take_return(struct hub *h, const struct hub_node *n, struct byte
         e = why_set(why, ERR_TAMPERED, "A change was made for another hub.");
     if (e == ERR_OK && m.kind == RETURN_PLAIN) body = m.body;
     if (e == ERR_OK && m.kind == RETURN_SEALED) {
-        e = open_sealed(h, m.body, &plain, &detail);
+        e = open_sealed(h, m.body, &plain, &away, &detail);
         if (e == ERR_TAMPERED || e == ERR_FORMAT)
             e = ERR_OK;
         else if (e != ERR_OK)
             (void)why_set(why, e, "%s", detail.text);
         body = buf_bytes(&plain);
     }
-    if (e == ERR_OK && body.n > 0 && !item_fits(body, &env, m.cose)) body = (struct bytes){0};
+    if (e == ERR_OK && body.n > 0 && !returned_fits(body, &env, m.cose)) body = (struct bytes){0};
     if (e == ERR_OK) e = put_returned(h, n, env.h.seq, m.cose, body, why);
+    if (e == ERR_OK && away) e = put_sealed(h, n, env.h.seq, m.body, why);
     buf_release(&plain);
     return e;
 }
@@ -290,11 +311,33 @@ enum err awaited_ready(struct hub *h, struct why *why)
     return e == ERR_OK ? restore_look(h, why) : e;
 }
 
+static enum err any_sealed(struct hub *h, int64_t node_no, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_sealed WHERE node_no = $1 LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
+}
+
+enum err restore_late(struct hub *h, struct why *why)
+{
+    return db_exec(h->db,
+                   "UPDATE h_epoch SET state = 'late' WHERE state IN ('open', 'done') AND epoch = (SELECT max(epoch) FROM "
+                   "h_epoch)",
+                   why);
+}
+
 static enum err take_end(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
 {
+    bool sealed = false;
     enum err e = message_get_returned(item, why);
-    if (e == ERR_OK) e = awaited_set(h, n->no, AWAITED_REPORTED, why);
-    if (e == ERR_OK) e = db_exec(h->db, "UPDATE h_epoch SET state = 'late' WHERE state = 'open'", why);
+    if (e == ERR_OK) e = any_sealed(h, n->no, &sealed, why);
+    if (e == ERR_OK) e = awaited_set(h, n->no, sealed ? AWAITED_SEALED : AWAITED_REPORTED, why);
+    /* Also when all is done: a device that was cut off, and came after all. */
+    if (e == ERR_OK && !sealed) e = restore_late(h, why);
     return e == ERR_OK ? awaited_ready(h, why) : e;
 }
 
@@ -336,6 +379,22 @@ enum err hear_awaits(struct hub *h, int64_t node_no, bool *out, struct why *why)
     return e;
 }
 
+enum err hear_of_before(struct hub *h, int64_t node_no, uint64_t request, bool *out, struct why *why)
+{
+    struct awaited a;
+    enum err e = awaited_of(h, node_no, &a, why);
+    if (e == ERR_OK) *out = request < a.request;
+    return e;
+}
+
+enum err hear_judges(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
+{
+    struct awaited a;
+    enum err e = awaited_of(h, n->no, &a, why);
+    if (e == ERR_OK) *out = !h->gathering && (a.state == AWAITED_NOT || a.state == AWAITED_APPLIED);
+    return e;
+}
+
 enum err hear_unanswered(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
 {
     struct awaited a;
@@ -350,7 +409,11 @@ enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *
     struct awaited a;
     bool same = m->request == n->last_request && memcmp(request_hash, n->request_hash, HASH_BYTES) == 0;
     enum err e = awaited_of(h, n->no, &a, why);
-    if (e == ERR_OK && (a.state != AWAITED_MISSING || (m->request <= n->last_request && !same)))
+    bool first = a.state == AWAITED_MISSING && (m->request > n->last_request || same);
+    /* It was told in reply to a request that a courier brought late, and has the lost hub's answer to that: it is told
+     * once more. */
+    bool missed = a.state == AWAITED_RETURNING && n->last_request == a.request && m->request > n->last_request;
+    if (e == ERR_OK && !first && !missed)
         e = why_set(why, ERR_REFUSED, "The hub does not know this device's state.");
     if (e == ERR_OK) e = awaited_begins(h, n, m, why);
     if (e == ERR_OK) *out = HEARD_ANNOUNCE;
@@ -362,12 +425,14 @@ enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out,
     struct awaited a;
     if (h->mark == 0 && !h->gathering) return ERR_OK; /* a hub that was never put back is not asked */
     enum err e = awaited_of(h, n->no, &a, why);
-    if (e == ERR_OK && (h->gathering || a.state == AWAITED_RETURNING || a.state == AWAITED_REPORTED))
+    if (e == ERR_OK &&
+        (h->gathering || a.state == AWAITED_RETURNING || a.state == AWAITED_REPORTED || a.state == AWAITED_SEALED))
         *out = HEARD_RETURN;
     return e;
 }
 
-/* Its cut stays what it is, so that what it writes meanwhile stands upon something; but it is told everything from the beginning. */
+/* Its cut stays what it is, so that what it writes meanwhile stands upon something; but it is told everything from the
+ * beginning. */
 enum err hear_cut(struct hub *h, const struct hub_node *n, enum hearing hearing, const uint8_t cursor[16],
                   struct cut *out, struct why *why)
 {

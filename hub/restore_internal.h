@@ -1,4 +1,5 @@
-/* What the files of restoring share, and what rounds ask of them. Within the running transaction where nothing else is said. */
+/* What the files of restoring share, and what rounds ask of them. Within the running transaction where nothing else is
+ * said. */
 #ifndef SPOKE_HUB_RESTORE_INTERNAL_H
 #define SPOKE_HUB_RESTORE_INTERNAL_H
 
@@ -16,11 +17,12 @@ struct restore_epoch {
 };
 MUST_CHECK enum err restore_epoch(struct hub *h, struct restore_epoch *out, struct why *why);
 
-/* hub/restore_gather.c: what a hub that was put back hears from a device of before. The next epoch is announced to it, or it
- * returns its work. Nothing else in its request counts, and nothing is served. */
+/* hub/restore_gather.c: what a hub that was put back hears from a device of before. The next epoch is announced to it,
+ * or it returns its work. Nothing else in its request counts, and nothing is served. */
 enum hearing { HEARD_AS_EVER, HEARD_ANNOUNCE, HEARD_RETURN };
 struct bundle_writer;
-/* hub_begin; what came back is re-applied first, as far as that takes no longer than a round may; the node is read again then. */
+/* hub_begin; what came back is re-applied first, as far as that takes no longer than a round may; the node is read
+ * again then. */
 MUST_CHECK enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why);
 /* It speaks in an older epoch. ERR_REFUSED: the hub awaits nothing from it, or it is the device that was put back. */
 MUST_CHECK enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m,
@@ -30,6 +32,15 @@ MUST_CHECK enum err hear_unanswered(struct hub *h, const struct hub_node *n, boo
 MUST_CHECK enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out, struct why *why);
 MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item,
                               struct why *why);
+/* Is this the content of that envelope? */
+struct envelope;
+bool returned_fits(struct bytes item, const struct envelope *env, struct bytes cose);
+/* Something is to be re-applied that came after the hub had opened. */
+MUST_CHECK enum err restore_late(struct hub *h, struct why *why);
+/* Was this request of a device answered by a hub that was lost, after the backup? */
+MUST_CHECK enum err hear_of_before(struct hub *h, int64_t node_no, uint64_t request, bool *out, struct why *why);
+/* May something new of this device be judged? */
+MUST_CHECK enum err hear_judges(struct hub *h, const struct hub_node *n, bool *out, struct why *why);
 /* Is there work of before that this device has not returned? */
 MUST_CHECK enum err hear_awaits(struct hub *h, int64_t node_no, bool *out, struct why *why);
 /* Where it stands, as far as serving goes. */
@@ -42,7 +53,8 @@ MUST_CHECK enum err hear_answer(struct hub *h, const struct hub_node *n, struct 
 /* Nobody is waited for any more: what came back may be re-applied. */
 MUST_CHECK enum err awaited_ready(struct hub *h, struct why *why);
 
-/* hub/intake.c: an envelope that came back, under the verdict that it had; NULL: nobody knows it, and it is judged now. */
+/* hub/intake.c: an envelope that came back, under the verdict that it had; NULL: nobody knows it, and it is judged
+ * now. */
 struct recorded {
     uint8_t hash[HASH_BYTES];
     enum verdict verdict;
@@ -51,5 +63,33 @@ struct recorded {
 };
 MUST_CHECK enum err intake_as_recorded(struct hub *h, struct hub_node *node, struct bytes item,
                                        const struct recorded *was, struct why *why);
+/* One that cannot be taken in under any verdict: kept whole, as a fault. */
+MUST_CHECK enum err intake_as_fault(struct hub *h, struct hub_node *node, struct bytes item, int64_t received_at,
+                                    const char *reason, struct why *why);
+
+/* hub/restore_again.c: a change that came back, with the verdict that its device was told. */
+struct restore_event {
+    int64_t node_no, seq;
+    struct recorded was;
+    struct buf reason;
+    struct buf item; /* empty: its content is lost */
+    struct buf cose; /* empty: the envelope did not come back */
+};
+/* It takes effect under that verdict; or is held, with the reason; or is put aside. An error is one of the machine.
+ * ev->cose is there. */
+MUST_CHECK enum err again_take(struct hub *h, struct hub_node *n, const struct restore_event *ev, struct why *why);
+/* It stands as a fault, with its content if there is any, and counts as lost. */
+MUST_CHECK enum err again_aside(struct hub *h, struct hub_node *n, const struct restore_event *ev, const char *reason,
+                                struct why *why);
+MUST_CHECK enum err again_count(struct hub *h, int64_t node_no, struct why *why);
+/* Around a try: after one that failed all is as before, *n too, *out_done is false, and `detail`, the try's, says why.
+ * An error is one of the machine. */
+struct again_before {
+    int64_t version;
+    struct hub_node node;
+};
+MUST_CHECK enum err again_begin(struct hub *h, const struct hub_node *n, struct again_before *out, struct why *why);
+MUST_CHECK enum err again_after(struct hub *h, enum err tried, const struct again_before *was, struct hub_node *n,
+                                struct why *detail, bool *out_done, struct why *why);
 
 #endif

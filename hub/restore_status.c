@@ -39,6 +39,22 @@ static enum err count(struct hub *h, const char *sql, uint64_t *out, struct why 
     return e;
 }
 
+/* How far the journal went that was put back with the backup. */
+static enum err journal_at(struct hub *h, int64_t *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    uint64_t at = 0;
+    enum err e = db_prepare(h->db, "SELECT value FROM h_state WHERE name = 'journal_at'", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    struct bytes v = e == ERR_OK && row ? db_bytes(s, 0) : (struct bytes){0};
+    for (size_t i = 0; v.n == 8 && i < 8; i++) at = at << 8 | v.p[i];
+    db_done(s);
+    *out = (int64_t)at;
+    return e;
+}
+
 #define OF_ENROLLED " FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE n.state IN ('enrolled', 'waiting')"
 
 enum err hub_restore_status(struct hub *h, struct hub_restore_status *out, struct why *why)
@@ -52,16 +68,33 @@ enum err hub_restore_status(struct hub *h, struct hub_restore_status *out, struc
     out->at_ms = at.at;
     out->backup_at_ms = at.backup_at;
     memcpy(out->state, at.state, sizeof out->state);
-    e = count(h, "SELECT count(*)" OF_ENROLLED, &out->devices, why);
+    e = journal_at(h, &out->journal_at_ms, why);
+    if (e == ERR_OK) e = count(h, "SELECT count(*)" OF_ENROLLED, &out->devices, why);
     if (e == ERR_OK) e = count(h, "SELECT count(*)" OF_ENROLLED " AND a.state = 'missing'", &out->missing, why);
     if (e == ERR_OK) e = count(h, "SELECT count(*)" OF_ENROLLED " AND a.state = 'returning'", &out->returning, why);
     if (e == ERR_OK)
         e = count(h, "SELECT count(*)" OF_ENROLLED " AND a.state IN ('reported', 'applied')", &out->reported, why);
+    if (e == ERR_OK) e = count(h, "SELECT count(*) FROM h_awaited WHERE state = 'sealed'", &out->sealed, why);
     if (e == ERR_OK) e = count(h, "SELECT count(*) FROM h_outcome WHERE done = 0", &out->waiting, why);
     if (e == ERR_OK) e = count(h, "SELECT coalesce(CAST(sum(lost) AS INTEGER), 0) FROM h_awaited", &out->lost, why);
     return e == ERR_OK
                ? count(h, "SELECT coalesce(CAST(sum(strange) AS INTEGER), 0) FROM h_awaited", &out->strange, why)
                : e;
+}
+
+static void missing_words(struct bytes state, struct hub_missing *m)
+{
+    m->next = "Nobody's sight is widened before it has reported. Have its site make contact; if the device is gone for good, a security "
+              "administrator lets the hub go on: spoke-hub restore release";
+    if (bytes_equal(state, bytes_of_str("sealed"))) {
+        m->words = "It was cut off, and came when nobody was waited for any longer: what it returned can be opened with the recovery key "
+                   "alone, and is not carried out yet.";
+        m->next = "A security administrator gives that key once more: spoke-hub restore unseal --recovery recovery.key";
+    } else if (bytes_equal(state, bytes_of_str("missing"))) {
+        m->words = "It has not been in contact since the hub was put back from a backup.";
+    } else {
+        m->words = "It was in contact, and has not returned all of its work yet.";
+    }
 }
 
 enum err hub_restore_missing(struct hub *h, hub_restore_missing_fn each, void *ctx, struct why *why)
@@ -72,19 +105,18 @@ enum err hub_restore_missing(struct hub *h, hub_restore_missing_fn each, void *c
         db_prepare(h->db,
                    "SELECT n.kid, t.code, a.state"
                    " FROM h_awaited a JOIN h_node n ON n.no = a.node_no JOIN h_site t ON t.no = "
-                   "n.site_no WHERE n.state IN ('enrolled', 'waiting') AND a.state IN ('missing', 'returning') ORDER BY t.code, n.no",
+                   "n.site_no WHERE (n.state IN ('enrolled', 'waiting') AND a.state IN ('missing', 'returning')) OR a.state = 'sealed' "
+                   "ORDER BY t.code, n.no",
                    &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         uint8_t kid[16];
         char site[64] = "";
-        bool missing = bytes_equal(db_bytes(s, 2), bytes_of_str("missing"));
+        struct hub_missing m = {.kid = kid, .site = site};
         if (!db_id(s, 0, kid)) continue;
         if (db_bytes(s, 1).n < sizeof site) memcpy(site, db_bytes(s, 1).p, db_bytes(s, 1).n);
-        e = each(ctx, kid, site,
-                 missing ? "It has not been in contact since the hub was put back from a backup."
-                         : "It was in contact, and has not returned all of its work yet.",
-                 why);
+        missing_words(db_bytes(s, 2), &m);
+        e = each(ctx, &m, why);
         if (e != ERR_OK) break;
     }
     db_done(s);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define SERVE_MAX_BATCH 50000u /* rows looked for at once */
-#define SERVE_FIRST_BATCH 2048u /* of a first copy: rows come in their order, to ask again costs nothing */
 #define SERVE_MIN_ROW   48u    /* bytes that hardly any operation comes below */
 #define SERVE_MAX_ITEMS ((size_t)256 << 20)
 
@@ -27,7 +26,6 @@ static enum err fill_rows(struct page *p, struct span *span, int64_t upto, struc
     bool full = false;
     enum err e;
     if (list.limit > SERVE_MAX_BATCH) list.limit = SERVE_MAX_BATCH;
-    if (span->since.base == 0 && list.limit > SERVE_FIRST_BATCH) list.limit = SERVE_FIRST_BATCH;
     span->last = span->start;
     do {
         e = serve_collect(p->h, p->n, &span->since, span->last, &list, why);
@@ -213,8 +211,8 @@ static enum err finish(struct hub *h, const struct hub_node *n, const struct cut
     out->more = to->pos != INT64_MAX && !p->stopped;
     enum err e = store_cut(h, n, to, why);
     if (e == ERR_OK) e = put_items(h, n, from, to, p, out, why);
-    /* The series is told to its end, but it began a while ago. What the node wrote meanwhile is to be under its cut too:
-     * what it may do next is judged by what it knew. */
+    /* The series is told to its end, but it began a while ago. What the node wrote meanwhile is to be under its cut
+     * too: what it may do next is judged by what it knew. */
     if (e == ERR_OK && !out->more && !p->stopped && to->hi < to->at) {
         e = has_rows(h, n, to->hi, 0, &later, why);
         out->more = later.rows || later.own;
@@ -236,9 +234,9 @@ enum err serve_page(struct hub *h, const struct hub_node *n, const struct cut *f
     if (e == ERR_OK) e = budget_load(h, n, from, &rows, why);
     if (e == ERR_OK) e = sight_version(h, &version, why);
     if (e == ERR_OK) e = fill_series(&page, from, version, &s.cut, why);
-    /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see. Its
-     * own work moves it, with an empty page: that is no news to it. So does a later schema version with no value for it,
-     * or every round would look all rows through again. */
+    /* Nothing for this site: the node stays where it is, so that writes it may not see move nothing that it can see.
+     * Its own work moves it, with an empty page: that is no news to it. So does a later schema version with no value
+     * for it, or every round would look all rows through again. */
     if (e == ERR_OK && page.n_ops == 0 && page.ends.n == 0 && !page.own && (page.stopped || !told_less(from, n)))
         s.cut = *from;
     else if (e == ERR_OK)

@@ -10,7 +10,7 @@ struct serve_row {
     int64_t case_no;
     int tbl;
     uint8_t id[16];
-    int64_t born, born_node, mask_version, seat_version;
+    int64_t version, born, born_node, mask_version, seat_version;
 };
 
 struct serve_list {
@@ -20,15 +20,21 @@ struct serve_list {
     bool cut_short; /* there may be more, beyond the last */
 };
 void serve_list_release(struct serve_list *l);
-/* Since when: rows of which something moved after `base`, told in schema version `schema`. Where that is not the node's,
- * all rows count: the values of the columns that were added since are told too. */
+/* Since when: rows of which something moved after `base`, told in schema version `schema`. Where that is not the
+ * node's, all rows count: the values of the columns that were added since are told too. */
 struct serve_since {
     int64_t base;
     uint64_t schema;
 };
-/* Rows numbered above pos, by number. `list->limit` is set by the caller; the list is emptied first. */
+/* Rows numbered above pos, by number. `list->limit` is set by the caller, and made less where to ask again costs
+ * nothing; the list is emptied first. */
 MUST_CHECK enum err serve_collect(struct hub *h, const struct hub_node *n, const struct serve_since *since, int64_t pos,
                                   struct serve_list *list, struct why *why);
+/* All rows of a site above pos, in two ways that come to the same: serve_collect takes the one that costs less. */
+MUST_CHECK enum err serve_collect_in_order(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *list,
+                                           struct why *why);
+MUST_CHECK enum err serve_collect_by_seat(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *list,
+                                          struct why *why);
 
 /* SERVE_OWN: nothing goes, because all that changed the node wrote itself, and its verdicts tell it so. */
 enum serve_how { SERVE_NOTHING, SERVE_OWN, SERVE_ROW, SERVE_COLUMNS };

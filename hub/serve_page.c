@@ -1,6 +1,7 @@
 /* A page being filled: operations as they come, in the order of row numbers; then sorted into parts of one agency and
  * case each, because contents of different agencies never share a compressed frame. */
 #include "hub/budget.h"
+#include "hub/row_cache.h"
 
 #include "sync/changeset.h"
 
@@ -51,9 +52,8 @@ void page_release(struct page *p)
     buf_release(&p->arena);
 }
 
-static enum err agency_of(struct page *p, const struct row *r, size_t *out, struct why *why)
+static enum err agency_of(struct page *p, struct bytes name, size_t *out, struct why *why)
 {
-    struct bytes name = r->table->kind == TABLE_CASE ? r->v[2].s : bytes_of("", 0);
     for (size_t i = 0; i < p->n_agencies; i++) {
         if (bytes_equal(bytes_of(p->agencies[i].name, p->agencies[i].n), name)) {
             *out = i;
@@ -110,21 +110,52 @@ static bool has_room(struct page *p, const struct page_op *op)
     return p->n_ops < PAGE_MAX_OPS && used <= p->budget && op->len <= p->budget - used;
 }
 
+/* The operation at the end of the arena becomes one of the page, unless the page is full. */
+static enum err take_op(struct page *p, struct page_op *op, struct bytes agency, bool *out_full, struct why *why)
+{
+    if (p->arena.err != ERR_OK) return why_set(why, p->arena.err, "A row is too large to be sent.");
+    enum err e = agency_of(p, agency, &op->agency, why);
+    if (e == ERR_OK) e = sight_grow(&p->ops, &p->cap_ops, p->n_ops, sizeof *p->ops, why);
+    if (e != ERR_OK) return e;
+    *out_full = !has_room(p, op) || !count_part(p, op->agency, op->case_no);
+    if (*out_full)
+        p->arena.len = op->at;
+    else
+        p->ops[p->n_ops++] = *op;
+    return ERR_OK;
+}
+
+static struct row_key key_of(const struct page *p, const struct serve_row *r, enum serve_how how,
+                             const bool columns[RULES_MAX_COLUMNS])
+{
+    struct row_key key = {.row_no = r->no, .version = r->version, .schema = p->n->schema};
+    for (size_t i = 0; i < RULES_MAX_COLUMNS; i++) key.columns |= (uint32_t)columns[i] << i;
+    if (how == SERVE_ROW) key.columns = UINT32_MAX;
+    return key;
+}
+
+static enum err add_kept(struct page *p, const struct row_bytes *kept, const struct serve_row *r, bool *out_full,
+                         struct why *why)
+{
+    struct page_op op = {.case_no = r->case_no, .row_no = r->no, .tbl = r->tbl, .at = p->arena.len};
+    op.header = kept->header;
+    op.len = kept->op.n - kept->header;
+    buf_put_bytes(&p->arena, kept->op);
+    return take_op(p, &op, kept->agency, out_full, why);
+}
+
 static enum err add_fetched(struct page *p, const struct row *row, const struct serve_row *r, enum serve_how how,
                             const bool columns[RULES_MAX_COLUMNS], bool *out_full, struct why *why)
 {
     struct page_op op = {.case_no = r->case_no, .row_no = r->no, .tbl = r->tbl};
-    size_t before = p->arena.len;
-    enum err e = agency_of(p, row, &op.agency, why);
-    if (e == ERR_OK) e = sight_grow(&p->ops, &p->cap_ops, p->n_ops, sizeof *p->ops, why);
-    if (e != ERR_OK) return e;
+    struct row_key key = key_of(p, r, how, columns);
+    struct row_bytes made = {.agency = row->table->kind == TABLE_CASE ? row->v[2].s : bytes_of("", 0)};
     encode(p, row, how, columns, &op);
-    if (p->arena.err != ERR_OK) return why_set(why, p->arena.err, "A row is too large to be sent.");
-    *out_full = !has_room(p, &op) || !count_part(p, op.agency, op.case_no);
-    if (*out_full)
-        p->arena.len = before;
-    else
-        p->ops[p->n_ops++] = op;
+    enum err e = take_op(p, &op, made.agency, out_full, why);
+    if (e != ERR_OK || *out_full || r->version > p->h->begun) return e;
+    made.op = bytes_of(p->arena.data + op.at, op.header + op.len);
+    made.header = op.header;
+    row_cache_put(p->h->rows, &key, &made);
     return ERR_OK;
 }
 
@@ -160,15 +191,32 @@ static void note_fresh(struct page *p, const struct serve_row *r)
     if (p->once_more_at != 0 && r->born > p->once_more_at) p->once_more++;
 }
 
+/* The row as it goes: as it went before, or read anew. `later`: whether some of it goes depends upon what stands
+ * there. */
+static enum err add_row(struct page *p, const struct serve_row *r, const struct serve_since *since, enum serve_how how,
+                        bool columns[RULES_MAX_COLUMNS], bool *out_full, bool *out_went, struct why *why)
+{
+    const struct table_rule *t = rules_table((size_t)r->tbl);
+    bool later = since->base > 0 && rules_columns_at(t, since->schema) < rules_columns_at(t, p->n->schema), found = false;
+    struct row_key key = key_of(p, r, how, columns);
+    struct row_bytes kept;
+    struct row row;
+    if ((how == SERVE_NOTHING || how == SERVE_OWN) && !later) return ERR_OK;
+    *out_went = true;
+    if (!later && row_cache_find(p->h->rows, &key, &kept)) return add_kept(p, &kept, r, out_full, why);
+    p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
+    enum err e = db_row_get(p->h->db, t, r->id, &p->scratch, &row, &found, why);
+    if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
+    if (e == ERR_OK && later) add_later(p, &row, since, &how, columns);
+    if (how == SERVE_NOTHING || how == SERVE_OWN) *out_went = false;
+    return e == ERR_OK && *out_went ? add_fetched(p, &row, r, how, columns, out_full, why) : e;
+}
+
 enum err page_add(struct page *p, const struct serve_row *r, const struct serve_since *since, bool *out_full,
                   struct why *why)
 {
-    const struct table_rule *t = rules_table((size_t)r->tbl);
-    bool later = since->base > 0 && rules_columns_at(t, since->schema) < rules_columns_at(t, p->n->schema);
-    bool columns[RULES_MAX_COLUMNS] = {0}, found = false;
+    bool columns[RULES_MAX_COLUMNS] = {0}, fresh = false, went = false;
     enum serve_how how = SERVE_NOTHING;
-    bool fresh = false;
-    struct row row;
     *out_full = false;
     enum err e = serve_how(p->h, p->n, r, since->base, &how, columns, why);
     if (e == ERR_OK) e = ask_room(p, r, since->base, how, &fresh, out_full, why);
@@ -176,14 +224,8 @@ enum err page_add(struct page *p, const struct serve_row *r, const struct serve_
     if (how == SERVE_OWN) p->own = true;
     if (fresh && how == SERVE_OWN) note_fresh(p, r);
     fresh &= how != SERVE_OWN;
-    if (e != ERR_OK || ((how == SERVE_NOTHING || how == SERVE_OWN) && !later)) return e;
-    p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
-    e = db_row_get(p->h->db, t, r->id, &p->scratch, &row, &found, why);
-    if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
-    if (e == ERR_OK && later) add_later(p, &row, since, &how, columns);
-    if (e != ERR_OK || how == SERVE_NOTHING || how == SERVE_OWN) return e;
-    e = add_fetched(p, &row, r, how, columns, out_full, why);
-    if (e == ERR_OK && fresh && !*out_full) note_fresh(p, r);
+    e = add_row(p, r, since, how, columns, out_full, &went, why);
+    if (e == ERR_OK && fresh && went && !*out_full) note_fresh(p, r);
     return e;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define FEW_STEPS 1000 /* of the hub's order: so many changed cases are looked up rather than all of a site's */
+#define FEW_SEATS 2000 /* the rows of so many cases are looked through for each page, rather than all rows once in their order */
+#define IN_ORDER  2048u /* rows that come in their order: to ask for more costs nothing */
 
 void serve_list_release(struct serve_list *l)
 {
@@ -28,7 +30,7 @@ static void shorten(struct serve_list *l)
     }
 }
 
-/* Columns: no, case_no, tbl, id, born, born_node, mask_version[, seat version]. */
+/* Columns: no, case_no, tbl, id, born, born_node, mask_version, version[, seat version]. */
 static enum err take_row(struct stmt *q, int64_t seat_version, struct serve_list *l, struct why *why)
 {
     if (l->n >= 2 * l->limit) shorten(l);
@@ -41,20 +43,22 @@ static enum err take_row(struct stmt *q, int64_t seat_version, struct serve_list
                             .born = db_int(q, 4),
                             .born_node = db_int(q, 5),
                             .mask_version = db_int(q, 6),
+                            .version = db_int(q, 7),
                             .seat_version = seat_version};
     if (!db_id(q, 3, r->id)) return why_set(why, ERR_TAMPERED, "The hub's list of rows is damaged.");
     l->n++;
     return ERR_OK;
 }
 
-/* A node that has nothing yet, or nothing of some columns: rows in their order, so that a large first copy does not look at every row for each
- * page. */
-static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
+/* Of a site that has many cases: a large first copy does not look at every row for each page. */
+enum err serve_collect_in_order(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
 {
     struct stmt *q;
     bool row = false;
+    l->n = 0;
+    if (l->limit > IN_ORDER) l->limit = IN_ORDER;
     enum err e = db_prepare(h->db,
-                            "SELECT r.no, r.case_no, r.tbl, r.id, r.born, r.born_node, r.mask_version, s.version"
+                            "SELECT r.no, r.case_no, r.tbl, r.id, r.born, r.born_node, r.mask_version, r.version, s.version"
                             " FROM h_row r"
                             " CROSS JOIN h_seat s WHERE s.site_no = $1 AND s.case_no = r.case_no"
                             " AND r.no > $2 AND (r.mask & s.mask) <> 0 ORDER BY r.no LIMIT $3",
@@ -64,7 +68,7 @@ static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struc
     db_bind_int(q, 2, pos);
     db_bind_int(q, 3, (int64_t)l->limit);
     while ((e = db_step(q, &row, why)) == ERR_OK && row)
-        if ((e = take_row(q, db_int(q, 7), l, why)) != ERR_OK) break;
+        if ((e = take_row(q, db_int(q, 8), l, why)) != ERR_OK) break;
     db_done(q);
     l->cut_short = l->n >= l->limit;
     return e;
@@ -78,7 +82,7 @@ static enum err collect_case(struct hub *h, struct stmt *seat, int64_t base, int
     int64_t seat_version = db_int(seat, 2);
     bool row = false;
     enum err e = db_prepare(h->db,
-                            "SELECT no, case_no, tbl, id, born, born_node, mask_version FROM h_row"
+                            "SELECT no, case_no, tbl, id, born, born_node, mask_version, version FROM h_row"
                             " WHERE case_no = $1 AND version > $2 AND no > $3 AND (mask & $4) <> 0",
                             &q, why);
     if (e != ERR_OK) return e;
@@ -90,6 +94,46 @@ static enum err collect_case(struct hub *h, struct stmt *seat, int64_t base, int
         if ((e = take_row(q, seat_version, l, why)) != ERR_OK) break;
     db_done(q);
     return e;
+}
+
+static enum err has_few_seats(struct hub *h, int64_t site_no, bool *out, struct why *why)
+{
+    struct stmt *q;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT count(*) FROM (SELECT 1 FROM h_seat WHERE site_no = $1 LIMIT $2) AS x", &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, site_no);
+    db_bind_int(q, 2, FEW_SEATS + 1);
+    e = db_step(q, &row, why);
+    if (e == ERR_OK && row) *out = db_int(q, 0) <= FEW_SEATS;
+    db_done(q);
+    return e;
+}
+
+/* Of a site that has few: a hub of a hundred thousand cases is not looked through for the three of a school. */
+enum err serve_collect_by_seat(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
+{
+    struct stmt *q;
+    bool row = false;
+    l->n = 0;
+    l->cut_short = false;
+    enum err e = db_prepare(h->db, "SELECT case_no, mask, version FROM h_seat WHERE site_no = $1 AND mask <> 0", &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, site_no);
+    while ((e = db_step(q, &row, why)) == ERR_OK && row)
+        if ((e = collect_case(h, q, 0, pos, l, why)) != ERR_OK) break;
+    db_done(q);
+    shorten(l);
+    return e;
+}
+
+/* A node that has nothing yet, or nothing of some columns. */
+static enum err collect_first(struct hub *h, int64_t site_no, int64_t pos, struct serve_list *l, struct why *why)
+{
+    bool few = false;
+    enum err e = has_few_seats(h, site_no, &few, why);
+    if (e != ERR_OK) return e;
+    return few ? serve_collect_by_seat(h, site_no, pos, l, why) : serve_collect_in_order(h, site_no, pos, l, why);
 }
 
 enum err serve_collect(struct hub *h, const struct hub_node *n, const struct serve_since *since, int64_t pos,
@@ -132,8 +176,8 @@ struct look {
     int64_t since; /* when the site began to see the row without a break; 0: not asked yet */
 };
 
-/* Has the site seen the row without a break since that version? Where neither row nor seat moved since, they met then as
- * now; otherwise the histories tell. */
+/* Has the site seen the row without a break since that version? Where neither row nor seat moved since, they met then
+ * as now; otherwise the histories tell. */
 static enum err unbroken(struct look *l, int64_t version, bool *out, struct why *why)
 {
     const struct serve_row *r = l->r;
@@ -166,9 +210,9 @@ struct columns {
     bool own; /* some stay behind: they stand as the node sent them */
 };
 
-/* A column stays behind when its newest value came from the node, in a step that stands as it was sent, and the site has
- * seen the row since before the node wrote it. A row that was taken away in between took what was written upon it along,
- * and came back without it. */
+/* A column stays behind when its newest value came from the node, in a step that stands as it was sent, and the site
+ * has seen the row since before the node wrote it. A row that was taken away in between took what was written upon it
+ * along, and came back without it. */
 static enum err changed_columns(struct look *l, bool made, struct columns *out, struct why *why)
 {
     struct stmt *q;

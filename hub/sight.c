@@ -448,13 +448,33 @@ enum err sight_remove(struct hub *h, const struct table_rule *t, const uint8_t i
     return e == ERR_OK ? note(h, t, id, &r, why) : e;
 }
 
+/* Also of one that was taken away, or erased: a device may hold it still. */
+static enum err number_of(struct hub *h, const struct table_rule *t, const uint8_t id[16], int64_t *out, struct why *why)
+{
+    struct hub_row r = {0};
+    struct stmt *s;
+    const int tbl = rules_table_index(bytes_of_str(t->name));
+    bool found = false;
+    enum err e = sight_row(h, tbl, id, &r, &found, why);
+    *out = r.no;
+    if (e != ERR_OK || found) return e;
+    e = db_prepare(h->db, "SELECT no FROM h_row WHERE id = $1 AND tbl = $2", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, id);
+    db_bind_int(s, 2, tbl);
+    e = db_step(s, &found, why);
+    if (e == ERR_OK && found) *out = db_int(s, 0);
+    db_done(s);
+    return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "There is no such row.") : e;
+}
+
 enum err sight_named(struct hub *h, int64_t node_no, const struct table_rule *t, const uint8_t id[16], struct why *why)
 {
     struct sight *sight = h->sight;
     struct hub_row r = {0};
     struct stmt *s;
     enum err e = need_step(h, why);
-    if (e == ERR_OK) e = find_row(h, t, id, &r, why);
+    if (e == ERR_OK) e = number_of(h, t, id, &r.no, why);
     if (e == ERR_OK) e = sight_grow(&sight->named, &sight->cap_named, sight->n_named, sizeof *sight->named, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,

@@ -2,9 +2,9 @@
  * writes a time into bears it, also while a jump is doubted: one time that never goes back by itself is worth more in a
  * record of what was received and forgotten than a date that may be ten years off.
  *
- * Believed are the wall clock as it runs beside the steady one, which nobody sets, and, of a hub that was off, a month's
- * absence. What goes further is doubted for an hour by both clocks. Meanwhile time goes on from where it was. It all lies in
- * the store, so that a hub that is started for every command does not begin that hour anew each time. */
+ * Believed are the wall clock as it runs beside the steady one, which nobody sets, and, of a hub that was off, a
+ * month's absence. What goes further is doubted for an hour by both clocks. Meanwhile time goes on from where it was.
+ * It all lies in the store, so that a hub that is started for every command does not begin that hour anew each time. */
 #include "hub/people.h"
 #include "hub/sight_internal.h"
 
@@ -63,8 +63,8 @@ static enum err save(struct hub *h, const struct clock *c, struct why *why)
     return db_run(q, why);
 }
 
-/* A clock whose battery is flat starts in a year long past and is put right minutes later: back where it was, it need not
- * be doubted, and what had ended must not be shown for another hour. */
+/* A clock whose battery is flat starts in a year long past and is put right minutes later: back where it was, it need
+ * not be doubted, and what had ended must not be shown for another hour. */
 static bool came_back(const struct clock *c, int64_t wall)
 {
     return c->high > c->now && c->now - c->low < DAY_MS && wall <= c->high + AWAY_MS;
@@ -83,7 +83,8 @@ static bool fell_back(const struct clock *c, int64_t wall)
     return c->now - wall > HOUR_MS;
 }
 
-/* Set back by less than an hour, time stands still until it is reached again: an end that was acted upon is not undone. */
+/* Set back by less than an hour, time stands still until it is reached again: an end that was acted upon is not
+ * undone. */
 static void believe(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 {
     int64_t ahead = wall - steady;
@@ -106,8 +107,9 @@ static void doubt(struct clock *c, int64_t wall, int64_t steady)
     c->moved = c->began_to_doubt = true;
 }
 
-/* How long the steady clock says that the doubt has lasted. Where it was another machine's that noted it, ours is ahead of that
- * or behind by anything: only what went by on our own since we met the doubt counts, and before that what the wall clock says. */
+/* How long the steady clock says that the doubt has lasted. Where it was another machine's that noted it, ours is ahead
+ * of that or behind by anything: only what went by on our own since we met the doubt counts, and before that what the
+ * wall clock says. */
 static int64_t steady_since(struct hub *h, const struct clock *c, int64_t wall, int64_t steady)
 {
     int64_t by_wall = wall - c->doubt_wall, by_steady = steady - c->doubt_steady;
@@ -121,8 +123,9 @@ static int64_t steady_since(struct hub *h, const struct clock *c, int64_t wall, 
     return own < by_steady ? own : by_steady;
 }
 
-/* A jump that was doubted already. It is believed after an hour by both clocks. Set forward again, the hour begins anew; set
- * back, the clock is judged as if there had been no jump. One that had fallen back and is where it was is right again. */
+/* A jump that was doubted already. It is believed after an hour by both clocks. Set forward again, the hour begins
+ * anew; set back, the clock is judged as if there had been no jump. One that had fallen back and is where it was is
+ * right again. */
 static bool still_doubted(struct hub *h, struct clock *c, int64_t wall, int64_t steady, bool *out_believed)
 {
     int64_t by_wall = wall - c->doubt_wall, by_steady = steady_since(h, c, wall, steady);
@@ -176,12 +179,13 @@ static enum err tell(struct hub *h, int64_t ahead, struct why *why)
                                   why);
 }
 
-enum err sight_clock(struct hub *h, bool *out_went_back, struct why *why)
+enum err sight_clock(struct hub *h, bool *out_went_back, int64_t *out_was, struct why *why)
 {
     struct clock c;
     int64_t wall = h->now_ms;
     enum err e = load(h, &c, why);
     if (e != ERR_OK) return e;
+    *out_was = c.now;
     judge(h, &c, wall, env_steady(h->env));
     h->now_ms = c.now;
     *out_went_back = c.went_back;

@@ -1,5 +1,6 @@
 /* Times that have come. Which time it is: hub/sight_clock.c. */
 #include "hub/policy_change.h"
+#include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
 /* Due times that were swept too early stand in the rows still. */
@@ -62,7 +63,8 @@ enum err sight_sweep(struct hub *h, struct why *why)
 {
     bool due = false, went_back = false;
     enum err e = policy_change_load(h, why);
-    if (e == ERR_OK) e = sight_clock(h, &went_back, why);
+    if (e == ERR_OK) e = sight_clock(h, &went_back, &h->was_ms, why);
+    if (e == ERR_OK) e = retention_clock_forward(h, why);
     if (e == ERR_OK) e = find_due(h, &due, why);
     if (e != ERR_OK || (!due && !went_back)) return e;
     e = sight_step(h, why);
@@ -70,6 +72,7 @@ enum err sight_sweep(struct hub *h, struct why *why)
     if (e == ERR_OK && went_back) {
         h->sight->all = true;
         e = learn_due_again(h, why);
+        if (e == ERR_OK) e = retention_clock_back(h, why);
     }
     return e == ERR_OK ? sight_settle(h, why) : e;
 }

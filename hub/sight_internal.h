@@ -150,15 +150,15 @@ MUST_CHECK enum err sight_author_voice(struct hub *h, int64_t case_no, const uin
 MUST_CHECK enum err sight_place_touch(struct hub *h, const struct table_rule *t, const uint8_t id[16], struct why *why);
 bool sight_place_reads(const struct table_rule *t, size_t column); /* may the views read it? */
 
-/* ends.c: until when each site sees the rows of a case that the running step touched; in `work` as it was settled. After
- * masks and seats are written; `work` and `seats` are other ones afterwards. */
+/* ends.c: until when each site sees the rows of a case that the running step touched; in `work` as it was settled.
+ * After masks and seats are written; `work` and `seats` are other ones afterwards. */
 MUST_CHECK enum err ends_settle(struct hub *h, const struct sight_case *c, struct why *why);
 /* Is what the store has of this as the views say now? ERR_TAMPERED. Changes nothing. */
 MUST_CHECK enum err ends_verify(struct hub *h, struct why *why);
 
-/* sight_clock.c: h->now_ms, as the wall clock says, becomes the time that is believed, and policy_now with it. went_back:
- * what ended by a clock that ran ahead has not ended. */
-MUST_CHECK enum err sight_clock(struct hub *h, bool *out_went_back, struct why *why);
+/* sight_clock.c: h->now_ms, as the wall clock says, becomes the time that is believed, and policy_now with it.
+ * went_back: what ended by a clock that ran ahead has not ended. was: the hub's time before; 0: it had none. */
+MUST_CHECK enum err sight_clock(struct hub *h, bool *out_went_back, int64_t *out_was, struct why *why);
 
 /* decided.c: does this value record a decision? And what it rests upon, at the end of the step. */
 bool decided_says(const struct table_rule *t, size_t column, struct value v);

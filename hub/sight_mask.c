@@ -1,4 +1,5 @@
 /* What the views of policy.sql say, as masks. The only file that knows which bit stands for which channel. */
+#include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
 #include <stdlib.h>
@@ -39,7 +40,8 @@ static int known_bit(const struct sight *s, struct bytes name)
 }
 
 /* Words in rows name agencies freely (to_agency, member). Only those that the hub knows, the schemes of the policy and
- * channels that stand in its text, word for word, may use up bits: else one partner could exhaust them for everybody. */
+ * channels that stand in its text, word for word, may use up bits: else one partner could exhaust them for
+ * everybody. */
 static enum err may_have_bit(struct hub *h, struct bytes name, bool *out, struct why *why)
 {
     static const char agency[] = "agency:", scheme[] = "scheme:";
@@ -310,7 +312,7 @@ enum err sight_ask_seats(struct hub *h, int64_t case_no, struct why *why)
                              : "SELECT (SELECT no FROM h_site WHERE code = site), access FROM main.site_access"
                                " WHERE case_id = $1",
                       id, true, why);
-    return e;
+    return e == ERR_OK ? retention_narrow(h, case_no, why) : e;
 }
 
 enum err sight_mask_seats(struct hub *h, int64_t case_no, bool recompute, struct why *why)

@@ -1,6 +1,7 @@
 /* The end of a step: every mask and seat that may have moved is asked of the views again, all pairs of row and site are
  * compared before and after with their final values, and drops, histories and news are written. */
 #include "hub/policy_change.h"
+#include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
 #include <stdlib.h>
@@ -220,7 +221,7 @@ static enum err lose_row_by_seats(struct hub *h, struct stmt *q, struct why *why
                           .old_mask = db_int(q, 4),
                           .mask_version = db_int(q, 5)};
     enum err e = db_id(q, 3, r.id) ? ERR_OK : why_set(why, ERR_TAMPERED, "The hub's list of rows is damaged.");
-    const struct sight_row *moved = bsearch(&r, s->work, s->n_work, sizeof r, sight_row_order);
+    const struct sight_row *moved = s->n_work == 0 ? NULL : bsearch(&r, s->work, s->n_work, sizeof r, sight_row_order);
     r.new_mask = moved == NULL ? r.old_mask : moved->new_mask;
     for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++)
         if (lost_bits(s->seats[j].old_mask, s->seats[j].new_mask)) e = lose(h, &r, &s->seats[j], why);
@@ -392,11 +393,11 @@ static enum err ask_case(struct hub *h, const struct sight_case *c, const struct
 }
 
 /* Drops come before the histories are written, because they ask what could be seen until now. */
-static enum err settle_case(struct hub *h, const struct sight_case *c, const struct sight_row *rows, size_t n,
-                            struct why *why)
+static enum err settle_case(struct hub *h, struct sight_case *c, const struct sight_row *rows, size_t n, struct why *why)
 {
     int policy = CASE_IN_FORCE;
-    enum err e = sight_policy_of(h, c->no, &policy, why);
+    enum err e = retention_touched(h, c, rows, n, why);
+    if (e == ERR_OK) e = sight_policy_of(h, c->no, &policy, why);
     if (e != ERR_OK) return e;
     if (c->turn != 0)
         e = sight_turn(h, c, policy, why);

@@ -1,6 +1,7 @@
 /* The hub's home: keys, store, transactions. HOME holds three files:
  *   hub.key       wraps the key of the store under the administrators' passphrase
- *   hub.db        the store; the hub's own keys lie in it. Or, in its place, `store`: the address of the PostgreSQL database
+ *   hub.db        the store; the hub's own keys lie in it. Or, in its place, `store`: the address of the PostgreSQL
+ * database
  *                 that holds the store (hub/STORE.md)
  *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
  *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
@@ -9,13 +10,16 @@
 #include "hub/log.h"
 #include "hub/move.h"
 #include "hub/policy_change.h"
+#include "hub/redo.h"
 #include "hub/restore_internal.h"
+#include "hub/row_cache.h"
 #include "hub/sight.h"
 #include "hub/store.h"
 #include "hub/tell.h"
 
 #include "crypto/keyslot.h"
 #include "hub/log_sql.h"
+#include "sync/bundle.h"
 #include "sync/db_postgres.h"
 
 #include <stdlib.h>
@@ -129,13 +133,16 @@ static enum err open_store(struct hub *h, struct why *why)
     struct secret key = keyring_data_key(&h->keys);
     enum err e = store_open(&h->db, h->env, h->store, &key, why);
     if (e == ERR_OK) e = move_check(h->db, why);
+    if (e == ERR_OK) e = redo_open(h, why);
     if (e == ERR_OK) e = load_state(h, why);
     if (e == ERR_OK) h->generation = db_generation(h->db);
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = begin_logs(h, why);
     if (e == ERR_OK) e = later_bring(h->db, why);
+    if (e == ERR_OK) e = redo_again(h, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
+    if (e == ERR_OK) h->rows = row_cache_new();
     if (e == ERR_OK) e = policy_change_load(h, why);
     if (e == ERR_OK) e = admins_known(h, why);
     return e;
@@ -145,6 +152,9 @@ void hub_pause(struct hub *h)
 {
     sight_free(h->sight);
     h->sight = NULL;
+    row_cache_free(h->rows);
+    h->rows = NULL;
+    redo_close(h);
     db_close(h->db);
     h->db = NULL;
     h->policy_seen = -1; /* its views were those of that connection */
@@ -222,6 +232,8 @@ void hub_close(struct hub *h)
 {
     if (h == NULL) return;
     hub_pause(h);
+    bundle_reader_free(h->reader);
+    bundle_writer_free(h->writer);
     identity_release(&h->id);
     secret_release(&h->note_key);
     keyring_release(&h->keys);
@@ -282,9 +294,13 @@ static enum err look_again(struct hub *h, struct why *why)
     }
     if (e == ERR_OK) e = must_know_schema(h, schema, why);
     if (e != ERR_OK) return e;
+    bool other = h->generation != db_generation(h->db); /* its views went with the connection */
+    if (other) h->policy_seen = -1;
+    /* Another server may have taken over that did not have the newest steps yet, or the store was put back: what
+     * follows gives their numbers anew. */
+    if (other || version < h->version || (epoch != 0 && (uint64_t)epoch != h->epoch)) row_cache_forget(h->rows);
     h->version = version;
     if (epoch != 0) h->epoch = (uint64_t)epoch; /* 0: of a hub that is being made */
-    if (h->generation != db_generation(h->db)) h->policy_seen = -1; /* its views went with the connection */
     h->generation = db_generation(h->db);
     return ERR_OK;
 }
@@ -298,6 +314,7 @@ enum err hub_begin(struct hub *h, struct why *why)
     h->moved = h->routine = false;
     memset(h->verdicts, 0, sizeof h->verdicts);
     if (db_is_postgres(h->db)) e = look_again(h, why);
+    h->begun = h->version;
     if (e == ERR_OK) e = restore_look(h, why);
     if (e == ERR_OK) e = h->gathering ? policy_change_load(h, why) : sight_sweep(h, why);
     if (e != ERR_OK) hub_abort(h);
@@ -323,7 +340,12 @@ void hub_abort(struct hub *h)
     int64_t version = h->version;
     db_rollback(h->db);
     /* Should even this read fail, a number too high only leaves a gap in the order. */
-    if (store_get_counter(h->db, "version", &version, NULL) == ERR_OK) h->version = version;
+    if (store_get_counter(h->db, "version", &version, NULL) == ERR_OK) {
+        h->version = version;
+    } else {
+        row_cache_free(h->rows); /* what is certain is not known any more */
+        h->rows = NULL;
+    }
     h->moved = false;
     policy_change_forget(h);
     sight_free(h->sight);

@@ -35,7 +35,8 @@ CREATE TABLE h_view(node_no INTEGER NOT NULL, user BLOB NOT NULL, tbl INTEGER NO
     PRIMARY KEY(id, tbl, node_no, user, at)) STRICT, WITHOUT ROWID;
 CREATE INDEX h_node_site ON h_node(site_no);
 CREATE INDEX h_node_replaces ON h_node(replaces) WHERE replaces IS NOT NULL;
--- Every request that was answered: what a courier brings late is told apart from a device that was put back.
+-- Requests that were answered, the last some thousands of each device (NODES_REQUESTS in hub/internal.h): what a courier
+-- brings late is told apart from a device that was put back.
 CREATE TABLE h_request(node_no INTEGER NOT NULL, hash BLOB NOT NULL, request INTEGER NOT NULL, PRIMARY KEY(node_no, hash)) STRICT, WITHOUT ROWID;
 CREATE TABLE h_answer(node_no INTEGER PRIMARY KEY, request INTEGER NOT NULL, request_hash BLOB NOT NULL, answer BLOB NOT NULL) STRICT;
 CREATE INDEX h_answer_hash ON h_answer(request_hash);

@@ -15,10 +15,12 @@
 #include <strings.h>
 
 #define SECRET_MAX 4096u /* bytes of a sealed secret */
+#define PAGES_KIB  "32768" /* of the store that stay opened in memory: each is to be read, checked and decrypted otherwise */
 
-/* ------------------------------------------------------------------------------------------------------- where it is */
+/* ------------------------------------------------------------------------------------------------------ where it is */
 
-/* user:password@host, or password= among the options: it would stand in HOME/store, in lists of processes and in logs. */
+/* user:password@host, or password= among the options: it would stand in HOME/store, in lists of processes and in
+ * logs. */
 static bool has_password(const char *url)
 {
     const char *from = strstr(url, "://") + 3;
@@ -103,7 +105,7 @@ enum err store_remember(const struct store_place *p, const struct env *env, stru
     return env->write_file(env->ctx, p->at, bytes_of_str(line), why);
 }
 
-/* ------------------------------------------------------------------------------------------------------------ making */
+/* ----------------------------------------------------------------------------------------------------------- making */
 
 static const char *text_of(struct buf *schema, enum err *e, struct why *why)
 {
@@ -121,7 +123,8 @@ enum err store_schema(struct buf *out, struct why *why)
     return out->err == ERR_OK ? ERR_OK : why_set(why, out->err, "There is not enough memory to make the store.");
 }
 
-/* SQLite takes views in any order; PostgreSQL wants those first that others ask, which is policy_text_install's to know. */
+/* SQLite takes views in any order; PostgreSQL wants those first that others ask, which is policy_text_install's to
+ * know. */
 static enum err create(const struct env *env, const char *store, const struct secret *key, struct why *why)
 {
     struct buf schema;
@@ -174,11 +177,18 @@ void store_discard(const struct env *env, const char *store)
 enum err store_open(struct db **out, const struct env *env, const char *store, const struct secret *key,
                     struct why *why)
 {
-    return db_postgres_is_url(store) ? db_open_postgres(out, env, store, NULL, why)
-                                     : db_open(out, env, store, key, why);
+    struct db *db = NULL;
+    if (db_postgres_is_url(store)) return db_open_postgres(out, env, store, NULL, why);
+    enum err e = db_open(&db, env, store, key, why);
+    if (e == ERR_OK) e = db_exec(db, "PRAGMA cache_size = -" PAGES_KIB, why);
+    if (e == ERR_OK)
+        *out = db;
+    else
+        db_close(db);
+    return e;
 }
 
-/* ----------------------------------------------------------------------------------------------------------- counters */
+/* --------------------------------------------------------------------------------------------------------- counters */
 
 enum err store_put_counter(struct db *db, const char *name, int64_t value, struct why *why)
 {
@@ -206,7 +216,7 @@ enum err store_get_counter(struct db *db, const char *name, int64_t *out, struct
     return e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ secrets */
+/* ---------------------------------------------------------------------------------------------------------- secrets */
 
 /* The page encryption of a file covers them; a database's administrator would read them. The label binds the name. */
 static enum err label_of(char out[64], const char *name, struct why *why)

@@ -46,7 +46,7 @@ static enum err put(struct hub *h, const char *name, int64_t value, struct why *
     return db_run(s, why);
 }
 
-static enum err check_rule(const char *name, int64_t value, struct why *why)
+enum err rule_check(const char *name, int64_t value, struct why *why)
 {
     bool known = strcmp(name, RULE_TWO_PERSON) == 0 || strcmp(name, RULE_APPROVE) == 0;
     if (known && (value == 0 || value == 1)) return ERR_OK;
@@ -79,12 +79,12 @@ static enum err set_rule(struct hub *h, const char *name, int64_t value, const c
 
 enum err hub_rule_set(struct hub *h, const char *name, int64_t value, const char *reason, struct why *why)
 {
-    enum err e = check_rule(name, value, why);
+    enum err e = rule_check(name, value, why);
     if (e == ERR_OK) e = two_begin(h, true, why);
     return e == ERR_OK ? two_finish(h, set_rule(h, name, value, reason, why), why) : e;
 }
 
-/* ------------------------------------------------------------------------------------------------------------ the gate */
+/* --------------------------------------------------------------------------------------------------------- the gate */
 
 static enum err takes_two(struct why *why)
 {
@@ -108,6 +108,16 @@ static enum err must_mean_the_same(struct hub *h, struct why *why)
     return why_next(why, ERR_REFUSED, "Look at it again, and propose it anew if it is still wanted.");
 }
 
+/* Under any name. */
+static enum err must_still_be_one(struct hub *h, struct why *why)
+{
+    struct hub_admin first = {0};
+    bool found = false;
+    enum err e = admins_by_slot(h, h->second->slot, &first, &found, why);
+    if (e != ERR_OK || (found && first.role == ROLE_SECURITY)) return e;
+    return why_set(why, ERR_REFUSED, "%s, who proposed this, is no security administrator any more.", h->second->who);
+}
+
 enum err two_in_force(struct hub *h, bool *out, struct why *why)
 {
     int64_t on = 0, there = 0;
@@ -122,6 +132,7 @@ static enum err gate(struct hub *h, bool needed, struct why *why)
     bool on = false;
     if (h->second != NULL) {
         enum err e = proposal_still_stands(h, h->second->no, why);
+        if (e == ERR_OK) e = must_still_be_one(h, why);
         return e == ERR_OK ? must_mean_the_same(h, why) : e;
     }
     if (!needed) return ERR_OK;

@@ -1,5 +1,6 @@
 /* Masks against views: for tests, for `doctor`, and for whoever does not take the hub's word for it. */
 #include "hub/policy_change.h"
+#include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
 #include <string.h>
@@ -87,6 +88,17 @@ static enum err policy_of_row(struct hub *h, int tbl, const uint8_t id[16], int 
     return e;
 }
 
+/* A closed case that has left the site is not there, whatever the policy says. */
+static enum err as_retained(struct hub *h, const struct sighting *x, int tbl, bool *out, struct why *why)
+{
+    struct hub_row r;
+    bool found = false, withheld = false;
+    enum err e = sight_row(h, tbl, x->id, &r, &found, why);
+    if (e == ERR_OK && found) e = retention_withholds(h, r.case_no, x->site, &withheld, why);
+    *out = !withheld;
+    return e;
+}
+
 /* As the policy says that stands over the row's case, or both where there are two. */
 static enum err sees_by_view(struct hub *h, const struct sighting *x, int tbl, bool *out, struct why *why)
 {
@@ -97,7 +109,7 @@ static enum err sees_by_view(struct hub *h, const struct sighting *x, int tbl, b
     if (e == ERR_OK && policy != CASE_COMING) e = sees_by_views(h, x, VIEWS_IN_FORCE, &first, why);
     if (e == ERR_OK && policy != CASE_IN_FORCE) e = sees_by_views(h, x, VIEWS_COMING, &coming, why);
     *out = first && coming;
-    return e;
+    return e == ERR_OK && *out ? as_retained(h, x, tbl, out, why) : e;
 }
 
 enum err hub_sees(struct hub *h, const char *site, const char *tbl, const uint8_t id[16], bool *out_by_mask,

@@ -23,7 +23,8 @@
     "coalesce((SELECT min(w.found_at) FROM h_held w WHERE w.node_no = n.no AND w.state = 'waiting'), 0), "                 \
     "coalesce(c.held, -1), coalesce(b.most, u.most, 0), coalesce(c.stopped_at, 0), "                                       \
     "coalesce(f.at, 0), coalesce(f.since, 0), coalesce(f.times, 0), coalesce(f.reason, ''), "                              \
-    "coalesce(z.fate, '') "                                                                                                \
+    "coalesce(z.fate, ''), coalesce((SELECT min(w.at) FROM h_order w WHERE w.node_no = n.no AND w.kind = 2 AND n.state <> " \
+    "'wiped' AND NOT EXISTS(SELECT 1 FROM h_node x WHERE x.replaces = n.no)), 0) "                                         \
     "FROM h_node n JOIN h_site s ON s.no = n.site_no LEFT JOIN site t ON t.code = s.code "                                 \
     "LEFT JOIN h_held_rows c ON c.node_no = n.no LEFT JOIN h_budget b ON b.node_no = n.no "                                \
     "LEFT JOIN h_budget u ON u.node_no = 0 LEFT JOIN h_refusal f ON f.node_no = n.no "                                     \
@@ -67,6 +68,7 @@ static enum err read_device(struct stmt *s, struct hub_device *d, struct why *wh
     d->refused_times = db_int(s, 23);
     copy(d->refused, sizeof d->refused, db_bytes(s, 24));
     copy(d->fate, sizeof d->fate, db_bytes(s, 25));
+    d->wipe_since = db_int(s, 26);
     d->lag_rows = -1;
     return ERR_OK;
 }
@@ -144,7 +146,7 @@ enum err hub_device_get(struct hub *h, const uint8_t kid[16], uint64_t lag_most,
     return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "No such device is enrolled here.") : e;
 }
 
-/* ------------------------------------------------------------------------------------------------------ the hub itself */
+/* --------------------------------------------------------------------------------------------------- the hub itself */
 
 static enum err count_states(struct hub *h, struct hub_status *out, struct why *why)
 {
@@ -215,6 +217,7 @@ enum err hub_status(struct hub *h, struct hub_status *out, struct why *why)
     struct hub_status st = {.schema = db_schema(h->db), .now_ms = env_now(h->env)};
     enum err e = read_status(h, &st, why);
     if (e == ERR_OK) e = count_states(h, &st, why);
+    if (e == ERR_OK) e = hub_redo_state(h, &st.journal, why);
     if (e == ERR_OK) *out = st;
     return e;
 }

@@ -23,6 +23,12 @@ MUST_CHECK enum err bundle_writer_new(struct bundle_writer **out_w, const struct
 MUST_CHECK enum err bundle_put(struct bundle_writer *w, const char *origin, struct bytes item, struct why *why);
 MUST_CHECK enum err bundle_finish(struct bundle_writer *w, struct why *why); /* pads and ends */
 void bundle_writer_free(struct bundle_writer *w);
+/* Whoever packs many bundles, one after the other, keeps the writer: to get its memory takes longer than to pack a
+ * small bundle. Rest: it is done with the last one, finished or not, of which nothing comes into the next; NULL is
+ * fine. Again begins the next one with a writer at rest; where that fails, it is at rest still. */
+void bundle_writer_rest(struct bundle_writer *w);
+MUST_CHECK enum err bundle_writer_again(struct bundle_writer *w, const struct seal_header *h, const struct identity *to,
+                                        struct buf *out, uint8_t out_binding[32], struct why *why);
 
 struct bundle_reader; /* opaque */
 MUST_CHECK enum err bundle_reader_new(struct bundle_reader **out_r, struct bytes in, const struct identity_secret *me,
@@ -35,6 +41,10 @@ MUST_CHECK enum err bundle_next(struct bundle_reader *r, struct bytes *out_item,
  * failed stays failed. */
 void bundle_rewind(struct bundle_reader *r);
 void bundle_reader_free(struct bundle_reader *r);
+/* Likewise. */
+void bundle_reader_rest(struct bundle_reader *r);
+MUST_CHECK enum err bundle_reader_again(struct bundle_reader *r, struct bytes in, const struct identity_secret *me,
+                                        struct seal_header *out_h, uint8_t out_binding[32], struct why *why);
 
 /* Padmé (PURBs, Nikitin et al. 2019, §4): smallest padded size >= n, at most 12 % more. */
 uint64_t padme(uint64_t n);

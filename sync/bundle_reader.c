@@ -235,9 +235,9 @@ enum err bundle_next(struct bundle_reader *r, struct bytes *out_item, bool *out_
     return ERR_OK;
 }
 
-void bundle_rewind(struct bundle_reader *r)
+/* All but the seal. */
+static void rewind_packed(struct bundle_reader *r)
 {
-    seal_rewind(r->seal);
     (void)ZSTD_DCtx_reset(r->zstd, ZSTD_reset_session_only); /* this one cannot fail */
     r->sealed = r->ready = (struct bytes){0};
     r->last = r->padded = r->more_inside = r->known = false;
@@ -245,6 +245,30 @@ void bundle_rewind(struct bundle_reader *r)
     r->head_n = 0;
     r->pad_left = r->frame_plain = r->frame_packed = r->plain = 0;
     r->scan = (struct item_scan){0};
+}
+
+void bundle_rewind(struct bundle_reader *r)
+{
+    seal_rewind(r->seal);
+    rewind_packed(r);
+}
+
+void bundle_reader_rest(struct bundle_reader *r)
+{
+    if (r == NULL) return;
+    seal_reader_rest(r->seal);
+    rewind_packed(r);
+    buf_release(&r->item); /* few need it, and to wipe what a large one took would be paid by all that follow */
+    explicit_bzero(r->window, sizeof r->window);
+    r->err = ERR_OK;
+}
+
+enum err bundle_reader_again(struct bundle_reader *r, struct bytes in, const struct identity_secret *me,
+                             struct seal_header *out_h, uint8_t out_binding[32], struct why *why)
+{
+    if (in.n > BUNDLE_MAX)
+        return why_set(why, ERR_LIMIT, "This bundle is larger than any bundle should be. It was not used.");
+    return seal_reader_again(&r->seal, in, me, out_h, out_binding, why);
 }
 
 void bundle_reader_free(struct bundle_reader *r)

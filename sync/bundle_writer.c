@@ -182,6 +182,27 @@ enum err bundle_finish(struct bundle_writer *w, struct why *why)
     return ERR_OK;
 }
 
+/* zstd may refer to nothing from before its frame began, so that no bundle is packed by what stood in another. */
+void bundle_writer_rest(struct bundle_writer *w)
+{
+    if (w == NULL) return;
+    struct seal_writer *seal = w->seal;
+    ZSTD_CCtx *zstd = w->zstd;
+    seal_writer_rest(seal);
+    (void)ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only); /* this one cannot fail */
+    explicit_bzero(w, sizeof *w);
+    w->seal = seal;
+    w->zstd = zstd;
+}
+
+enum err bundle_writer_again(struct bundle_writer *w, const struct seal_header *h, const struct identity *to,
+                             struct buf *out, uint8_t out_binding[32], struct why *why)
+{
+    w->out = out;
+    w->start = out->len;
+    return seal_writer_again(w->seal, h, to, out, out_binding, why);
+}
+
 void bundle_writer_free(struct bundle_writer *w)
 {
     if (w == NULL) return;

@@ -1,5 +1,6 @@
 /* SQLite behind sync/db.h: opening, transactions, faults. */
 #include "sync/db_sqlite.h"
+#include "sync/db_track.h"
 
 #include "crypto/pagevfs.h"
 
@@ -120,6 +121,7 @@ static void close_sqlite(struct db *base)
 {
     struct db_sqlite *db = db_sqlite_of(base);
     db_sum_free(db);
+    db_track_end(base);
     if (db->in_memory)
         (void)sqlite3_close(db->sql);
     else if (db->sql != NULL)
@@ -195,9 +197,13 @@ static enum err commit(struct db *db, struct why *why)
 {
     enum err e = db_sum_before_commit(db_sqlite_of(db), why);
     if (e == ERR_OK)
+        e = db_track_before_commit(db_sqlite_of(db), why);
+    if (e == ERR_OK)
         e = run_text(db, "COMMIT", why);
     if (e == ERR_OK)
         db_sum_committed(db_sqlite_of(db));
+    if (e == ERR_OK)
+        db_track_committed(db_sqlite_of(db));
     return e;
 }
 
@@ -209,6 +215,7 @@ static void rollback(struct db *base)
         (void)sqlite3_exec(db->sql, "ROLLBACK", NULL, NULL, NULL);
     db->tx_err = ERR_OK;
     db_sum_rolled_back(db);
+    db_track_rolled_back(db);
 }
 
 static enum err savepoint_do(struct db *db, const char *verb, const char *name, struct why *why)

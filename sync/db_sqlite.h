@@ -13,6 +13,7 @@ struct db_sqlite {
     bool in_memory;     /* sync/db_view.c: no file, and no encrypting VFS beneath */
     enum err tx_err;    /* what made SQLite give the transaction up by itself */
     struct db_sum *sum; /* sync/db_sum.c: the sum over all rows; NULL: it is not followed */
+    struct db_track *track; /* sync/db_track.c: rows that the transaction touched; NULL: they are not followed */
 };
 
 struct stmt_sqlite {
@@ -58,6 +59,10 @@ MUST_CHECK enum err db_sum_before_commit(struct db_sqlite *db, struct why *why);
 void db_sum_committed(struct db_sqlite *db);
 void db_sum_rolled_back(struct db_sqlite *db);
 void db_sum_free(struct db_sqlite *db);
+/* db_track.c: what a transaction touched goes with it, however it ends. */
+MUST_CHECK enum err db_track_before_commit(struct db_sqlite *db, struct why *why);
+void db_track_committed(struct db_sqlite *db);
+void db_track_rolled_back(struct db_sqlite *db);
 /* spoke_id, spoke_uuid, new_id, now_ms. */
 enum err db_register_functions(struct db_sqlite *db, struct why *why);
 

@@ -123,5 +123,10 @@ exits 0 "somebody leaves" hub admin remove vera --reason "has left"
 exits 12 "and gets in no more" as vera node list
 exits 3 "a security administrator leaves by two" hub admin remove ines --reason "has left"
 exits 1 "not below two, while it takes two" as ines refuse 99 --reason "there is none"
+# The recovery key once more, for a hub that was put back.
+exits 13 "a service account gives no recovery key" as robot restore unseal --recovery "$work/hub/recovery.key"
+exits 1 "it is taken only where something waits for it" hub restore unseal --recovery "$work/hub/recovery.key" \
+    --recovery-passphrase-file "$work/pass"
+says "which is said" "Nothing that a device returned waits for the recovery key"
 claim "the log holds to the end" hub log verify
 done_with_claims

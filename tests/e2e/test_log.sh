@@ -87,4 +87,30 @@ yes x | tr -d '\n' | head -c 5000000 >"$work/long.txt"
 exits 15 "a line without an end is not read to its end" "$bin/spoke-hub" --no-input log verify "$work/long.txt"
 exits 1 "there is no proof of an entry that is not there" hub log proof 100000
 exits 64 "nor of something that is no number" hub log proof first
+
+# A closed case is erased: its words are gone, and what was proved before still is.
+start_hub
+exits 1 "an open case is not erased" hub erase "$case" --reason "too early" --yes
+must node a case set "$case" status=closed >/dev/null
+must node a sync >/dev/null
+claim "nothing leaves a hub that was told no times" keep hub retention
+claim "which it says" said "never"
+claim "times are set" keep hub retention set --partners 90 --erase 2190 --reason "schedule of the partnership"
+claim "and said" said "after 90 days"
+exits 64 "not such as contradict each other" hub retention set --erase 20 --reason "too soon"
+claim "a case is held for an inquiry" hub retention hold "$case" --reason "an inquiry"
+exits 1 "and not erased then" hub erase "$case" --reason "too early" --yes
+claim "until it is released" hub retention release "$case" --reason "it is over"
+claim "what is due is done" hub retention run
+claim "a closed case is erased" hub erase "$case" --reason "asked for by the family" --yes
+claim "that it was is known" keep hub retention erased
+claim "and why" said "asked for by the family"
+must node a sync >/dev/null
+exits 1 "its devices have forgotten it" node a case show "$case"
+must node a sync >/dev/null
+claim "the logs hold" hub log verify
+claim "and all else" hub verify
+claim "they are exported" hub log export "$work/after.txt"
+stop_hub
+claim "and go on from what was kept before" keep "$bin/spoke-hub" --no-input log verify "$work/after.txt" --checkpoint "$work/kept.txt"
 done_with_claims

@@ -2,6 +2,7 @@
 # Goal: several servers of one hub on PostgreSQL are one hub, whichever a device asks and whichever is killed; a hub
 # moves there while it serves, with everything that is under way, and the store that it left is opened by nobody; a
 # database that goes away and comes back costs nothing. SPOKE_MANY: seconds of killing, SPOKE_MANY_NODES: devices.
+# Not on PostgreSQL: it begins in a file, and sees to its databases by itself
 [ -n "${SPOKE_TEST_POSTGRES:-}" ] || exec "$(dirname "$0")/../postgres/run" --fast bash "$0"
 . "$(dirname "$0")/lib.sh"
 database=$SPOKE_TEST_POSTGRES
@@ -57,6 +58,24 @@ exits 1 "nor is anything asked of it" hub --store sqlite: agency list
 exits 1 "nor is it moved a second time" hub migrate --from sqlite: --to "$database&schema=other_$$"
 claim "the logs hold together where it is now" hub log verify
 claim "and who sees what is as it was" hub verify
+
+# ---- a backup of it comes back into a database (hub/DISASTER.md)
+claim "a backup is made of it" hub backup "$work/whole.backup"
+head -c "$(($(stat -c %s "$work/whole.backup") / 2))" "$work/whole.backup" >"$work/cut.backup"
+back() { # back SCHEMA COMMAND...: a home of its own, beside which nothing of the hub is
+    "$bin/spoke-hub" --home "$work/back" --store "$database&schema=$1" --passphrase-file "$work/pass" --no-input "${@:2}"
+}
+exits 15 "one that is cut off is not put back" back "back_$$" restore "$work/cut.backup" --recovery "$work/hub/recovery.key"
+exits 1 "nor is any where a hub is already" back "moved_$$" restore "$work/whole.backup" --recovery "$work/hub/recovery.key"
+claim "which is as it was" hub verify
+claim "whole, it is, in the schema that the other try left empty" \
+    back "back_$$" restore "$work/whole.backup" --recovery "$work/hub/recovery.key"
+equal "the new home says where" "$database&schema=back_$$" "$(head -n 1 "$work/back/store")"
+claim "its masks say what its policy says" back "back_$$" verify
+claim "and its logs hold together" back "back_$$" log verify
+back "back_$$" restore status >"$work/out"
+has "it waits for the devices that had been enrolled" '^0 of [1-9][0-9]* devices have returned everything'
+rm -rf "$work/back"
 
 # ---- two servers
 start_hub

@@ -3,6 +3,7 @@
 #include "crypto/hash.h"
 #include "hub/dump_frame.h"
 #include "hub/note.h"
+#include "hub/redo_part.h"
 #include "sync/messages_return.h"
 #include "tests/fuzz/returned.h"
 #include "tests/fuzz/seeds.h"
@@ -113,6 +114,46 @@ static void copies(struct seeds *s, const struct dump_shapes *t)
     buf_release(&stream);
 }
 
+/* A part of a beginning and an entry, and what an entry of each table holds: two rows, and one that is gone. */
+static void journals(struct seeds *s, const struct dump_shapes *t)
+{
+    const struct redo_head head = {.part = 2, .first = 5, .at = FUZZ_NOW, .schema = 3};
+    const struct redo_entry entry = {.entry = 5, .at = FUZZ_NOW, .sealed = bytes_of_str("what is sealed")};
+    uint8_t after[HASH_BYTES];
+    struct buf b, frames, item;
+    seeds_begin(s, "journal");
+    buf_init(&b, 1u << 16);
+    buf_init(&frames, 1u << 16);
+    buf_init(&item, 1u << 16);
+    HOLDS(redo_put_head(&b, fuzz_me(), &head, NULL) == ERR_OK);
+    HOLDS(redo_put_entry(&b, fuzz_me(), &entry, after, NULL) == ERR_OK);
+    seeds_put(s, 0, buf_bytes(&b));
+    seeds_put(s, 2, buf_bytes(&b));
+    for (size_t i = 0; i < t->n; i++) {
+        const struct dump_shape *of = &t->table[i];
+        struct bytes left;
+        buf_reset(&b);
+        buf_reset(&frames);
+        buf_reset(&item);
+        cbor_put_array(&item, 3);
+        cbor_put_uint(&item, REDO_TABLE);
+        cbor_put_str(&item, of->name);
+        cbor_put_array(&item, of->n_columns);
+        for (size_t c = 0; c < of->n_columns; c++) cbor_put_str(&item, of->column[c].name);
+        redo_put_frame(&b, buf_bytes(&item));
+        rows(&frames, of);
+        left = buf_bytes(&frames);
+        struct cbor_reader r;
+        cbor_reader_init(&r, left);
+        while (r.err == ERR_OK && r.in.n > 0) redo_put_frame(&b, cbor_get_item(&r));
+        HOLDS(b.err == ERR_OK && r.err == ERR_OK);
+        seeds_put(s, 1, buf_bytes(&b));
+    }
+    buf_release(&b);
+    buf_release(&frames);
+    buf_release(&item);
+}
+
 void seeds_of_stores(struct seeds *s)
 {
     const struct env env = store_env();
@@ -121,6 +162,7 @@ void seeds_of_stores(struct seeds *s)
     hub_notes(s, db);
     HOLDS(dump_shapes_load(&shapes, db, &env, NULL) == ERR_OK);
     copies(s, &shapes);
+    journals(s, &shapes);
     dump_shapes_release(&shapes);
     db_close(db);
 }

@@ -1,6 +1,7 @@
 #include "tests/lib/disaster_world.h"
 
 #include "hub/restore.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,7 +68,10 @@ void lost_destroy(void)
 
 enum err lost_try(const char *name, const char *key, struct why *why)
 {
+    char store[TEST_STORE_URL];
+    test_store_url(store, sizeof store); /* on PostgreSQL it comes back into a schema of its own */
     const struct hub_restore r = {.home = ends_hub->dir,
+                                  .store = test_store_is_postgres() ? store : NULL,
                                   .backup = lost_file(name),
                                   .recovery = lost_file(key),
                                   .recovery_passphrase = bytes_of_str(passphrase),
@@ -80,6 +84,7 @@ void lost_restored(const char *name)
     struct why why = {0};
     MUST(lost_try(name, "recovery.key", &why));
     fake_hub_reopen(ends_hub);
+    assert_int_equal(db_is_postgres(hub_db(ends_hub->hub)), test_store_is_postgres());
 }
 
 /* What was decided of each change. */

@@ -1,5 +1,6 @@
 /* A hub in a folder of its own with a clock that the test sets, and devices made by hand: no replica, only keys, a
- * chain and a request number, so that a test can send exactly the bytes it wants. Anything unexpected fails the test. */
+ * chain and a request number, so that a test can send exactly the bytes it wants. Anything unexpected fails the
+ * test. */
 #ifndef SPOKE_TESTS_LIB_FAKE_NODE_H
 #define SPOKE_TESTS_LIB_FAKE_NODE_H
 
@@ -51,11 +52,15 @@ struct fake_node {
     uint64_t budget;
     uint64_t schema; /* of the next hello; 0: the newest */
     uint64_t order;  /* carried out last, as the next hello says */
+    int64_t skew_ms; /* of its clock */
+    uint64_t unsent, oldest_ms; /* the same: by its clock */
+    bool notes;      /* it keeps notes for a hub that may be lost */
     struct hub_exchange_result result;
     /* of the last answer */
     struct hub_hello hello;
-    struct fake_verdict verdicts[64];
-    size_t n_verdicts;
+    struct fake_verdict verdicts[64]; /* the first of them */
+    size_t n_told;                    /* how many there were */
+    size_t n_verdicts, note_bytes;
     struct fake_seen rows[4096];
     size_t n_rows, n_drops;
     struct order orders[8];

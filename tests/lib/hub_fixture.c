@@ -1,6 +1,7 @@
 #include "tests/lib/hub_fixture.h"
 
 #include "hub/policy_change.h"
+#include "hub/row_cache.h"
 #include "hub/store.h"
 #include "tests/lib/test_store.h"
 
@@ -83,6 +84,7 @@ struct hub_fixture *hub_fixture_new(uint64_t seed)
     MUST(sight_new(&f->h.sight, &why));
     MUST(policy_change_first(&f->h, &why));
     MUST(identity_generate(&f->h.id, &why));
+    assert_non_null(f->h.rows = row_cache_new());
     return f;
 }
 
@@ -91,6 +93,7 @@ void hub_fixture_kill(struct hub_fixture *f)
     db_close(f->h.db);
     sight_free(f->h.sight);
     f->h.sight = NULL;
+    row_cache_forget(f->h.rows);
     f->h.policy_seen = -1;
     f->h.policy_phase = POLICY_STANDS;
     MUST(store_open(&f->h.db, &f->env, f->store, &f->key, &why));
@@ -103,6 +106,7 @@ void hub_fixture_free(struct hub_fixture *f)
     char wal[400];
     db_close(f->h.db);
     sight_free(f->h.sight);
+    row_cache_free(f->h.rows);
     identity_release(&f->h.id);
     secret_release(&f->key);
     (void)snprintf(wal, sizeof wal, "%s-wal", f->path);
@@ -116,6 +120,7 @@ void hub_fixture_begin(struct hub_fixture *f)
 {
     MUST(db_begin(f->h.db, &why));
     f->h.now_ms = f->clock;
+    f->h.begun = f->h.version;
     MUST(sight_sweep(&f->h, &why));
 }
 

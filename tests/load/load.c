@@ -125,6 +125,14 @@ void load_serve(struct load *l)
     (void)fclose(f);
 }
 
+void load_kill_server(struct load *l)
+{
+    int status = 0;
+    (void)kill(l->server, SIGKILL);
+    if (waitpid(l->server, &status, 0) != l->server) load_fail("the server cannot be waited for");
+    l->server = running = 0;
+}
+
 void load_stop_server(struct load *l)
 {
     struct why why = {0};
@@ -240,7 +248,7 @@ void load_head(char out[300], const char *path, size_t length, unsigned wait_s)
                    path, wait, length);
 }
 
-/* ------------------------------------------------------------------------------------------------------- the witness */
+/* ------------------------------------------------------------------------------------------------------ the witness */
 
 static void next_request(struct load *l)
 {

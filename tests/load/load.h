@@ -1,6 +1,6 @@
-/* A real `spoke-hub serve` under load and bad input, and one device that must go on meanwhile: the witness writes an edit with
- * each of its rounds, and what was acknowledged is counted against the store at the end. Devices are made by hand
- * (tests/lib/fake_node.h), before the server has the store. What goes wrong ends the program. */
+/* A real `spoke-hub serve` under load and bad input, and one device that must go on meanwhile: the witness writes an
+ * edit with each of its rounds, and what was acknowledged is counted against the store at the end. Devices are made by
+ * hand (tests/lib/fake_node.h), before the server has the store. What goes wrong ends the program. */
 #ifndef SPOKE_TESTS_LOAD_LOAD_H
 #define SPOKE_TESTS_LOAD_LOAD_H
 
@@ -33,6 +33,7 @@ void load_fail(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 void load_start(struct load *l, const char *self, size_t n_others, size_t n_police);
 void load_serve(struct load *l); /* where it does not run yet */
 void load_stop_server(struct load *l); /* and have the store again */
+void load_kill_server(struct load *l); /* SIGKILL */
 void load_end(struct load *l);         /* what was acknowledged is there; hub_verify; removes everything */
 double load_now_ms(void);
 size_t load_rss_kb(const struct load *l, const char *field); /* "VmRSS:", "VmHWM:" */
@@ -60,5 +61,6 @@ void scene_flood(struct load *l, bool full);
 void scene_away(struct load *l, bool full);
 void scene_disk(struct load *l, bool full);
 void scene_clock(struct load *l, bool full);
+void scene_crowd(struct load *l, bool full);
 
 #endif

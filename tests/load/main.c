@@ -11,6 +11,7 @@ static const struct {
     const char *name, *what;
     void (*run)(struct load *l, bool full);
 } scenes[] = {
+    {"crowd", "a hundred devices that send an edit at one moment, and a server that is killed meanwhile", scene_crowd},
     {"loris", "2,000 connections that never bring a request", scene_loris},
     {"parked", "10,000 devices that wait for news", scene_parked},
     {"giant", "a device that sends 1 GB, and many that send much at once", scene_giant},
@@ -36,11 +37,11 @@ int main(int argc, char **argv)
         any = true;
         printf("%s: %s%s\n", scenes[i].name, scenes[i].what, brief ? " (a few of them)" : "");
         (void)fflush(stdout);
-        bool crowd = all || strcmp(name, "parked") == 0;
-        if (l.others == NULL) load_start(&l, "/proc/self/exe", crowd ? 10000 : 300, crowd ? 100 : 20);
+        bool many = all || strcmp(name, "parked") == 0, crowd = strcmp(name, "crowd") == 0;
+        if (l.others == NULL) load_start(&l, "/proc/self/exe", many ? 10000 : crowd ? 101 : 300, many || crowd ? 100 : 20);
         scenes[i].run(&l, !brief);
     }
     if (any) load_end(&l);
-    if (!any) load_fail("load short | full | one of: loris parked giant flood away disk clock");
+    if (!any) load_fail("load short | full | one of: crowd loris parked giant flood away disk clock");
     return 0;
 }

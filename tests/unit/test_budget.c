@@ -1,4 +1,5 @@
-/* How many rows a device holds and may hold, how far it is behind, and what wants a person: by real exchanges with a real hub. */
+/* How many rows a device holds and may hold, how far it is behind, and what wants a person: by real exchanges with a
+ * real hub. */
 #include "hub/budget.h"
 #include "hub/watch.h"
 #include "tests/lib/fake_node.h"
@@ -229,7 +230,7 @@ static void what_was_refused_last_is_told_in_words_with_how_often(void **state)
     assert_int_not_equal(d.refused_at, 0);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- alerts */
+/* ----------------------------------------------------------------------------------------------------------- alerts */
 
 struct heard {
     char codes[512];
@@ -260,7 +261,8 @@ static void alerts_are_raised_by_their_cause_and_not_without(void **state)
 {
     struct play *p = *state;
     static const char *const all[] = {"silent",  "unsent", "unconfirmed", "rows",   "rows-stopped", "refused",
-                                      "waiting", "area",   "clock",       "policy", "backup",       "verify"};
+                                      "waiting", "area",   "clock",       "policy", "backup",       "verify",
+                                      "wipe",    "approval"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (alerted(p, all[i]) && strcmp(all[i], "area") != 0) fail_msg("%s is raised without its cause", all[i]);
     int64_t held = look(p, &p->police).held;
@@ -290,6 +292,43 @@ static void alerts_are_raised_by_their_cause_and_not_without(void **state)
         p->police.request -= 5;
     }
     assert_true(alerted(p, "refused"));
+}
+
+/* Its battery failed, and its clock is of another year: what waits on it waits no less. */
+static void a_device_with_a_wrong_clock_has_unsent_work_as_old_as_it_is(void **state)
+{
+    struct play *p = *state;
+    static const int64_t off[] = {0, 3650 * DAY_MS, -3650 * DAY_MS};
+    for (size_t i = 0; i < sizeof off / sizeof off[0]; i++) {
+        p->police.skew_ms = off[i];
+        p->police.unsent = 2;
+        p->police.oldest_ms = (uint64_t)(p->hub.now + off[i] - DAY_MS / 2);
+        fake_node_round(&p->police);
+        assert_int_equal(look(p, &p->police).oldest_unsent, p->hub.now - DAY_MS / 2);
+        assert_false(alerted(p, "unsent"));
+        p->hub.now += DAY_MS;
+        fake_node_round(&p->care);
+        assert_true(alerted(p, "unsent"));
+    }
+    p->police.oldest_ms = 0; /* never, or in 1970 */
+    p->police.skew_ms = 0;
+    fake_node_round(&p->police);
+    assert_true(alerted(p, "unsent"));
+}
+
+static void a_device_that_was_to_be_wiped_and_is_not_is_an_alert_until_it_is(void **state)
+{
+    struct play *p = *state;
+    MUST(hub_wipe_as(p->hub.hub, p->police.id.pub.kid, "lost", "on a train", true, NULL));
+    p->hub.now += 6 * DAY_MS;
+    assert_false(alerted(p, "wipe"));
+    p->hub.now += 2 * DAY_MS;
+    assert_true(alerted(p, "wipe"));
+    assert_false(alerted(p, "approval"));
+    MUST(db_exec(hub_db(p->hub.hub), "UPDATE h_node SET state = 'wiped' WHERE state = 'revoked'", NULL));
+    assert_false(alerted(p, "wipe"));
+    MUST(db_exec(hub_db(p->hub.hub), "UPDATE h_node SET state = 'waiting' WHERE state = 'enrolled'", NULL));
+    assert_true(alerted(p, "approval"));
 }
 
 static void unsent_and_unconfirmed_work_and_areas_without_a_room_are_alerts(void **state)
@@ -340,6 +379,8 @@ int main(void)
         TEST(what_was_refused_last_is_told_in_words_with_how_often),
         TEST(alerts_are_raised_by_their_cause_and_not_without),
         TEST(unsent_and_unconfirmed_work_and_areas_without_a_room_are_alerts),
+        TEST(a_device_with_a_wrong_clock_has_unsent_work_as_old_as_it_is),
+        TEST(a_device_that_was_to_be_wiped_and_is_not_is_an_alert_until_it_is),
         TEST(the_probe_writes_what_it_reads_and_moves_no_step_of_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

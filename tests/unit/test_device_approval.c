@@ -66,6 +66,24 @@ static void gets_nothing(void)
     assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_node WHERE state = 'waiting' AND last_request = 0"), 1);
 }
 
+/* It asks, and brings a case. */
+static void puts_nothing_before_a_manager(void)
+{
+    struct fake_edit e;
+    struct op op;
+    uint8_t id[16];
+    env_new_id(&admin_hub->env, id);
+    fake_edit_start(&e);
+    op = fake_new(node, "case_file", id, id);
+    fake_value(&op, "area", value_str("north"));
+    fake_put(&e, &op);
+    (void)fake_commit(node, &e);
+    fake_node_pack(node);
+    assert_int_equal(fake_node_send(node, false), ERR_REFUSED);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_envelope"), 0);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_held"), 0);
+}
+
 static void it_gets_nothing_before_and_everything_after(void **state)
 {
     const uint8_t *kid = node->id.pub.kid;
@@ -94,9 +112,77 @@ static void one_that_is_refused_never_gets_anything(void **state)
     assert_int_equal(hub_device_refuse(HUB, node->id.pub.kid, "", &why), ERR_USAGE);
     assert_int_equal(hub_device_refuse(HUB, node->id.pub.kid, "nobody knows it", &why), ERR_OK);
     assert_int_equal(hub_device_approve(HUB, node->id.pub.kid, &why), ERR_USAGE);
-    fake_node_round(node);
-    assert_int_equal(node->n_rows, 0);
-    assert_true(node->hello.revoked);
+    puts_nothing_before_a_manager();
+}
+
+/* Whoever had the code is a stranger until somebody has said otherwise, also when the whole site is cut off. */
+static void one_that_never_was_approved_is_not_heard_after_it_was_cut_off(void **state)
+{
+    uint64_t n = 0;
+    (void)state;
+    enrol_waiting(false);
+    assert_int_equal(hub_revoke_site(HUB, "school-1", "burgled", &n, &why), ERR_OK);
+    puts_nothing_before_a_manager();
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "lost", "burgled", true, &why), ERR_OK);
+    puts_nothing_before_a_manager();
+}
+
+static void given_by(const char *who, const char *site, struct buf *code)
+{
+    buf_init(code, 4096);
+    admin_as(who);
+    assert_int_equal(hub_invite(HUB, site, "http://127.0.0.1:1", 300 * DAY, code, &why), ERR_OK);
+    admin_as("admin");
+}
+
+static enum err joins(struct buf *code)
+{
+    struct fake_node *n = calloc(1, sizeof *n);
+    struct buf request, answer;
+    buf_init(&request, 1u << 20);
+    buf_init(&answer, 1u << 20);
+    assert_int_equal(identity_generate(&n->id, &why), ERR_OK);
+    fake_node_ask(n, admin_hub, buf_bytes(code), "Eve", &request);
+    enum err e = hub_enrol(HUB, buf_bytes(&request), &answer, &why);
+    identity_release(&n->id);
+    buf_release(&request);
+    buf_release(&answer);
+    buf_release(code);
+    free(n);
+    return e;
+}
+
+static void a_code_ends_with_the_right_of_who_gave_it(void **state)
+{
+    struct buf of_omar[2], of_ines[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        given_by("Omar", "school-1", &of_omar[i]);
+        given_by("Ines", "school-1", &of_ines[i]);
+    }
+    assert_int_equal(hub_admin_role(HUB, "Ines", ROLE_OPERATOR, "less to do", &why), ERR_OK);
+    assert_int_equal(joins(&of_ines[0]), ERR_OK); /* an operator still invites */
+    assert_int_equal(hub_admin_role(HUB, "Ines", ROLE_VIEWER, "another post", &why), ERR_OK);
+    assert_int_equal(joins(&of_omar[0]), ERR_OK);
+    assert_int_equal(hub_admin_remove(HUB, "Omar", "dismissed", &why), ERR_OK);
+    assert_int_equal(joins(&of_omar[1]), ERR_REFUSED);
+    assert_int_equal(hub_admin_role(HUB, "Ines", ROLE_SECURITY, "back again", &why), ERR_OK);
+    assert_int_equal(joins(&of_ines[1]), ERR_REFUSED); /* it does not come back with them */
+}
+
+static void a_site_that_is_cut_off_has_no_code_left(void **state)
+{
+    struct buf before, elsewhere, after;
+    uint64_t n = 0;
+    (void)state;
+    fake_node_enrol(node, admin_hub, "school-1", "school", "Sue");
+    given_by("Omar", "school-1", &before);
+    given_by("Omar", "police-hq", &elsewhere);
+    assert_int_equal(hub_revoke_site(HUB, "school-1", "burgled", &n, &why), ERR_OK);
+    assert_int_equal(joins(&before), ERR_REFUSED);
+    assert_int_equal(joins(&elsewhere), ERR_OK);
+    given_by("Omar", "school-1", &after);
+    assert_int_equal(joins(&after), ERR_OK);
 }
 
 static void a_lost_device_is_cut_off_and_wiped_and_one_that_retires_is_heard_to_the_end(void **state)
@@ -124,13 +210,44 @@ static void a_lost_device_is_cut_off_and_wiped_and_one_that_retires_is_heard_to_
     free(old);
 }
 
+/* A device that was to retire is left on a train: it is cut off from then on, whatever waits still waits, and nothing
+ * is ordered twice. */
+static void device_that_retires_and_gets_lost_is_cut_off_and_its_order_stands(void **state)
+{
+    struct fake_node *old = calloc(1, sizeof *old);
+    (void)state;
+    fake_node_enrol(node, admin_hub, "school-1", "school", "Sue");
+    fake_node_enrol(old, admin_hub, "police-hq", "police", "Pat");
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "retired", "a new one came", false, &why), ERR_OK);
+    assert_int_equal(hub_wipe_as(HUB, old->id.pub.kid, "retired", "a new one came", false, &why), ERR_OK);
+    int64_t orders = fake_hub_int(admin_hub, "SELECT count(*) FROM h_order");
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_node WHERE state = 'revoked'"), 0);
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "retired", "again", false, &why), ERR_EXISTS);
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "lost", "on a train", false, &why), ERR_OK);
+    assert_int_equal(hub_wipe_as(HUB, old->id.pub.kid, "", "its user left in anger", false, &why), ERR_OK);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_node WHERE state = 'revoked'"), 2);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_fate WHERE fate = 'lost'"), 1);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_order"), orders);
+    assert_int_equal(admin_acts("lost"), 1);
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "lost", "again", false, &why), ERR_EXISTS);
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "retired", "it was found", false, &why), ERR_EXISTS); /* it stays cut off */
+    assert_int_equal(hub_wipe_as(HUB, node->id.pub.kid, "lost", "it will not be found", true, &why), ERR_OK);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_order"), orders + 1);
+    fake_node_release(old);
+    free(old);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
     const struct CMUnitTest tests[] = {
         T(it_gets_nothing_before_and_everything_after),
         T(one_that_is_refused_never_gets_anything),
+        T(one_that_never_was_approved_is_not_heard_after_it_was_cut_off),
+        T(a_code_ends_with_the_right_of_who_gave_it),
+        T(a_site_that_is_cut_off_has_no_code_left),
         T(a_lost_device_is_cut_off_and_wiped_and_one_that_retires_is_heard_to_the_end),
+        T(device_that_retires_and_gets_lost_is_cut_off_and_its_order_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,7 @@ static void the_old_hub_beside_the_new_one_is_refused_and_refuses(void **ctx)
     ends_hub->hub = NULL;
     (void)unlink(lost_home("hub.db"));
     (void)unlink(lost_home("hub.db-wal"));
+    (void)unlink(lost_home("store"));
     (void)unlink(lost_home("hub.key"));
     (void)unlink(lost_home("recovery.key"));
     ends_hub->now -= 86400000; /* an earlier epoch than the one that the devices are in */

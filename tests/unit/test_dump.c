@@ -290,6 +290,19 @@ static void a_table_or_column_that_the_program_does_not_know_is_not_left_out(voi
     }
 }
 
+/* Past the bound a hub makes no backups any more: whoever adds tables hears of it long before. */
+static void the_tables_of_a_hub_are_far_from_as_many_as_a_copy_can_hold(void **state)
+{
+    (void)state;
+    struct hub_fixture *f = full_hub();
+    struct dump_shapes shapes;
+    MUST(dump_shapes_load(&shapes, f->h.db, &f->env, &why));
+    assert_true(shapes.n > 50);
+    if (shapes.n * 4 > DUMP_MAX_TABLES * 3) fail_msg("there are %zu tables; raise DUMP_MAX_TABLES, which is %d", shapes.n, DUMP_MAX_TABLES);
+    dump_shapes_release(&shapes);
+    hub_fixture_free(f);
+}
+
 static void a_store_that_holds_something_is_not_filled(void **state)
 {
     (void)state;
@@ -466,6 +479,7 @@ int main(void)
         cmocka_unit_test(whatever_is_cut_off_or_altered_is_refused_and_nothing_is_taken),
         cmocka_unit_test(nothing_may_follow_the_end),
         cmocka_unit_test(a_table_or_column_that_the_program_does_not_know_is_not_left_out),
+        cmocka_unit_test(the_tables_of_a_hub_are_far_from_as_many_as_a_copy_can_hold),
         cmocka_unit_test(a_store_that_holds_something_is_not_filled),
         cmocka_unit_test(an_error_of_what_is_written_to_or_read_from_is_handed_on),
         cmocka_unit_test(keys_of_the_hub_are_opened_on_the_way_out_and_sealed_on_the_way_in),

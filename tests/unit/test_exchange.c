@@ -1,10 +1,12 @@
 /* The hub's side of a round: who is answered, once, with the same bytes; and that a refused request changes nothing. */
 #include "base/cbor.h"
+#include "hub/internal.h"
 #include "tests/lib/round_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +100,49 @@ static void wrong_request_numbers_are_refused_and_noted(void **state)
     n->request++;
     fake_node_pack(n);
     round_refused(n, ERR_REFUSED); /* from now on */
+    round_gone(n);
+}
+
+/* As if so many had been answered since: by the hub's count and by the device's own. */
+static void passed(struct fake_node *n, uint64_t requests)
+{
+    char sql[200];
+    struct why why = {0};
+    (void)snprintf(sql, sizeof sql, "UPDATE h_node SET last_request = last_request + %llu WHERE state = 'enrolled' AND last_request = %llu",
+                   (unsigned long long)requests, (unsigned long long)n->request);
+    assert_int_equal(db_begin(round_hub->hub->db, &why), ERR_OK);
+    assert_int_equal(db_exec(round_hub->hub->db, sql, &why), ERR_OK);
+    assert_int_equal(db_commit(round_hub->hub->db, &why), ERR_OK);
+    n->request += requests;
+}
+
+static void the_hub_forgets_requests_that_thousands_came_after_and_holds_none_of_them_against_its_device(void **state)
+{
+    (void)state;
+    struct fake_node *n = round_device("care-mash", "care", "Carla");
+    struct buf first;
+    int64_t others = fake_hub_int(round_hub, "SELECT count(*) FROM h_request");
+    int64_t forked = fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'forked'");
+    buf_init(&first, 64u << 20);
+    fake_node_round(n);
+    buf_put_bytes(&first, buf_bytes(&n->sent));
+    for (int i = 0; i < 40; i++) fake_node_round(n);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_request"), others + 41);
+    passed(n, NODES_REQUESTS - 1); /* all 41 are pushed out but the newest, by one round at most 32 of them */
+    fake_node_round(n);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_request"), others + 41 + 1 - 32);
+    for (int i = 0; i < 20; i++) fake_node_round(n);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_request"), others + 21);
+    buf_reset(&n->sent);
+    buf_put_bytes(&n->sent, buf_bytes(&first)); /* somebody kept it, and sends it now */
+    round_refused(n, ERR_REFUSED);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'forked'"), forked);
+    fake_node_round(n);
+    n->request -= 30; /* among those that the hub remembers: no late one has other bytes */
+    fake_node_pack(n);
+    round_refused(n, ERR_REFUSED);
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'forked'"), forked + 1);
+    buf_release(&first);
     round_gone(n);
 }
 
@@ -349,6 +394,41 @@ static void receipts_must_fit_their_orders(void **state)
     round_gone(school);
 }
 
+/* After a restore, or for a courier who was long on the way: more than fits into one answer's note. A device that could
+ * not be answered would be shut out for good. */
+static void verdicts_beyond_what_one_answer_holds_come_with_the_next(void **state)
+{
+    struct fake_node *n = round_device("school-1", "school", "Sue");
+    struct why why = {0};
+    struct stmt *s;
+    size_t told = 0, rounds = 0;
+    (void)state;
+    n->notes = true;
+    fake_node_pull(n);
+    assert_int_equal(db_prepare(hub_db(round_hub->hub),
+                                "INSERT INTO h_envelope(node_no, seq, hash, cose, parts, base_cut, hlc, user, received_at, version, verdict, "
+                                "reason) WITH RECURSIVE i(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM i WHERE x < 42000) SELECT (SELECT no "
+                                "FROM h_node WHERE kid = $1), x, $2, $2, $2, $1, 0, $1, 1, 1, 2, $3 FROM i",
+                                &s, &why),
+                     ERR_OK);
+    db_bind_id(s, 1, n->id.pub.kid);
+    db_bind_blob(s, 2, bytes_of("an envelope of thirty-two bytes.", 32));
+    char reason[420];
+    memset(reason, 'x', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
+    db_bind_str(s, 3, reason);
+    assert_int_equal(db_run(s, &why), ERR_OK);
+    do {
+        fake_node_round(n);
+        assert_true(n->n_told > 0 && n->n_told <= 20000 && n->note_bytes > n->n_told * 400 && n->note_bytes < 16u << 20);
+        told += n->n_told;
+        rounds++;
+    } while (n->hello.more);
+    assert_int_equal(told, 42000);
+    assert_int_equal(rounds, 3);
+    round_gone(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_case_made_here_arrives_at_the_room_and_nowhere_else),
         cmocka_unit_test(a_request_again_gets_the_same_bytes_and_changes_nothing),
         cmocka_unit_test(wrong_request_numbers_are_refused_and_noted),
+        cmocka_unit_test(the_hub_forgets_requests_that_thousands_came_after_and_holds_none_of_them_against_its_device),
         cmocka_unit_test(a_device_whose_records_are_newer_than_the_hub_is_refused_and_administrators_see_why),
         cmocka_unit_test(another_last_answer_or_cursor_is_refused),
         cmocka_unit_test(a_device_nobody_enrolled_is_refused_in_the_same_words),
@@ -366,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_request_with_work_is_never_parked),
         cmocka_unit_test(a_revoked_devices_work_is_held_and_it_gets_no_pages),
         cmocka_unit_test(receipts_must_fit_their_orders),
+        cmocka_unit_test(verdicts_beyond_what_one_answer_holds_come_with_the_next),
     };
     return cmocka_run_group_tests(tests, round_start, round_stop);
 }

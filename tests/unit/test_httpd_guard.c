@@ -24,6 +24,7 @@ struct site {
     struct httpd *h;
     int64_t concerned;  /* whose keep[0] has news; -1: nobody */
     unsigned calls;
+    bool stuck, asks; /* `concerns` does not come back while stuck; it is in there */
 };
 
 static int64_t now_ms(void)
@@ -57,6 +58,9 @@ static void handle(void *ctx, const struct http_request *req, struct http_reply 
 static bool concerns(void *ctx, const int64_t keep[HTTP_KEEP])
 {
     struct site *s = ctx;
+    int64_t until = now_ms() + 20000;
+    __atomic_store_n(&s->asks, true, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&s->stuck, __ATOMIC_SEQ_CST) && now_ms() < until) (void)poll(NULL, 0, 2);
     return __atomic_load_n(&s->concerned, __ATOMIC_SEQ_CST) == keep[0];
 }
 
@@ -256,6 +260,42 @@ static void parked_ones_are_asked_only_about_their_own_news(void **state)
     httpd_stop(s.h);
 }
 
+/* The store is away just then. Whoever wakes, counts, or looks whether clients have left does not wait for it; what
+ * woke meanwhile is asked about again. */
+static void nobody_waits_for_a_store_that_is_asked_about_news(void **state)
+{
+    (void)state;
+    struct site s;
+    static struct answer a;
+    struct httpd_options opt = options(&s);
+    struct httpd_load load = {0};
+    int fd[8];
+    start(&s, &opt);
+    for (int i = 0; i < 8; i++) fd[i] = wait_as(&s, i + 1);
+    parked(&s, 8);
+    __atomic_store_n(&s.asks, false, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&s.stuck, true, __ATOMIC_SEQ_CST);
+    httpd_wake(s.h);
+    int64_t until = now_ms() + 20000;
+    while (!__atomic_load_n(&s.asks, __ATOMIC_SEQ_CST) && now_ms() < until) (void)poll(NULL, 0, 2);
+    int64_t began = now_ms();
+    httpd_load(s.h, &load);
+    __atomic_store_n(&s.concerned, 5, __ATOMIC_SEQ_CST);
+    httpd_wake(s.h);
+    (void)close(fd[7]);
+    assert_true(load.parked >= 6 && load.parked <= 8); /* those that are to be handed over next wait for the server's thread */
+    parked(&s, load.parked - 1);                       /* its client left */
+    assert_true(now_ms() - began < 10000);
+    __atomic_store_n(&s.stuck, false, __ATOMIC_SEQ_CST);
+    hear(fd[4], &a);
+    assert_string_equal(a.body, "news 5");
+    parked(&s, 6);
+    for (int i = 0; i < 7; i++)
+        if (i != 4) assert_true(is_silent(fd[i]));
+    for (int i = 0; i < 7; i++) (void)close(fd[i]);
+    httpd_stop(s.h);
+}
+
 static void parked_again_on_another_connection_holds_one_place(void **state)
 {
     (void)state;
@@ -317,6 +357,7 @@ int main(void)
         cmocka_unit_test(guard_lets_large_bodies_share_their_room),
         cmocka_unit_test(a_body_that_stalls_keeps_nobody_out_for_long),
         cmocka_unit_test(parked_ones_are_asked_only_about_their_own_news),
+        cmocka_unit_test(nobody_waits_for_a_store_that_is_asked_about_news),
         cmocka_unit_test(parked_again_on_another_connection_holds_one_place),
         cmocka_unit_test(httpd_listens_at_a_path),
     };

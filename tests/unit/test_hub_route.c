@@ -2,6 +2,7 @@
 #include "cli/hub_route.h"
 
 #include "base/json.h"
+#include "tests/lib/fake_node.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -164,6 +165,71 @@ static void route_is_quiet_when_asked(void **state)
     buf_release(&out);
 }
 
+static void route_has_small_exchanges_answered_together_and_nothing_else(void **state)
+{
+    struct rig *r = *state;
+    static uint8_t large[HUB_TOGETHER_BYTES + 1];
+    const struct http_request small = {.method = "POST", .path = "/v1/exchange", .body = bytes_of_str("not a bundle")};
+    const struct http_request others[] = {
+        {.method = "POST", .path = "/v1/exchange", .body = bytes_of(large, sizeof large)},
+        {.method = "GET", .path = "/v1/exchange"},
+        {.method = "POST", .path = "/v1/enrol", .body = bytes_of_str("not a bundle")},
+        {.method = "POST", .path = "/v1/door", .body = bytes_of_str("not a bundle")},
+        {.method = "GET", .path = "/v1/hub"},
+        {.method = "GET", .path = "/nowhere"},
+    };
+    struct http_turn v[3] = {{.req = small}, {.req = small}, {.req = small}};
+    assert_true(hub_route_joins(&r->route, &small));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) assert_false(hub_route_joins(&r->route, &others[i]));
+    for (size_t i = 0; i < 3; i++) buf_init(&v[i].reply.body, 1u << 20);
+    hub_route_together(&r->route, v, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(v[i].done);
+        assert_int_equal(v[i].reply.status, 400);
+        assert_true(v[i].reply.body.len > 0);
+        buf_release(&v[i].reply.body);
+    }
+}
+
+/* Somebody saw it on its way: it proves nothing about who sends it now. */
+static void an_enrolment_that_is_sent_again_and_again_is_slowed_down(void **state)
+{
+    struct hub_limit_rates rates = {.device = {1, 1}, .enrol = {0.001, 3}, .nobody = {1, 1}};
+    struct hub_route route = {.one = PTHREAD_MUTEX_INITIALIZER};
+    struct fake_hub *f = calloc(1, sizeof *f);
+    struct fake_node n = {0};
+    struct buf code, request, answer[5];
+    struct why why = {0};
+    (void)state;
+    assert_non_null(f);
+    fake_hub_start(f);
+    fake_hub_people(f);
+    buf_init(&code, 4096);
+    buf_init(&request, 1u << 20);
+    assert_int_equal(hub_invite(f->hub, "school-1", "http://127.0.0.1:1", 1000, &code, &why), ERR_OK);
+    assert_int_equal(identity_generate(&n.id, &why), ERR_OK);
+    fake_node_ask(&n, f, buf_bytes(&code), "Sue", &request);
+    route.env = &f->env;
+    route.hub = f->hub;
+    assert_int_equal(hub_limit_new(&route.limit, &f->env, &rates, &why), ERR_OK);
+    for (int i = 0; i < 5; i++) {
+        struct http_request req = {.method = "POST", .path = "/v1/enrol", .body = buf_bytes(&request)};
+        struct http_reply reply = {0};
+        buf_init(&reply.body, 1u << 20);
+        hub_route(&route, &req, &reply);
+        assert_int_equal(reply.status, i < 4 ? 200 : 503); /* once for its device, three times more for an answer that was lost */
+        answer[i] = reply.body;
+    }
+    assert_true(bytes_equal(buf_bytes(&answer[0]), buf_bytes(&answer[3])));
+    for (int i = 0; i < 5; i++) buf_release(&answer[i]);
+    hub_limit_free(route.limit);
+    buf_release(&code);
+    buf_release(&request);
+    fake_node_release(&n);
+    fake_hub_stop(f);
+    free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,8 +240,10 @@ int main(void)
         cmocka_unit_test(route_refuses_what_is_no_invitation),
         cmocka_unit_test(route_opens_its_door_to_nobody_without_a_key_to_it),
         cmocka_unit_test(route_knows_no_answer_that_it_did_not_give),
+        cmocka_unit_test(route_has_small_exchanges_answered_together_and_nothing_else),
         cmocka_unit_test(route_logs_no_word_of_the_request),
         cmocka_unit_test(route_is_quiet_when_asked),
+        cmocka_unit_test(an_enrolment_that_is_sent_again_and_again_is_slowed_down),
     };
     return cmocka_run_group_tests(tests, make_rig, drop_rig);
 }

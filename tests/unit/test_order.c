@@ -176,6 +176,23 @@ static size_t looks_at(const char *table, const uint8_t id[16], struct looks *x)
     return x->n;
 }
 
+/* Else a device could see to it that nobody can order it to wipe itself, and that it is not cut off either. */
+static void a_device_that_says_it_had_all_orders_there_are_is_cut_off_and_wiped_all_the_same(void **state)
+{
+    (void)state;
+    struct fake_node *n = round_device("school-1", "school", "Sue");
+    struct why why = {0};
+    n->order = INT64_MAX;
+    assert_int_equal(fake_node_try(n), ERR_FORMAT);
+    n->order = (uint64_t)1 << 62;
+    fake_node_round(n);
+    MUST(hub_wipe_as(round_hub->hub, n->id.pub.kid, "lost", "stolen", true, &why));
+    assert_int_equal(fake_hub_int(round_hub, "SELECT count(*) FROM h_node WHERE state = 'revoked'"), 1);
+    fake_node_round(n);
+    assert_int_equal(n->n_orders, 1);
+    round_gone(n);
+}
+
 static void who_looked_is_kept_once_and_a_hidden_row_is_passed_over_without_a_word(void **state)
 {
     (void)state;
@@ -231,6 +248,7 @@ int main(void)
         TEST(a_device_that_waits_for_news_is_told_its_order_at_once),
         TEST(a_device_that_is_to_be_wiped_is_revoked_and_what_it_still_sends_is_held),
         TEST(an_order_of_a_hub_that_was_put_back_is_numbered_above_what_the_device_knows),
+        TEST(a_device_that_says_it_had_all_orders_there_are_is_cut_off_and_wiped_all_the_same),
         TEST(who_looked_is_kept_once_and_a_hidden_row_is_passed_over_without_a_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,6 +107,87 @@ static void seal_streams_of_any_length_come_back(void **state)
     }
 }
 
+static bool has_run(const void *p, size_t n, uint8_t byte)
+{
+    const uint8_t *b = p;
+    size_t run = 0;
+    for (size_t i = 0; i < n && run < 16; i++) run = b[i] == byte ? run + 1 : 0;
+    return run == 16;
+}
+
+/* One writer and one reader for streams of all lengths, some of which are given up halfway, damaged or for another. */
+static void seal_a_rested_writer_and_reader_make_every_stream_anew(void **state)
+{
+    struct two *t = *state;
+    static const size_t lengths[] = {100, 3 * SEAL_CHUNK + 5, 0, 4000, SEAL_CHUNK, 1};
+    static uint8_t content[4 * SEAL_CHUNK];
+    struct seal_header h = {.version = 1, .kind = 1}, got;
+    struct seal_writer *w = NULL;
+    struct seal_reader *r = NULL;
+    uint8_t made[32], read[32], former[32] = {0};
+    memcpy(h.recipient, t->me.pub.kid, KID_BYTES);
+    for (size_t i = 0; i < 3 * sizeof lengths / sizeof lengths[0]; i++) {
+        size_t n = lengths[i % 6], at = 0;
+        bool final = false;
+        buf_reset(&t->b);
+        memset(content, 'A' + (int)i, n);
+        enum err e = w == NULL ? seal_writer_new(&w, &h, &t->me.pub, &t->b, made, NULL)
+                               : seal_writer_again(w, &h, &t->me.pub, &t->b, made, NULL);
+        assert_int_equal(e, ERR_OK);
+        assert_memory_not_equal(made, former, 32);
+        memcpy(former, made, 32);
+        assert_int_equal(seal_write(w, bytes_of(content, n), NULL), ERR_OK);
+        if (i % 4 != 3) assert_int_equal(seal_finish(w, NULL), ERR_OK); /* else it was cut off */
+        seal_writer_rest(w);
+        e = r == NULL ? seal_reader_new(&r, buf_bytes(&t->b), &t->me, &got, read, NULL)
+                      : seal_reader_again(&r, buf_bytes(&t->b), &t->me, &got, read, NULL);
+        assert_int_equal(e, ERR_OK);
+        assert_memory_equal(made, read, 32);
+        while (e == ERR_OK && !final) {
+            struct bytes plain = {0};
+            e = seal_read(r, &plain, &final, NULL);
+            if (e == ERR_OK && plain.n > 0) assert_memory_equal(plain.p, content + at, plain.n);
+            at += e == ERR_OK ? plain.n : 0;
+            if (e == ERR_OK && plain.n >= 16) {
+                assert_true(has_run(plain.p, plain.n, (uint8_t)('A' + i)));
+                if (i % 5 == 4) break; /* given up: rest wipes it all the same */
+            }
+        }
+        assert_int_equal(e, i % 4 == 3 ? ERR_TAMPERED : ERR_OK);
+        seal_reader_rest(r);
+        assert_int_equal(seal_reader_again(&r, buf_bytes(&t->b), &t->other, &got, read, NULL), ERR_REFUSED);
+        t->b.data[HEADER - 60] ^= 1; /* the sealed key */
+        assert_int_equal(seal_reader_again(&r, buf_bytes(&t->b), &t->me, &got, read, NULL), ERR_TAMPERED);
+    }
+    seal_writer_free(w);
+    seal_reader_free(r);
+}
+
+/* What is opened stands in memory that is handed out: after rest it stands there no more. */
+static void seal_rest_wipes_what_was_opened(void **state)
+{
+    struct two *t = *state;
+    static uint8_t content[5000];
+    struct seal_writer *w = NULL;
+    struct seal_reader *r = NULL;
+    struct seal_header h = {.version = 1, .kind = 1};
+    uint8_t binding[32];
+    struct bytes plain;
+    bool final;
+    memset(content, 'S', sizeof content);
+    buf_reset(&t->b);
+    assert_int_equal(seal_writer_new(&w, &h, &t->me.pub, &t->b, binding, NULL), ERR_OK);
+    assert_int_equal(seal_write(w, bytes_of(content, sizeof content), NULL), ERR_OK);
+    assert_int_equal(seal_finish(w, NULL), ERR_OK);
+    assert_int_equal(seal_reader_new(&r, buf_bytes(&t->b), &t->me, &h, binding, NULL), ERR_OK);
+    assert_int_equal(seal_read(r, &plain, &final, NULL), ERR_OK);
+    assert_true(has_run(plain.p, plain.n, 'S'));
+    seal_reader_rest(r);
+    assert_false(has_run(plain.p, plain.n, 'S'));
+    seal_writer_free(w);
+    seal_reader_free(r);
+}
+
 static void seal_header_lies_where_the_format_says(void **state)
 {
     struct two *t = *state;
@@ -341,6 +422,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(seal_streams_of_any_length_come_back),
+        cmocka_unit_test(seal_a_rested_writer_and_reader_make_every_stream_anew),
+        cmocka_unit_test(seal_rest_wipes_what_was_opened),
         cmocka_unit_test(seal_header_lies_where_the_format_says),
         cmocka_unit_test(seal_both_ends_get_one_binding_and_each_stream_its_own),
         cmocka_unit_test(seal_refuses_every_changed_bit),

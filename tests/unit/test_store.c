@@ -1,4 +1,5 @@
 /* Where a hub's store is, and what of it may be read by whoever keeps it. Also on PostgreSQL: tests/postgres/run. */
+#include "hub/admins.h"
 #include "hub/move.h"
 #include "hub/policy_sql.h"
 #include "hub/policy_text.h"
@@ -164,6 +165,72 @@ static void a_move_that_is_not_let_in_ends_there(void **state)
     hub_close(hub);
 }
 
+static void a_move_that_was_cut_off_is_ended_by_a_security_administrator_alone(void **state)
+{
+    static const char hers[] = "a viewer's own passphrase";
+    const struct hub_pipe pipe = {0};
+    struct why why = {0};
+    struct hub *hub = NULL;
+    struct dump_sum sum;
+    (void)state;
+    assert_int_equal(hub_init(env_posix(), home, "Hub", passphrase(), &why), ERR_OK);
+    assert_int_equal(hub_open(&hub, env_posix(), home, passphrase(), &why), ERR_OK);
+    assert_int_equal(hub_admin_add(hub, "Vera", ROLE_VIEWER, bytes_of_str(hers), &why), ERR_OK);
+    /* As such a move leaves the old store. */
+    assert_int_equal(db_exec(hub_db(hub), "INSERT INTO h_counter(name, value) VALUES('moved', 1)", &why), ERR_OK);
+    hub_close(hub);
+    const struct hub_place from = {.home = home},
+                           to = {.home = home, .store = test_store_is_postgres() ? "sqlite:" : "postgres:///none?schema=a"};
+    assert_int_equal(hub_move(env_posix(), &from, &to, bytes_of_str(hers), NULL, NULL, &pipe, &sum, &why), ERR_REFUSED);
+    assert_non_null(strstr(why.text, "security administrator"));
+    assert_int_equal(hub_move(env_posix(), &from, &to, passphrase(), NULL, NULL, &pipe, &sum, &why), ERR_DENIED); /* not there */
+}
+
+struct copied {
+    struct buf bytes;
+};
+
+static enum err keep_piece(void *ctx, struct bytes piece, struct why *why)
+{
+    (void)why;
+    buf_put_bytes(&((struct copied *)ctx)->bytes, piece);
+    return ERR_OK;
+}
+
+static enum err copy_and_stop(void *ctx, enum err (*write)(void *, const struct dump_sink *, struct why *),
+                              enum err (*read)(void *, const struct dump_source *, struct why *), void *arg, struct why *why)
+{
+    const struct dump_sink sink = {ctx, keep_piece};
+    (void)read;
+    enum err e = write(arg, &sink, why);
+    return e == ERR_OK ? why_set(why, ERR_FAILED, "The power went.") : e;
+}
+
+/* The last act of a move is given in the new store, after its end: a crash before it must not leave a move that nobody logged. */
+static void that_a_store_is_to_move_is_in_the_log_that_is_copied(void **state)
+{
+    struct copied got;
+    const struct hub_pipe pipe = {&got, copy_and_stop};
+    const bool back = test_store_is_postgres(); /* a test of files alone has no database to reach */
+    struct why why = {0};
+    struct hub *hub = NULL;
+    struct stmt *s = NULL;
+    bool row = false;
+    (void)state;
+    buf_init(&got.bytes, 64u << 20);
+    assert_int_equal(hub_init(env_posix(), home, "Hub", passphrase(), &why), ERR_OK);
+    const struct hub_place from = {.home = home}, to = {.home = home, .store = back ? "sqlite:" : "postgres:///none?host=/nowhere&schema=a"};
+    assert_int_equal(hub_move(env_posix(), &from, &to, passphrase(), NULL, NULL, &pipe, NULL, &why), back ? ERR_FAILED : ERR_UNREACHABLE);
+    if (back) assert_non_null(memmem(got.bytes.data, got.bytes.len, "store moving", 12));
+    assert_int_equal(hub_open(&hub, env_posix(), home, passphrase(), &why), ERR_OK); /* where it was */
+    assert_int_equal(db_prepare(hub_db(hub), "SELECT count(*) FROM h_act WHERE act = 'store moving'", &s, &why), ERR_OK);
+    assert_int_equal(db_step(s, &row, &why), ERR_OK);
+    assert_int_equal(db_int(s, 0), 1);
+    db_done(s);
+    hub_close(hub);
+    buf_release(&got.bytes);
+}
+
 /* What SQLite has judged must mean the same: hub/STORE.md, "A policy". */
 static void a_policy_that_would_mean_something_else_is_refused_with_its_line(void **state)
 {
@@ -242,6 +309,8 @@ int main(void)
         TEST(a_hubs_own_keys_do_not_lie_readable_in_a_database),
         TEST(a_finished_hub_is_not_made_again_and_its_schema_not_taken_by_another),
         TEST(a_move_that_is_not_let_in_ends_there),
+        TEST(a_move_that_was_cut_off_is_ended_by_a_security_administrator_alone),
+        TEST(that_a_store_is_to_move_is_in_the_log_that_is_copied),
         TEST(a_policy_that_would_mean_something_else_is_refused_with_its_line),
         TEST(a_policys_own_texts_compare_by_bytes),
         TEST(views_may_stand_in_any_order_and_have_comments),

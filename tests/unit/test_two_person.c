@@ -1,4 +1,5 @@
 /* What takes two people is proposed by one and carried out by another, as it was proposed, or not at all. */
+#include "hub/retention.h"
 #include "tests/lib/admin_world.h"
 #include "tests/lib/policy_variant.h"
 
@@ -274,7 +275,59 @@ static void a_proposal_of_somebody_who_is_no_security_administrator_any_more_is_
     assert_int_equal(db_exec(hub_db(HUB), "UPDATE h_admin SET role = 'viewer' WHERE name = 'admin'", &why), ERR_OK);
     admin_as("Ines");
     assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED);
+    assert_non_null(strstr(why.text, "no security administrator"));
     assert_int_equal(wiped(), 0);
+    assert_int_equal(states("open"), 1);
+    /* Put back, for the log tells of roles too. */
+    assert_int_equal(db_exec(hub_db(HUB), "UPDATE h_admin SET role = 'security' WHERE name = 'admin'", &why), ERR_OK);
+}
+
+/* Another name is not another person. */
+static void who_has_another_name_since_has_proposed_it_all_the_same(void **state)
+{
+    const struct hub_proposal p = wipe_it();
+    (void)state;
+    propose(&p);
+    assert_int_equal(hub_admin_rename(HUB, "Sam", &why), ERR_OK);
+    admin_as("Ines");
+    if (hub_approve(HUB, no, NULL, &why) != ERR_OK) fail_msg("%s", why.text);
+    assert_int_equal(wiped(), 1);
+}
+
+/* The second person said yes to nothing being destroyed. */
+static void a_wipe_at_once_is_void_when_the_device_has_more_to_lose(void **state)
+{
+    struct hub_proposal p = wipe_it();
+    (void)state;
+    propose(&p);
+    assert_int_equal(db_exec(hub_db(HUB), "UPDATE h_node SET unsent = 40", &why), ERR_OK);
+    admin_as("Ines");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED);
+    assert_int_equal(states("void"), 1);
+    assert_int_equal(wiped(), 0);
+    p.flag = false; /* this one waits for it */
+    propose(&p);
+    assert_int_equal(db_exec(hub_db(HUB), "UPDATE h_node SET unsent = 41", &why), ERR_OK);
+    admin_as("admin");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_OK);
+}
+
+static void what_can_be_proposed_can_be_carried_out(void **state)
+{
+    static char reason[1001];
+    const struct hub_proposal site = {.kind = PROPOSE_REVOKE_SITE, .text = bytes_of_str("school-1"), .reason = reason};
+    const struct hub_proposal up = {
+        .kind = PROPOSE_ADMIN_ROLE, .text = bytes_of_str("Omar"), .text2 = "security", .reason = reason};
+    const struct hub_proposal rule = {.kind = PROPOSE_RULE, .text = bytes_of_str(RULE_PROPOSAL), .number = 1};
+    (void)state;
+    memset(reason, 'r', sizeof reason - 1);
+    assert_int_equal(hub_propose(HUB, &rule, "for a millisecond", &no, &why), ERR_USAGE);
+    propose(&site);
+    int64_t first = no;
+    propose(&up);
+    admin_as("Ines");
+    assert_int_equal(hub_approve(HUB, first, NULL, &why), ERR_OK);
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_OK);
 }
 
 static void the_rule_wants_two_people_to_begin_with(void **state)
@@ -319,6 +372,59 @@ static void no_more_proposals_wait_than_can_be_read(void **state)
     propose(&p); /* those are expired */
 }
 
+static void closed_case(uint8_t c[16])
+{
+    static const char *const nobody[] = {NULL};
+    fake_case(node, c, "school", nobody);
+    assert_int_equal(db_exec(hub_db(HUB), "UPDATE case_file SET status = 'closed'", &why), ERR_OK);
+}
+
+static void a_case_is_erased_by_two_and_only_as_it_was_when_it_was_proposed(void **state)
+{
+    struct hub_proposal p = {.kind = PROPOSE_ERASE, .reason = "agreed"};
+    struct hub_proposal unhold = {.kind = PROPOSE_UNHOLD, .reason = "over"};
+    (void)state;
+    closed_case(p.kid);
+    memcpy(unhold.kid, p.kid, 16);
+    assert_int_equal(hub_erase(HUB, p.kid, true, "alone", &why), ERR_REFUSED);
+    propose(&p);
+    assert_int_equal(hub_retention_hold(HUB, p.kid, "an inquiry", &why), ERR_OK); /* keeping takes one */
+    admin_as("Ines");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED);
+    assert_int_equal(states("void"), 1);
+    admin_as("admin");
+    assert_int_equal(hub_retention_release(HUB, p.kid, "alone", &why), ERR_REFUSED);
+    propose(&unhold);
+    admin_as("Ines");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_OK);
+    propose(&p);
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED); /* one's own */
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_erased"), 0);
+    admin_as("admin");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_OK);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_erased WHERE who = 'Ines' AND second = 'admin'"), 1);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM case_file"), 0);
+    admin_last_act("erase", who, second);
+    assert_string_equal(who, "Ines");
+    assert_string_equal(second, "admin");
+}
+
+static void times_of_retention_are_set_by_two(void **state)
+{
+    const struct retention_days d = {90, 365, 2190};
+    struct hub_proposal p = {.kind = PROPOSE_RETENTION, .text = bytes_of_str("90"), .text2 = "365", .text3 = "2190", .reason = "schedule"};
+    struct retention_days now;
+    (void)state;
+    assert_int_equal(hub_retention_set(HUB, &d, "alone", &why), ERR_REFUSED);
+    propose(&p);
+    admin_as("Ines");
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_OK);
+    assert_int_equal(hub_retention_get(HUB, &now, &why), ERR_OK);
+    assert_true(now.partners == 90 && now.lead == 365 && now.erase == 2190);
+    admin_as("Omar");
+    assert_int_equal(hub_retention_set(HUB, &(struct retention_days){0, 0, 30}, "an operator", &why), ERR_REFUSED);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
@@ -333,7 +439,12 @@ int main(void)
         T(the_rule_itself_and_its_people_take_two),
         T(a_policy_comes_into_force_by_two_as_it_was_read),
         T(a_proposal_of_somebody_who_is_no_security_administrator_any_more_is_none),
+        T(who_has_another_name_since_has_proposed_it_all_the_same),
+        T(a_wipe_at_once_is_void_when_the_device_has_more_to_lose),
+        T(what_can_be_proposed_can_be_carried_out),
         T(who_restored_the_hub_appoints_a_second_and_then_it_takes_two_again),
+        T(a_case_is_erased_by_two_and_only_as_it_was_when_it_was_proposed),
+        T(times_of_retention_are_set_by_two),
         T(no_more_proposals_wait_than_can_be_read),
         cmocka_unit_test_setup_teardown(the_rule_wants_two_people_to_begin_with, admin_start, admin_stop),
     };

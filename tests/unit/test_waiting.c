@@ -134,14 +134,51 @@ static void waiting_hears_that_another_request_of_its_device_was_answered(void *
     stop();
 }
 
+/* A part that ends, of somebody else; the case stays his. */
+static void write_end(struct fake_node *n, const uint8_t case_id[16], int64_t until)
+{
+    struct fake_edit e;
+    uint8_t id[16];
+    env_new_id(&hub.env, id);
+    fake_edit_start(&e);
+    struct op op = fake_new(n, "participant", id, case_id);
+    fake_value(&op, "member", value_str("school"));
+    fake_value(&op, "site", value_str(""));
+    fake_value(&op, "access", value_str("view"));
+    fake_value(&op, "until", value_int(until));
+    fake_put(&e, &op);
+    assert_int_equal(fake_send(n, &e)->verdict, VERDICT_APPLIED);
+}
+
+/* As it is parked the hub makes a step of what fell due, which is undone with everything else: its number is given again. Here to
+ * the change of somebody, because the clock was put right by two seconds; or another process's clock is behind this one's. */
+static void waiting_hears_of_a_step_that_has_the_number_of_one_that_was_undone(void **state)
+{
+    static const char *const members[] = {"police:contribute", NULL}, *const none[] = {NULL};
+    uint8_t shared[16], other[16];
+    (void)state;
+    start();
+    fake_case(&care, shared, "care", members);
+    fake_case(&care, other, "care", none);
+    write_end(&care, other, hub.now + 1000);
+    wait_at_hub(&police);
+    hub.now += 2000;
+    wait_at_hub(&police);
+    hub.now -= 2000;
+    write_person(&care, shared);
+    assert_true(is_answered(&police));
+    assert_true(news(&police));
+    stop();
+}
+
 static uint32_t draw(uint32_t *seed, uint32_t below)
 {
     *seed = *seed * 1664525u + 1013904223u;
     return (*seed >> 8) % below;
 }
 
-/* Cases with other participants each, people in them, participants who come and go; after each step, whoever the full question
- * would answer must be among those that the short one names. */
+/* Cases with other participants each, people in them, participants who come and go; after each step, whoever the full
+ * question would answer must be among those that the short one names. */
 static void waiting_never_misses_what_the_whole_question_finds(void **state)
 {
     static const char *const both[] = {"police:contribute", "school:view", NULL};
@@ -183,6 +220,7 @@ int main(void)
         cmocka_unit_test(waiting_hears_of_what_its_site_sees_and_of_nothing_else),
         cmocka_unit_test(waiting_hears_of_every_act_of_an_administrator),
         cmocka_unit_test(waiting_hears_that_another_request_of_its_device_was_answered),
+        cmocka_unit_test(waiting_hears_of_a_step_that_has_the_number_of_one_that_was_undone),
         cmocka_unit_test(waiting_never_misses_what_the_whole_question_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

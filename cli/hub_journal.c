@@ -1,0 +1,299 @@
+#include "cli/hub_journal.h"
+
+#include "cli/hub_commands.h"
+#include "cli/hub_home.h"
+#include "cli/show.h"
+#include "hub/redo.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define LOOK_MS   200   /* how often it looks for something to write: with what writing takes, the lag */
+#define BORROW_MS 2000  /* it waits so long for the store */
+#define AGAIN_MS  1000  /* after a fault, and twice as long after each further one, up to */
+#define LAST_MS   30000
+#define STOP_MS   5000  /* a folder that hangs does not keep the server from ending */
+
+struct hub_journal {
+    struct hub_route *route;
+    struct hub_redo_writer *writer;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t change;
+    bool stop, ended;
+    bool abandoned; /* nobody waits for it any more: nothing but itself may be touched */
+    bool faulty;
+    int64_t again_ms;
+};
+
+static void note(const struct hub_journal *j, enum err e, const struct why *why)
+{
+    struct logline line;
+    logline_begin(&line, j->route->log, j->route->log_format, j->route->env, e == ERR_OK ? "info" : "error", "journal");
+    logline_str(&line, "folder", e == ERR_OK ? "again" : "stopped");
+    if (e != ERR_OK) logline_str(&line, "error", err_word(e));
+    if (e != ERR_OK) logline_str(&line, "why", why->text);
+    logline_end(&line);
+}
+
+static struct timespec in_ms(int64_t ms)
+{
+    struct timespec t = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += (time_t)(ms / 1000);
+    t.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (t.tv_nsec >= 1000000000) {
+        t.tv_nsec -= 1000000000;
+        t.tv_sec++;
+    }
+    return t;
+}
+
+/* True: it is to end. */
+static bool pause_for(struct hub_journal *j, int64_t ms)
+{
+    struct timespec until = in_ms(ms);
+    int rc = 0;
+    (void)pthread_mutex_lock(&j->lock);
+    while (!j->stop && rc != ETIMEDOUT) rc = pthread_cond_clockwait(&j->change, &j->lock, CLOCK_MONOTONIC, &until);
+    bool stop = j->stop;
+    (void)pthread_mutex_unlock(&j->lock);
+    return stop;
+}
+
+/* Under the lock from here, so that nobody takes the hub away meanwhile. False: it is to end at once, or a command
+ * has the store. */
+static bool borrow(struct hub_journal *j)
+{
+    (void)pthread_mutex_lock(&j->lock);
+    if (!j->abandoned && hub_route_borrow(j->route, BORROW_MS)) return true;
+    (void)pthread_mutex_unlock(&j->lock);
+    return false;
+}
+
+static void give_back(struct hub_journal *j)
+{
+    hub_route_return(j->route);
+    (void)pthread_mutex_unlock(&j->lock);
+}
+
+/* In the store, so that other commands can say it; once for each fault. */
+static void remember_fault(struct hub_journal *j, enum err e, const struct why *why)
+{
+    struct why detail = {0};
+    if (!j->faulty && borrow(j)) {
+        note(j, e, why);
+        enum err kept = hub_redo_fault(j->route->hub, why->text, &detail);
+        if (kept != ERR_OK) note(j, kept, &detail);
+        give_back(j);
+    }
+    j->faulty = true;
+    j->again_ms = j->again_ms == 0 ? AGAIN_MS : j->again_ms * 2 > LAST_MS ? LAST_MS : j->again_ms * 2;
+}
+
+/* Until nothing is left. The store is asked between two writes alone. */
+static enum err write_all(struct hub_journal *j, struct why *why)
+{
+    bool more = true;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && more) {
+        if (!borrow(j)) return ERR_OK; /* what a command does is written after it */
+        e = hub_redo_step(j->route->hub, j->writer, &more, why);
+        give_back(j);
+        if (e == ERR_OK && more) e = hub_redo_put(j->writer, why);
+    }
+    return e;
+}
+
+static void *keep(void *ctx)
+{
+    struct hub_journal *j = ctx;
+    bool stop = false;
+    while (!stop) {
+        struct why why = {0};
+        stop = pause_for(j, j->faulty ? j->again_ms : LOOK_MS);
+        if (stop && j->faulty) break;
+        enum err e = write_all(j, &why);
+        if (e != ERR_OK) {
+            remember_fault(j, e, &why);
+        } else if (j->faulty && borrow(j)) {
+            note(j, ERR_OK, &why);
+            give_back(j);
+            j->faulty = false;
+            j->again_ms = 0;
+        }
+    }
+    (void)pthread_mutex_lock(&j->lock);
+    j->ended = true;
+    (void)pthread_cond_broadcast(&j->change);
+    (void)pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+static enum err folder_there(const char *dir, struct why *why)
+{
+    struct stat st;
+    if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode)) return ERR_OK;
+    (void)why_set(why, ERR_NOTFOUND, "The journal's folder %.200s is not there.", dir);
+    return why_next(why, ERR_NOTFOUND, "It is never made, because a disk that is not mounted would look like it. Mount or make it.");
+}
+
+enum err hub_journal_start(struct hub_journal **out, struct hub_route *route, const char *dir, struct why *why)
+{
+    struct hub_journal *j = calloc(1, sizeof *j);
+    if (j == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to serve.");
+    j->route = route;
+    (void)pthread_mutex_init(&j->lock, NULL);
+    (void)pthread_cond_init(&j->change, NULL);
+    enum err e = folder_there(dir, why);
+    if (e == ERR_OK) e = hub_redo_writer_new(&j->writer, route->env, dir, why);
+    if (e == ERR_OK && !hub_route_borrow(route, TURN_ASK_MS))
+        e = why_set(why, ERR_BUSY, "A command has the hub's store for long.");
+    else if (e == ERR_OK) {
+        e = hub_redo_begin(route->hub, NULL, why);
+        hub_route_return(route);
+    }
+    int rc = e == ERR_OK ? pthread_create(&j->thread, NULL, keep, j) : 0;
+    if (rc != 0) e = why_set(why, ERR_IO, "The system has no thread to spare: %s.", strerror(rc));
+    if (e == ERR_OK) {
+        *out = j;
+        return ERR_OK;
+    }
+    hub_redo_writer_free(j->writer);
+    free(j);
+    return e;
+}
+
+void hub_journal_stop(struct hub_journal *j)
+{
+    if (j == NULL) return;
+    struct timespec until = in_ms(STOP_MS);
+    int rc = 0;
+    (void)pthread_mutex_lock(&j->lock);
+    j->stop = true;
+    (void)pthread_cond_broadcast(&j->change);
+    while (!j->ended && rc != ETIMEDOUT) rc = pthread_cond_clockwait(&j->change, &j->lock, CLOCK_MONOTONIC, &until);
+    bool ended = j->ended;
+    j->abandoned = !ended;
+    (void)pthread_mutex_unlock(&j->lock);
+    if (!ended) return; /* it hangs in the folder, and ends with the process: what it has is not freed */
+    (void)pthread_join(j->thread, NULL);
+    hub_redo_writer_free(j->writer);
+    (void)pthread_cond_destroy(&j->change);
+    (void)pthread_mutex_destroy(&j->lock);
+    free(j);
+}
+
+/* --------------------------------------------------------------------------------------------------------- commands */
+
+static void put_time(struct json *o, const char *name, int64_t at_ms)
+{
+    char stamp[40];
+    show_rfc3339(at_ms, stamp, sizeof stamp);
+    json_set_str(o, name, at_ms != 0 ? stamp : NULL);
+}
+
+static enum err journal_json(const struct hub_redo_state *s, struct why *why)
+{
+    struct json *o = json_object_new();
+    char hex[2 * REDO_ID_BYTES + 1];
+    json_set_bool(o, "on", s->on);
+    if (s->on) {
+        hex_encode(hex, s->id, sizeof s->id);
+        json_set_str(o, "id", hex);
+        json_set_int(o, "entries", s->made);
+        json_set_int(o, "written", s->written);
+        json_set_int(o, "waiting", s->waiting);
+        put_time(o, "waiting_since", s->waiting_since);
+        json_set_int(o, "waiting_bytes", s->pending);
+        json_set_int(o, "parts", s->parts);
+        put_time(o, "began_at", s->began_at);
+        put_time(o, "gave_up_at", s->gave_up);
+        json_set_bool(o, "joined", s->joined);
+        json_set_str(o, "fault", s->fault[0] != '\0' ? s->fault : NULL);
+    }
+    return show_json(o, why);
+}
+
+static enum err show(struct cli *c, struct hub *h, struct why *why)
+{
+    struct hub_redo_state s;
+    char hex[2 * REDO_ID_BYTES + 1], when[64];
+    enum err e = hub_redo_state(h, &s, why);
+    if (e != ERR_OK) return e;
+    c->attention = s.on && (!s.joined || s.fault[0] != '\0');
+    if (c->json) return journal_json(&s, why);
+    if (!s.on) {
+        puts("This hub keeps no journal. It begins with spoke-hub serve --journal FOLDER.");
+        return ERR_OK;
+    }
+    hex_encode(hex, s.id, sizeof s.id);
+    show_time(s.began_at, when, sizeof when);
+    printf("The journal %s was begun %s.\n%" PRId64 " entries are in its folder, in %" PRId64 " parts.\n", hex, when,
+           s.written, s.parts);
+    if (s.waiting > 0) {
+        show_time(s.waiting_since, when, sizeof when);
+        printf("%" PRId64 " entries (%" PRId64 " bytes) wait, the oldest since %s.\n", s.waiting, s.pending, when);
+    }
+    if (s.fault[0] != '\0') printf("The folder: %s\n", s.fault);
+    if (s.gave_up != 0) {
+        show_time(s.gave_up, when, sizeof when);
+        printf("It was given up and begun anew %s.\n", when);
+    }
+    if (!s.joined) puts("There is no backup yet that it goes on from. Make one: spoke-hub backup FILE");
+    return ERR_OK;
+}
+
+static enum err begin(struct cli *c, struct hub *h, struct why *why)
+{
+    const char *reason = NULL;
+    enum err e = cli_need(c, "reason", &reason, why);
+    if (e == ERR_OK) e = hub_redo_begin(h, reason, why);
+    return e == ERR_OK ? hub_home_said(c, "journal", "begun",
+                                       "A new journal is begun. It goes on from the next backup: make one now (spoke-hub backup FILE). Parts of "
+                                       "the former one are needed for older backups alone.",
+                                       why)
+                       : e;
+}
+
+static enum err end(struct cli *c, struct hub *h, struct why *why)
+{
+    const char *reason = NULL;
+    enum err e = cli_need(c, "reason", &reason, why);
+    if (e == ERR_OK) e = hub_redo_end(h, reason, why);
+    return e == ERR_OK ? hub_home_said(c, "journal", "ended",
+                                       "No journal is kept any more. Its parts stay in the folder; remove them when the last backup that "
+                                       "they belong to is gone. A server that was started with --journal begins a new one when it starts again.",
+                                       why)
+                       : e;
+}
+
+static enum err run_show(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, show, why);
+}
+static enum err run_begin(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, begin, why);
+}
+static enum err run_end(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, end, why);
+}
+
+static const struct flag reason_flags[] = {{"reason", "TEXT", "why"}, {0}};
+
+const struct command hub_journal_commands[] = {
+    {"journal begin", "", 0, 0,
+     "Begin a new journal, in the place of one whose folder was lost. It goes on from the next backup.",
+     "spoke-hub journal begin --reason \"the disk of the other machine was replaced\"", reason_flags, run_begin},
+    {"journal end", "", 0, 0, "Keep no journal any more.", "spoke-hub journal end --reason \"the other machine is given up\"",
+     reason_flags, run_end},
+    {"journal", "", 0, 0,
+     "Say how the journal stands: how many entries are in its folder, how many wait and since when, and whether there is a backup that it goes on from.",
+     "spoke-hub journal", NULL, run_show},
+    {0}};

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Goal: a hub whose machine is gone comes back from an old backup and the journal on another machine: what was written since is there, and who was
+# cut off since stays cut off; the folder gives nothing away, and one that is away stops nobody.
+. "$(dirname "$0")/lib.sh"
+
+make_hub
+mkdir "$work/far"
+serve_journal() { # serve_journal: until it listens
+    : >"$work/hub.line"
+    "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve --listen "127.0.0.1:$port" \
+        --journal "$work/far" >"$work/hub.line" 2>>"$work/hub.log" </dev/null &
+    hub_pid=$!
+    exec 7</dev/null
+    local i
+    for ((i = 0; i < 400; i++)); do
+        if grep -q '^listening on ' "$work/hub.line" || ! kill -0 "$hub_pid" 2>/dev/null; then return; fi
+        sleep 0.05
+    done
+}
+waits() { # waits WORD: how many entries that wait there shall be: none, some
+    local i n
+    for ((i = 0; i < 200; i++)); do
+        n=$(hub journal --json | field waiting)
+        if { [ "$1" = none ] && [ "$n" = 0 ]; } || { [ "$1" = some ] && [ "${n:-0}" -gt 0 ]; }; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+if [ -n "${SPOKE_TEST_POSTGRES:-}" ]; then
+    exits 1 "a hub on PostgreSQL says that it keeps no journal" hub serve --listen "127.0.0.1:$port" --journal "$work/far"
+    says "and what does so there" 'WAL'
+    done_with_claims
+fi
+
+exits 1 "a folder that is not there is not made" hub serve --listen "127.0.0.1:$port" --journal "$work/nowhere"
+serve_journal
+must node a enrol --code-file "$work/a-mash.code" --user Ann >/dev/null
+must node b enrol --code-file "$work/b-site.code" --user Bob >/dev/null
+must node a sync >/dev/null
+must node b sync >/dev/null
+exits 3 "a journal that goes on from no backup wants one" hub doctor
+has "by its code" '^journal-apart: '
+must hub backup "$work/old.backup" >/dev/null
+
+# Work, and an act by another process than the one that writes the journal.
+summary=$(secret_text)
+must node a case new --area north --source 1A --need N1 --summary "$summary" >/dev/null
+must node a sync >/dev/null
+must hub node revoke "$(device_of b-site)" --reason "the laptop is gone" >/dev/null
+claim "what both did is in the folder soon" waits none
+claim "which tells nobody what stands in it" "$bin/markers" files "$work/markers" "$work/far"
+
+# The folder goes away, and comes back.
+mv "$work/far" "$work/away"
+must hub agency add d "Housing" --kind housing >/dev/null
+claim "a folder that is away stops nobody, and it is said that something waits" waits some
+mv "$work/away" "$work/far"
+claim "when it is back it gets what waited" waits none
+
+kill -KILL "$hub_pid"
+wait "$hub_pid" 2>/dev/null
+hub_pid=
+mv "$work/hub" "$work/burnt"
+exits 1 "another folder is refused" hub restore "$work/old.backup" --recovery "$work/burnt/recovery.key" --journal "$work"
+exits 0 "the hub comes back from both" hub restore "$work/old.backup" --recovery "$work/burnt/recovery.key" \
+    --journal "$work/far"
+has "and says how far the journal goes" 'The journal goes to'
+claim "who was revoked after the backup is revoked" keep hub node list
+claim "as it was" said "revoked"
+claim "and the agency is there" keep hub agency list
+claim "that came while the folder was away" said "Housing"
+serve_journal
+must node a sync >/dev/null
+equal "the only device that is waited for ends the gathering" done "$(hub restore status --json | field state)"
+exits 3 "the new hub's journal is another one, and wants a backup" hub journal
+exits 0 "which ends it" hub backup "$work/new.backup"
+claim "the work is at the hub" keep hub verify
+equal "and on the device" 1 "$(count a case_file)"
+stop_hub
+done_with_claims
