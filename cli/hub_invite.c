@@ -1,9 +1,10 @@
-/* spoke-hub invite: a code with which one device of a site enrols. */
+/* spoke-hub invite, invitation: a code with which one device of a site enrols, and those that nobody has used yet. */
 #include "cli/hub_commands.h"
 #include "cli/hub_home.h"
 #include "cli/hub_qr.h"
 #include "hub/proposal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,50 @@ static enum err invite(struct cli *c, struct hub *h, struct why *why)
     return e;
 }
 
+/* ------------------------------------------------------------------------------------ those that were given */
+
+/* By the number of the act: the code itself is not kept. */
+static enum err list(struct cli *c, struct hub *h, struct why *why)
+{
+    static const struct show_column cols[] = {
+        {"no", "Number", SHOW_INT},        {"state", "State", SHOW_TEXT},          {"site", "For a device of", SHOW_TEXT},
+        {"who", "Given by", SHOW_TEXT},    {"at", "On", SHOW_TIME},                {"expires_at", "Works until", SHOW_TIME},
+        {"approve", "Needs approval", SHOW_BOOL}, {"user", "Used by", SHOW_TEXT}};
+    struct stmt *s = NULL;
+    enum err e = db_prepare(hub_db(h),
+                            "SELECT i.after_act + 1, CASE WHEN i.used_at IS NOT NULL THEN 'used' WHEN i.expires_at <= $1 THEN 'ended' "
+                            "ELSE 'open' END, k.code, y.who, a.at, i.expires_at, coalesce(b.approve, 0), i.user_name FROM h_invite i "
+                            "JOIN h_site k ON k.no = i.site_no LEFT JOIN h_invite_by b ON b.token_hash = i.token_hash "
+                            "LEFT JOIN h_act a ON a.no = i.after_act + 1 AND a.act = 'invite' LEFT JOIN h_act_by y ON y.act_no = a.no "
+                            "WHERE $2 = 1 OR (i.used_at IS NULL AND i.expires_at > $1) ORDER BY i.after_act",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, env_now(c->env));
+    db_bind_int(s, 2, cli_has(c, "all"));
+    return show_list(c, s, cols, sizeof cols / sizeof cols[0], "No invitation is open.", NULL, why);
+}
+
+static enum err withdraw(struct cli *c, struct hub *h, struct why *why)
+{
+    const char *reason = NULL;
+    char *end = NULL;
+    errno = 0;
+    long long no = strtoll(c->args[0], &end, 10);
+    if (c->args[0][0] < '1' || c->args[0][0] > '9' || *end != '\0' || errno != 0)
+        return why_set(why, ERR_USAGE, "An invitation has a number: see spoke-hub invitation list");
+    enum err e = cli_need(c, "reason", &reason, why);
+    if (e == ERR_OK) e = hub_invite_withdraw(h, no, reason, why);
+    return e == ERR_OK ? hub_home_said(c, "withdrawn", c->args[0], "The code works no more, wherever it is.", why) : e;
+}
+
+static enum err run_list(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, list, why);
+}
+static enum err run_withdraw(struct cli *c, struct why *why)
+{
+    return hub_home_run(c, withdraw, why);
+}
 static enum err run_invite(struct cli *c, struct why *why)
 {
     return hub_home_run(c, invite, why);
@@ -91,9 +136,19 @@ static const struct flag invite_flags[] = {
     {"qr", "[WHEN]", "also as a QR code, on a terminal alone unless --qr=always"},
     {0}};
 
+static const struct flag list_flags[] = {{"all", NULL, "also those that were used, or work no more"}, {0}};
+static const struct flag withdraw_flags[] = {{"reason", "TEXT", "why; it is kept"}, {0}};
+
 const struct command hub_invite_commands[] = {
     {"invite", "SITE", 1, 1,
      "Make a code with which one device of a site can enrol, once. The code carries the hub's address (" DEFAULT_ADDRESS
      " unless --address says another) and its fingerprint, so that the device knows it speaks to this hub.",
      "spoke-hub invite csc-mash --expires 2d --address https://hub.example.org", invite_flags, run_invite},
+    {"invitation list", "", 0, 0,
+     "List the invitations that nobody has used yet: for which site, who gave them, until when they work. The codes themselves are not kept.",
+     "spoke-hub invitation list", list_flags, run_list},
+    {"invitation withdraw", "N", 1, 1,
+     "End an invitation that went to the wrong person, or is not wanted any more. One that a device has used already is not ended by it: "
+     "that device is cut off with node revoke.",
+     "spoke-hub invitation withdraw 12 --reason 'sent to a wrong address'", withdraw_flags, run_withdraw},
     {0}};

@@ -14,6 +14,7 @@ static const struct {
     {"site list", MAY_VIEW},
     {"practitioner list", MAY_VIEW},
     {"duty list", MAY_VIEW},
+    {"invitation list", MAY_VIEW},
     {"node list", MAY_VIEW},
     {"node show", MAY_VIEW},
     {"held list", MAY_VIEW},
@@ -58,6 +59,7 @@ static const struct {
     {"practitioner add", MAY_OPERATE},
     {"duty add", MAY_OPERATE},
     {"invite", MAY_OPERATE},
+    {"invitation withdraw", MAY_OPERATE},
     {"node lease", MAY_OPERATE},
     {"node budget", MAY_OPERATE},
     {"node revoke", MAY_OPERATE}, /* of one; a whole site is for security administrators: hub_revoke_site */

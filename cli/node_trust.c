@@ -52,6 +52,7 @@ void node_trust_json(const struct node_trust *t, struct json *o)
     hex_encode(root, t->kept.root, sizeof t->kept.root);
     json_set_bool(l, "trusted", !t->distrusts);
     json_set_int(l, "size", (int64_t)t->kept.size);
+    json_set_int(l, "untold_contacts", (int64_t)t->untold);
     json_set_str(l, "root", t->kept.size > 0 ? root : NULL);
     set_time(l, "consistent_since", t->since_ms);
     set_time(l, "accepted_at", t->last_ms);
@@ -66,7 +67,11 @@ void node_trust_json(const struct node_trust *t, struct json *o)
 static void say_hub(const struct node_trust *t)
 {
     char root[2 * MERKLE_HASH_BYTES * 5 / 4 + 1], since[64], last[64];
-    if (t->kept.size == 0) {
+    if (t->untold >= NODE_UNTOLD_MANY) {
+        printf("Warning: in %llu contacts the MASH server has never told this device what its record is. It is an old server, or one\n"
+               "that hides what it does; what it changes afterwards is not found out from here. Tell your administrator.\n",
+               (unsigned long long)t->untold);
+    } else if (t->kept.size == 0) {
         puts("MASH's record      not told to this device yet");
     } else {
         spoken_root(t->kept.root, root);

@@ -7,6 +7,7 @@
 #include "crypto/hash.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define CODE_BYTES   63u /* codes stand in struct hub_node */
@@ -275,6 +276,54 @@ enum err invites_end_at(struct hub *h, const char *site, struct why *why)
     db_bind_int(s, 1, h->now_ms);
     db_bind_str(s, 2, site);
     return db_run(s, why);
+}
+
+/* Its act was the next after those that h_invite says were before it: nobody else acts within one transaction. */
+static enum err must_be_open(struct hub *h, int64_t no, char out_site[CODE_BYTES + 1], struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db,
+                            "SELECT k.code, CASE WHEN i.used_at IS NOT NULL THEN 2 WHEN i.expires_at <= $2 THEN 1 ELSE 0 END "
+                            "FROM h_invite i JOIN h_site k ON k.no = i.site_no WHERE i.after_act = $1 - 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, no);
+    db_bind_int(s, 2, h->now_ms);
+    e = db_step(s, &row, why);
+    int64_t state = e == ERR_OK && row ? db_int(s, 1) : 0;
+    struct bytes code = e == ERR_OK && row ? db_bytes(s, 0) : (struct bytes){0};
+    if (code.n > CODE_BYTES) e = why_set(why, ERR_TAMPERED, "What this hub stored about a site is damaged.");
+    if (e == ERR_OK) (void)snprintf(out_site, CODE_BYTES + 1, "%.*s", (int)code.n, code.n > 0 ? (const char *)code.p : "");
+    db_done(s);
+    if (e != ERR_OK || (row && state == 0)) return e;
+    e = row ? ERR_EXISTS : ERR_NOTFOUND;
+    (void)why_set(why, e, !row         ? "There is no invitation of this number."
+                          : state == 1 ? "This invitation works no more already. Nothing was changed."
+                                       : "A device has used this invitation already. Nothing was changed.");
+    return why_next(why, e, state == 2 ? "Cut that device off, if it is not meant: spoke-hub node list, spoke-hub node revoke"
+                                       : "See which there are: spoke-hub invitation list");
+}
+
+static enum err withdraw(struct hub *h, int64_t no, const char *reason, struct why *why)
+{
+    char site[CODE_BYTES + 1], about[CODE_BYTES + 40];
+    struct stmt *s;
+    enum err e = must_be_open(h, no, site, why);
+    if (e == ERR_OK) e = db_prepare(h->db, "UPDATE h_invite SET expires_at = $1 WHERE after_act = $2 - 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, h->now_ms);
+    db_bind_int(s, 2, no);
+    e = db_run(s, why);
+    (void)snprintf(about, sizeof about, "%s, invitation %lld", site, (long long)no);
+    return e == ERR_OK ? admins_act(h, MAY_OPERATE, "invite withdraw", about, reason, why) : e;
+}
+
+enum err hub_invite_withdraw(struct hub *h, int64_t no, const char *reason, struct why *why)
+{
+    enum err e = check_text("The reason", reason, true, why);
+    if (e == ERR_OK) e = hub_begin(h, why);
+    return e == ERR_OK ? finish(h, withdraw(h, no, reason, why), why) : e;
 }
 
 enum err hub_invite(struct hub *h, const char *site, const char *address, int64_t valid_ms, struct buf *out_code,

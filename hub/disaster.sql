@@ -26,5 +26,6 @@ CREATE TABLE IF NOT EXISTS h_cut_back(name BLOB NOT NULL PRIMARY KEY, node_no IN
     schema_lo INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS h_cut_back_at ON h_cut_back(at);
 CREATE TABLE IF NOT EXISTS h_holds(node_no INTEGER NOT NULL, tbl INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY(node_no, tbl, id)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS h_holds_id ON h_holds(id);
 -- Requests of a device up to this one are in a verified backup.
 CREATE TABLE IF NOT EXISTS h_covered(node_no INTEGER PRIMARY KEY, request INTEGER NOT NULL) STRICT;

@@ -3,6 +3,7 @@
 #include "hub/proposal.h"
 #include "hub/retention_internal.h"
 #include "hub/row_cache.h"
+#include "hub/store.h"
 
 #include "base/cbor.h"
 
@@ -147,7 +148,7 @@ static enum err delete_rows(struct hub *h, const struct erasing *x, struct why *
         e = run(h, sql, x, true, why);
     }
     row_cache_forget(h->rows); /* nobody would be given them, but they are not to lie in memory either */
-    return e;
+    return e == ERR_OK ? store_put_counter(h->db, "erased", h->version, why) : e; /* nor in that of another process */
 }
 
 /* Everybody loses it first, while the histories still say who could hold what: that writes the orders to forget. */

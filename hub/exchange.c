@@ -53,7 +53,7 @@ static enum err attempt(struct hub *h, struct bytes request, struct bytes more, 
             h->routine = true;
             e = known_again(h, request, &r.node, out_overtaken, why);
             if (e == ERR_OK && !*out_overtaken) e = round_run(&r, may_park, &res.parked, &answer, why);
-            if (e == ERR_OK && res.parked) e = waiting_note(h, &r.node, &res.waiting, why);
+            if (e == ERR_OK && res.parked) res.waiting = waiting_since(h, &r.node);
             res.moved = h->moved && !res.parked;
             memcpy(res.verdicts, h->verdicts, sizeof res.verdicts);
             if (e == ERR_OK && !res.parked && !*out_overtaken)

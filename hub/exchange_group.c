@@ -94,7 +94,8 @@ static enum err judge(struct hub *h, struct member *m, const struct hub_asked *a
     if (e == ERR_OK) e = was_answered(h, m, out_again, why);
     if (e != ERR_OK || *out_again) return e;
     e = round_run(&m->r, a->may_park, &m->res.parked, &m->answer, why);
-    return e == ERR_OK && m->res.parked ? waiting_note(h, &m->r.node, &m->res.waiting, why) : e;
+    if (e == ERR_OK && m->res.parked) m->res.waiting = waiting_since(h, &m->r.node);
+    return e;
 }
 
 /* What the process holds in memory goes back with the store. A step that was cut off leaves anything in h->sight. */

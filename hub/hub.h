@@ -147,6 +147,9 @@ MUST_CHECK enum err hub_invite(struct hub *h, const char *site, const char *addr
  * "approve_devices" is on (hub/proposal.h). */
 MUST_CHECK enum err hub_invite_approved(struct hub *h, const char *site, const char *address, int64_t valid_ms, bool approve,
                                         struct buf *out_code, struct why *why);
+/* An invitation that nobody has used works no more. `no`: that of the act by which it was given,
+ * h_invite.after_act + 1. reason: 1 to 200 bytes. ERR_NOTFOUND. ERR_EXISTS: it was used, or works no more already. */
+MUST_CHECK enum err hub_invite_withdraw(struct hub *h, int64_t no, const char *reason, struct why *why);
 /* By an administrator who did not give its invitation. ERR_USAGE: it does not wait for that. ERR_DENIED: the
  * inviter. */
 MUST_CHECK enum err hub_device_approve(struct hub *h, const uint8_t kid[16], struct why *why);

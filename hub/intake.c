@@ -339,7 +339,7 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
     (void)snprintf(j->reason, sizeof j->reason, "%.*s", (int)was->reason.n, (const char *)was->reason.p);
     if (now.verdict == VERDICT_FAULT || (taken && (now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
         j->verdict = now.verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD;
-        (void)snprintf(j->reason, sizeof j->reason, "This was taken in before the hub was put back from a backup. %.200s", now.reason);
+        (void)snprintf(j->reason, sizeof j->reason, REASON_TAKEN ". %.200s", now.reason);
     } else if (taken) {
         j->verdict = VERDICT_APPLIED;
         j->reason[0] = '\0';

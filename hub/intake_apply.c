@@ -115,6 +115,13 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
     return e;
 }
 
+/* So too after a restore while work is missing: what a late device brings was there before, and must not undo it. */
+static enum err last_word(const struct applying *a, bool *out, struct why *why)
+{
+    *out = a->h->replaying && a->h->partial;
+    return *out ? ERR_OK : awaits_decision(a->h, a->d->node->no, out, why);
+}
+
 /* A value that meets what others said of its column: what is known of it all. */
 struct meeting {
     struct merge_input in;
@@ -186,7 +193,7 @@ static enum err gather(const struct applying *a, size_t column, struct meeting *
     };
     if (d->late) e = wrote_later(a, m, &in->theirs.overtaken, why);
     if (e == ERR_OK && value_equal(in->ours.value, in->theirs.word.value))
-        e = awaits_decision(a->h, d->node->no, &in->theirs.awaits, why);
+        e = last_word(a, &in->theirs.awaits, why);
     if (e == ERR_OK && in->clashes) e = rival_list(a->h, &m->at, m->cv.node_no, &m->rivals, why);
     if (e == ERR_OK) e = gather_authority(a, m, why);
     in->rivals = m->rivals.words;

@@ -35,6 +35,8 @@ struct hub {
     uint64_t epoch;
     int64_t version;     /* the hub's order: of the last step; h_counter holds it durably */
     int64_t begun;       /* the same when the running transaction began: up to here nothing can be undone */
+    int64_t begun_act;   /* the last act (h_act), likewise */
+    int64_t erased;      /* step of the last erasure that this process knows of (h_counter) */
     struct bundle_reader *reader; /* of requests, at rest between them (hub/round.c); NULL before the first */
     struct bundle_writer *writer; /* of answers, likewise */
     struct row_cache *rows; /* as they went to devices; NULL: none are kept (hub/row_cache.h) */
@@ -54,6 +56,7 @@ struct hub {
     bool gathering;      /* as hub_begin found it: put back from a backup, and not all devices have reported (hub/restore.h) */
     bool applying;       /* there is work for hub_restore_continue */
     bool replaying;      /* what they returned is being re-applied */
+    bool partial;        /* and some of them have not returned yet: what they bring later stands before it */
     int64_t mark;        /* rows up to this version are told whole to a device that begins anew after a restore; 0: none */
     int64_t policy_seen; /* counter of changes of the policy that this connection's views stand for; -1 unknown */
     enum policy_phase policy_phase;
@@ -68,7 +71,7 @@ MUST_CHECK enum err hub_commit(struct hub *h, struct why *why);
 void hub_abort(struct hub *h);
 
 /* hub/waiting.c. Of a request that is about to be parked, within its transaction. */
-MUST_CHECK enum err waiting_note(struct hub *h, const struct hub_node *n, struct hub_waiting *out, struct why *why);
+struct hub_waiting waiting_since(const struct hub *h, const struct hub_node *n);
 
 /* hub/step_time.c: when steps of the order were made. */
 /* Those of the running transaction, at its end. */

@@ -153,14 +153,15 @@ static enum err act_stands(struct verify *v, uint64_t no, int64_t at, struct byt
 }
 
 /* Words about an erased case went with it (RETENTION.md), and their salt: then the leaf alone says that there was an
- * act. */
+ * act. Where no act of erasing came after it, somebody else took them. */
 static enum err words_erased(struct verify *v, uint64_t no, int64_t at, struct bytes act, bool *out, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = false;
     enum err e = ask(v,
                      "SELECT a.at, a.act FROM h_act a WHERE a.no = $1 AND a.act = 'emergency' AND a.about IS NULL AND a.reason IS NULL"
-                     " AND NOT EXISTS (SELECT 1 FROM h_act_salt s WHERE s.act_no = a.no)",
+                     " AND NOT EXISTS (SELECT 1 FROM h_act_salt s WHERE s.act_no = a.no) AND EXISTS (SELECT 1 FROM h_act x WHERE x.no > a.no"
+                     " AND x.act IN ('erase', 'erase again'))",
                      no, false, &s, &row, why);
     if (e == ERR_OK) *out = row && db_int(s, 0) == at && bytes_equal(db_bytes(s, 1), act);
     db_done(s);

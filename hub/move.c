@@ -316,7 +316,8 @@ static enum err move_open(struct move *m, struct hub *h, const struct hub_pipe *
     m->key = &key;
     m->old = h->db;
     enum err e = hub_admin_may(h, MAY_SECURE, "migrate", why);
-    /* Before anything is copied, and so in the copy too: wherever a crash cuts this off, the log of the store that is served has it. */
+    /* Before anything is copied, and so in the copy too: wherever a crash cuts this off, the log of the store that is
+     * served has it. */
     if (e == ERR_OK) e = note(h, "store moving", m->to.shared, why);
     if (e == ERR_OK) e = copy(m, pipe, why);
     if (e == ERR_OK) e = finish(m, why);

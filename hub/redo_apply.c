@@ -8,6 +8,7 @@
 
 #define PATH_BYTES      4096
 #define AHEAD           4096 /* numbers of parts that were given to nothing, in a row, at most: one for each start of a server */
+#define TWO_HUBS        "The journal and the backup are of two hubs that were one once."
 #define TRANSACTION_MAX ((size_t)REDO_PENDING_MAX + REDO_PIECE)
 
 /* A part in memory. */
@@ -87,7 +88,7 @@ static enum err take_entry(struct applying *a, const struct redo_entry *m, struc
     memcpy(a->chain, m->after, sizeof a->chain);
     a->out->last = m->entry;
     if (m->entry == a->known && memcmp(a->known_chain, m->after, sizeof m->after) != 0)
-        return refuse(why, ERR_TAMPERED, "The journal and the backup are of two hubs that were one once.");
+        return refuse(why, ERR_TAMPERED, TWO_HUBS);
     if (m->entry <= a->has) goto out;
     e = seal_box_open(m->sealed, a->from->recovery, &plain, NULL);
     if (e != ERR_OK) {
@@ -158,6 +159,9 @@ static enum err read_parts(struct applying *a, struct why *why)
     if (!a->part[0].there)
         return refuse(why, ERR_NOTFOUND,
                       "This folder does not hold the part of the journal in which the backup stands: it is another hub's, or begins later.");
+    if (a->part[0].head.first == a->known + 1 && a->known > 0 &&
+        memcmp(a->part[0].head.chain, a->known_chain, sizeof a->known_chain) != 0)
+        return refuse(why, ERR_TAMPERED, TWO_HUBS);
     if (a->part[0].head.first > a->has + 1)
         return refuse(why, ERR_NOTFOUND, "The journal in this folder begins later than the backup ends.");
     a->out->last = a->part[0].head.first - 1;

@@ -10,6 +10,7 @@
 #define SIGNED_MAX  4096u
 #define FRAME_MAX   (REDO_PIECE + 2 * SIGNED_MAX)
 #define HEAD_FIELDS 7
+#define LOOKALIKES  1000u /* a torn write of 64 MiB has some ten of them by chance */
 
 enum { HEAD, ENTRY };
 
@@ -128,7 +129,7 @@ static enum err get_signed(struct bytes *in, uint64_t kind, const struct identit
     if (cbor_get_uint(&r) != kind || n != (kind == HEAD ? 2u : 3u)) return damaged(why);
     struct bytes cose = cbor_get_bytes(&r);
     if (kind == ENTRY) sealed = cbor_get_bytes(&r);
-    if (!cbor_at_end(&r)) return damaged(why);
+    if (!cbor_at_end(&r) || cose.n > 2 * SIGNED_MAX) return damaged(why);
     enum err e = cose_verify(cose, hub, bytes_of_str(SIGNED_AS), &parts, NULL);
     if (e != ERR_OK) return e == ERR_NOMEM ? no_memory(why) : damaged(why);
     cbor_reader_init(out_body, parts.payload);
@@ -182,15 +183,17 @@ enum err redo_get_entry(struct bytes *in, const struct identity *hub, struct red
     return ERR_OK;
 }
 
-/* Wherever it begins. Only what looks like an entry costs a signature. */
+/* Wherever it begins. Only what looks like an entry costs a signature; where very much does, somebody made it so. */
 bool redo_torn(struct bytes in, const struct identity *hub)
 {
+    size_t looks = 0;
     for (size_t i = 1; i + 3 < in.n; i++) {
         struct bytes at = bytes_of(in.p + i, in.n - i), frame;
         struct redo_entry m;
         if (at.p[0] < 0x58 || at.p[0] > 0x5a || !redo_get_frame(&at, &frame) || frame.n < 2 || frame.p[0] != 0x83 ||
             frame.p[1] != ENTRY)
             continue;
+        if (++looks > LOOKALIKES) return false;
         at = bytes_of(in.p + i, in.n - i);
         if (redo_get_entry(&at, hub, &m, NULL) != ERR_TAMPERED) return false;
     }

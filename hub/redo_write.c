@@ -167,8 +167,8 @@ static enum err find_before(struct hub *h, struct hub_redo_writer *w, const stru
     return e;
 }
 
-/* Does the running part have all that a verified backup has? The next one is begun there: what was erased before two backups is then in
- * parts that neither of them needs. */
+/* Does the running part have all that a verified backup has? The next one is begun there: what was erased before two
+ * backups is then in parts that neither of them needs. */
 static enum err ends_with_backup(struct hub *h, const struct hub_redo_writer *w, const struct standing *at, bool *out,
                                  struct why *why)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define REASON_LOST                                                                                                    \
-    "This was taken in before the hub was put back from a backup, and its content is lost: a newer backup than that one has it."
+    REASON_TAKEN ", and its content is lost: a newer backup than that one has it."
 
 enum err again_count(struct hub *h, int64_t node_no, struct why *why)
 {
@@ -134,7 +134,7 @@ enum err again_take(struct hub *h, struct hub_node *n, const struct restore_even
     enum err e = try_recorded(h, n, ev, &ev->was, &done, &detail, why);
     if (e != ERR_OK || done) return e;
     (void)snprintf(reason, sizeof reason,
-                   "This was taken in before the hub was put back from a backup, and cannot be carried out again. %s", detail.text);
+                   REASON_TAKEN ", and cannot be carried out again. %s", detail.text);
     held.verdict = VERDICT_HELD;
     held.reason = bytes_of_str(reason);
     e = try_recorded(h, n, ev, &held, &done, &detail, why);

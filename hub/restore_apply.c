@@ -200,6 +200,58 @@ out:
     return e;
 }
 
+/* ---------------------------------------------------------------------------------------------- one that came late */
+
+/* The next change, after that one, that had been taken in and is held because what it builds on was not here. */
+static enum err next_taken(struct hub *h, struct restore_event *ev, bool *out_found, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "SELECT x.node_no, x.seq FROM h_held x JOIN h_envelope v ON v.node_no = x.node_no AND v.seq = x.seq WHERE "
+                            "x.state = 'waiting' AND x.fault = 0 AND v.reason LIKE '" REASON_TAKEN "%' AND (x.node_no > $1 OR "
+                            "(x.node_no = $1 AND x.seq > $2)) ORDER BY x.node_no, x.seq LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, ev->node_no);
+    db_bind_int(s, 2, ev->seq);
+    e = db_step(s, out_found, why);
+    if (e == ERR_OK && *out_found) {
+        ev->node_no = db_int(s, 0);
+        ev->seq = db_int(s, 1);
+    }
+    db_done(s);
+    return e;
+}
+
+static enum err take_now(struct hub *h, const struct restore_event *ev, struct why *why)
+{
+    struct again_before before;
+    struct hub_node unused = {0};
+    struct why detail = {0};
+    enum verdict stands = VERDICT_HELD;
+    bool there = false, done = false;
+    enum err e = again_begin(h, &unused, &before, why);
+    if (e != ERR_OK) return e;
+    enum err tried = intake_decide(h, ev->node_no, (uint64_t)ev->seq, true, &detail);
+    if (tried == ERR_OK) tried = standing(h, ev, &stands, &there, &detail);
+    if (tried == ERR_OK && stands == VERDICT_HELD) tried = ERR_REFUSED; /* it waits as before, for the reason that it had */
+    return again_after(h, tried, &before, &unused, &detail, &done, why);
+}
+
+/* Others may have built on what a late device brought, or taken it back: a share, for one. That follows in the same
+ * transaction, so that nobody is shown what stood between. */
+static enum err what_follows(struct hub *h, struct why *why)
+{
+    struct restore_event at = {0};
+    bool found = !h->gathering;
+    enum err e = ERR_OK;
+    while (e == ERR_OK && found) {
+        e = next_taken(h, &at, &found, why);
+        if (e == ERR_OK && found) e = take_now(h, &at, why);
+    }
+    return e;
+}
+
 /* ------------------------------------------------------------------------------------ what has no note, and the end */
 
 /* Acknowledged before devices kept notes: judged anew, each in its chain. One that does not fit there is kept as a
@@ -245,32 +297,6 @@ out:
     return e;
 }
 
-/* Rows that a device says it holds and its site may not see: they count as named by it, and settling tells it to forget
- * them. */
-static enum err forget_strange(struct hub *h, struct why *why)
-{
-    struct stmt *s;
-    bool row = true;
-    enum err e = sight_step(h, why);
-    if (e == ERR_OK)
-        e = db_prepare(
-            h->db,
-            "SELECT o.node_no, o.tbl, o.id FROM h_holds o JOIN h_row r ON r.id = o.id AND r.tbl = o.tbl JOIN h_node n ON "
-            "n.no = o.node_no LEFT JOIN h_seat s ON s.site_no = n.site_no AND s.case_no = r.case_no WHERE " WHOSE
-            " AND (s.mask IS NULL OR (r.mask & s.mask) = 0) ORDER BY o.node_no, o.tbl, o.id",
-            &s, why);
-    if (e != ERR_OK) return e;
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        uint8_t id[16];
-        const struct table_rule *t = rules_table((size_t)db_int(s, 1));
-        if (t == NULL || !db_id(s, 2, id)) continue;
-        e = sight_named(h, db_int(s, 0), t, id, why);
-        if (e != ERR_OK) break;
-    }
-    db_done(s);
-    return e == ERR_OK ? sight_settle(h, why) : e;
-}
-
 /* What was ordered and is seen again needs no forgetting: it is told whole. What was ordered before and not confirmed
  * is ordered anew, for the confirmation may be lost; once, where two orders are about one row. */
 static const char orders_sql[] =
@@ -285,11 +311,13 @@ static const char orders_sql[] =
     "h_row r JOIN h_node n ON n.no = h_drop.node_no JOIN h_seat s ON s.site_no = n.site_no AND s.case_no = r.case_no WHERE "
     "r.no = h_drop.row_no AND r.gone = 0 AND (r.mask & s.mask) <> 0) AND node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');";
 
-/* What lay aside goes, content and all. */
+/* What lay aside goes, content and all. Rows that devices hold and the hub does not know are remembered: they may
+ * come yet. */
 static const char sweep_sql[] =
     "UPDATE h_awaited SET strange = (SELECT count(*) FROM h_holds o WHERE o.node_no = h_awaited.node_no AND NOT EXISTS(SELECT 1 FROM "
     "h_row r WHERE r.id = o.id AND r.tbl = o.tbl)) WHERE state = 'reported';"
-    "DELETE FROM h_holds WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
+    "DELETE FROM h_holds WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported') AND EXISTS(SELECT 1 FROM h_row r "
+    "WHERE r.id = h_holds.id AND r.tbl = h_holds.tbl);"
     "DELETE FROM h_returned WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
     "DELETE FROM h_outcome WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
     "UPDATE h_awaited SET state = 'applied' WHERE state = 'reported';";
@@ -344,7 +372,7 @@ static enum err finish(struct hub *h, struct why *why)
     bool first = h->gathering;
     enum err e = version_after_all(h, why);
     if (e == ERR_OK) e = give_cuts(h, INT64_MAX, why);
-    if (e == ERR_OK) e = forget_strange(h, why);
+    if (e == ERR_OK) e = holds_settle(h, why);
     if (e == ERR_OK) e = db_exec(h->db, orders_sql, why);
     if (e == ERR_OK) e = db_exec(h->db, sweep_sql, why);
     if (e == ERR_OK) e = set_state(h, why);
@@ -364,10 +392,28 @@ static enum err batch(struct hub *h, size_t most, bool *out_more, struct why *wh
     while (e == ERR_OK && n < most && found) {
         e = one_event(h, &found, why);
         if (e == ERR_OK && !found) e = one_without_note(h, &found, why);
+        if (e == ERR_OK && found) e = what_follows(h, why);
         n += found;
     }
     *out_more = found;
     return e == ERR_OK && !found ? finish(h, why) : e;
+}
+
+/* Is somebody not here of whom the lost hub may have taken in work since the backup? Whoever was cut off in it already
+ * told nothing. */
+static enum err any_missing(struct hub *h, bool *out, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state NOT IN ('reported', 'applied') "
+                            "AND (n.state IN ('enrolled', 'waiting') OR EXISTS(SELECT 1 FROM h_act WHERE act = 'revoke' AND at >= "
+                            "(SELECT max(at) FROM h_epoch))) LIMIT 1",
+                            &s, why);
+    if (e != ERR_OK) return e;
+    *out = false;
+    e = db_step(s, out, why);
+    db_done(s);
+    return e;
 }
 
 enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct why *why)
@@ -385,8 +431,9 @@ enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct
             return ERR_OK;
         }
         h->replaying = true;
+        if (e == ERR_OK) e = any_missing(h, &h->partial, why);
         if (e == ERR_OK) e = batch(h, most - n < BATCH ? most - n : BATCH, &more, why);
-        h->replaying = false;
+        h->replaying = h->partial = false;
         if (e == ERR_OK)
             e = hub_commit(h, why);
         else

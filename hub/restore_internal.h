@@ -67,6 +67,14 @@ MUST_CHECK enum err intake_as_recorded(struct hub *h, struct hub_node *node, str
 MUST_CHECK enum err intake_as_fault(struct hub *h, struct hub_node *node, struct bytes item, int64_t received_at,
                                     const char *reason, struct why *why);
 
+/* How the reason begins of what had been taken in and cannot be carried out again: it is held, or a fault. */
+#define REASON_TAKEN "This was taken in before the hub was put back from a backup"
+
+/* hub/restore_holds.c: rows that devices say they hold. For those that reported; a step of its own. */
+MUST_CHECK enum err holds_settle(struct hub *h, struct why *why);
+/* A row of a case is new here: within the step. Devices may hold it of the hub that was lost. */
+MUST_CHECK enum err holds_row_came(struct hub *h, int tbl, const uint8_t id[16], struct why *why);
+
 /* hub/restore_again.c: a change that came back, with the verdict that its device was told. */
 struct restore_event {
     int64_t node_no, seq;

@@ -77,8 +77,9 @@ static enum err put_scope(struct hub *h, const char *scope, int64_t days, struct
     return e == ERR_OK ? sight_set(h, r.table, id, 2, r.v[2], &the_hub, why) : e;
 }
 
-/* All that are closed are looked at again, a few at a time; those from before count from when they changed last. At a hub whose clock was
- * ever set back nobody knows that: what was long ago by its steps may have been last week. There they count from now. */
+/* All that are closed are looked at again, a few at a time; those from before count from when they changed last. At a
+ * hub whose clock was ever set back nobody knows when that was: what its steps say to be years old may be last week's.
+ * There they count from now. */
 static enum err look_again(struct hub *h, struct why *why)
 {
     static const char *const sql[] = {

@@ -66,6 +66,7 @@ static enum err yes(struct stmt *s, bool *out, struct why *why)
     return e;
 }
 
+/* Held work that nobody is shown, since its author has no part in the case, nobody can decide: it keeps nothing. */
 enum err retention_unsettled(struct hub *h, const uint8_t case_id[16], bool *out, struct why *why)
 {
     struct stmt *s;
@@ -73,7 +74,8 @@ enum err retention_unsettled(struct hub *h, const uint8_t case_id[16], bool *out
                             "SELECT 1 FROM h_case k WHERE k.id = $1 AND (EXISTS (SELECT 1 FROM held x WHERE x.case_id = k.id AND"
                             " x.state = 'waiting') OR EXISTS (SELECT 1 FROM conflict c WHERE c.case_id = k.id AND c.state = 'open')"
                             " OR EXISTS (SELECT 1 FROM h_part p JOIN h_envelope v ON v.node_no = p.node_no AND v.seq = p.seq"
-                            " WHERE p.case_id = k.id AND (v.verdict = $2 OR v.verdict = $3)))",
+                            " WHERE p.case_id = k.id AND (v.verdict = $3 OR (v.verdict = $2 AND EXISTS (SELECT 1 FROM h_held_case q"
+                            " WHERE q.node_no = v.node_no AND q.seq = v.seq)))))",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, case_id);

@@ -1,4 +1,5 @@
 #include "hub/policy_change.h"
+#include "hub/restore_internal.h"
 #include "hub/sight_internal.h"
 
 #include <stdio.h>
@@ -359,6 +360,7 @@ enum err sight_insert(struct hub *h, const struct row *r, const struct actor *by
     if (e == ERR_OK) e = find_row(h, r->table, noted.id, &entry, why);
     if (e == ERR_OK) e = note(h, r->table, noted.id, &entry, why);
     noted.no = entry.no;
+    if (e == ERR_OK && r->table->kind == TABLE_CASE) e = holds_row_came(h, noted.tbl, noted.id, why);
     return e == ERR_OK ? after_insert(h, r, &noted, why) : e;
 }
 

@@ -273,18 +273,20 @@ static enum err look_again(struct hub *h, struct why *why)
 {
     struct stmt *s;
     bool row = false;
-    int64_t schema = 0, epoch = 0, version = 0, moved = 0;
+    int64_t schema = 0, epoch = 0, version = 0, moved = 0, erased = 0;
     sight_forget(h);
     enum err e = db_prepare(h->db, "SELECT name, value FROM h_counter WHERE name IN ('version', 'epoch', 'schema', "
-                            "'moved')",
+                            "'moved', 'erased') UNION ALL SELECT 'acts', coalesce(max(no), 0) FROM h_act",
                             &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         struct bytes name = db_bytes(s, 0);
-        int64_t *to = bytes_equal(name, bytes_of_str("version")) ? &version
-                      : bytes_equal(name, bytes_of_str("epoch")) ? &epoch
-                      : bytes_equal(name, bytes_of_str("moved")) ? &moved
-                                                                 : &schema;
+        int64_t *to = bytes_equal(name, bytes_of_str("version"))  ? &version
+                      : bytes_equal(name, bytes_of_str("epoch"))  ? &epoch
+                      : bytes_equal(name, bytes_of_str("moved"))  ? &moved
+                      : bytes_equal(name, bytes_of_str("erased")) ? &erased
+                      : bytes_equal(name, bytes_of_str("acts"))   ? &h->begun_act
+                                                                  : &schema;
         *to = db_int(s, 1);
     }
     db_done(s);
@@ -298,11 +300,25 @@ static enum err look_again(struct hub *h, struct why *why)
     if (other) h->policy_seen = -1;
     /* Another server may have taken over that did not have the newest steps yet, or the store was put back: what
      * follows gives their numbers anew. */
-    if (other || version < h->version || (epoch != 0 && (uint64_t)epoch != h->epoch)) row_cache_forget(h->rows);
+    if (other || version < h->version || erased != h->erased || (epoch != 0 && (uint64_t)epoch != h->epoch))
+        row_cache_forget(h->rows);
+    h->erased = erased;
     h->version = version;
     if (epoch != 0) h->epoch = (uint64_t)epoch; /* 0: of a hub that is being made */
     h->generation = db_generation(h->db);
     return ERR_OK;
+}
+
+static enum err last_act(struct hub *h, int64_t *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT coalesce(max(no), 0) FROM h_act", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) *out = db_int(s, 0);
+    db_done(s);
+    return e;
 }
 
 enum err hub_begin(struct hub *h, struct why *why)
@@ -313,7 +329,7 @@ enum err hub_begin(struct hub *h, struct why *why)
     h->now_ms = env_now(h->env);
     h->moved = h->routine = false;
     memset(h->verdicts, 0, sizeof h->verdicts);
-    if (db_is_postgres(h->db)) e = look_again(h, why);
+    e = db_is_postgres(h->db) ? look_again(h, why) : last_act(h, &h->begun_act, why);
     h->begun = h->version;
     if (e == ERR_OK) e = restore_look(h, why);
     if (e == ERR_OK) e = h->gathering ? policy_change_load(h, why) : sight_sweep(h, why);

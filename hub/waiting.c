@@ -8,24 +8,11 @@
  * and what became of the device itself. What an administrator does is an act, and after one everybody is asked. */
 #include "hub/internal.h"
 
-enum err waiting_note(struct hub *h, const struct hub_node *n, struct hub_waiting *out, struct why *why)
+/* By the numbers that were committed before: steps and acts of the running transaction will be undone, and theirs are
+ * given again. */
+struct hub_waiting waiting_since(const struct hub *h, const struct hub_node *n)
 {
-    struct stmt *s;
-    bool row = false;
-    /* The number that is committed: the running transaction, which will be undone, may have made steps. */
-    enum err e = db_prepare(h->db,
-                            "SELECT (SELECT value FROM h_counter WHERE name = 'version'), "
-                            "(SELECT coalesce(max(no), 0) FROM h_act)",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    e = db_step(s, &row, why);
-    if (e == ERR_OK)
-        *out = (struct hub_waiting){.node_no = n->no,
-                                    .request = (int64_t)n->last_request,
-                                    .version = row ? db_int(s, 0) : 0,
-                                    .acts = row ? db_int(s, 1) : 0};
-    db_done(s);
-    return e;
+    return (struct hub_waiting){n->no, (int64_t)n->last_request, h->begun, h->begun_act};
 }
 
 enum err hub_waiting_news(struct hub *h, const struct hub_waiting *w, bool *out, struct why *why)

@@ -10,10 +10,13 @@
 #include "crypto/merkle.h"
 #include "node/node.h"
 
+/* So many answers without any checkpoint: its hub is of before there were logs, or hides its own. */
+enum { NODE_UNTOLD_MANY = 20 };
 struct node_trust {
     struct merkle_head kept; /* of the last checkpoint that was accepted; size 0: none yet */
     int64_t since_ms;        /* when the first one was; all from then on lead to `kept` */
     int64_t last_ms;         /* when the last one was */
+    uint64_t untold;         /* answers taken, while none of them told a checkpoint: `kept` is none yet; else 0 */
     bool distrusts;
     int64_t found_ms;  /* when that began */
     char reason[160];  /* a sentence */

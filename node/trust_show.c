@@ -30,6 +30,7 @@ enum err node_trust(struct node *n, struct node_trust *out, struct why *why)
     struct node_trust t = {0};
     uint64_t distrusts = 0, since = 0, last = 0, explained = 0;
     enum err e = trust_kept(n, &t.kept, why);
+    if (e == ERR_OK && t.kept.size == 0) e = state_number(n->db, "answered", &t.untold, why);
     if (e == ERR_OK) e = state_number(n->db, "distrust", &distrusts, why);
     if (e == ERR_OK) e = state_number(n->db, "log_since", &since, why);
     if (e == ERR_OK) e = state_number(n->db, "log_last", &last, why);

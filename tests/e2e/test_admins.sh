@@ -46,6 +46,22 @@ as omar invite --help >"$work/out"
 has "the help of a command says for whom it is" "For an operator or a security administrator"
 exits 64 "a role is one of four" hub admin add x --role king --new-passphrase-file "$work/pass"
 
+# A code that went to the wrong person.
+must as omar invite b-site --address "http://127.0.0.1:$port" --code-file "$work/wrong.code" >/dev/null
+as vera invitation list --json >"$work/out"
+has "a viewer sees what invitations are open, and who gave them" '"state":"open","site":"b-site","who":"omar"'
+number=$(tr -d '[]' <"$work/out" | field no)
+exits 13 "and withdraws none" as vera invitation withdraw "$number" --reason "why not"
+exits 64 "that takes a number" as omar invitation withdraw b-site --reason "which"
+exits 64 "and a reason" as omar invitation withdraw "$number"
+claim "an operator withdraws it" as omar invitation withdraw "$number" --reason "wrong address"
+hub invitation list >"$work/out"
+if grep -q "omar" "$work/out"; then not_ok "then it is open no more"; else ok "then it is open no more"; fi
+hub invitation list --all --json >"$work/out"
+has "and still known" '"state":"ended","site":"b-site","who":"omar"'
+hub act list --json >"$work/out"
+has "as an act" '"act":"invite withdraw","about":"b-site, invitation '"$number"'","reason":"wrong address","who":"omar"'
+
 # Approval.
 must as omar invite b-site --approve --address "http://127.0.0.1:$port" --qr=always --code-file "$work/wait.code" >"$work/out"
 has "the code is a picture too" "▀"

@@ -39,8 +39,8 @@ static void tell_holds(struct sim *s, const struct device *d, bool complete)
 {
     struct ids own = {0};
     struct buf line;
-    if (disaster_was_released(s)) complete = false;
     if (!complete) ledger_made(s->ledger, d, &own);
+    if (!complete) disaster_ordered(s, d, &own);
     told_start(&line, "holds ");
     buf_printf(&line, "%d %s %s", d->no, s->sites[d->site].code, complete ? "full" : "part");
     put_ids(s, d, &own, &line);

@@ -125,7 +125,7 @@ static bool knows_still(struct sim *s, const struct known *k)
 }
 
 /* Every verdict that its device knew is what it was, and its time. */
-static void verdicts_stand(struct sim *s)
+static void verdicts_stand(struct sim *s, bool pure)
 {
     const struct calamity *c = s->calamity;
     for (size_t i = 0; i < c->n_known; i++) {
@@ -144,7 +144,7 @@ static void verdicts_stand(struct sim *s)
         if (db_int(st, 3) != k->received_at)
             sim_fail(s, 14, "node %lld: envelope %lld was received at %lld, and now at %lld", (long long)k->node_no,
                      (long long)k->seq, (long long)k->received_at, (long long)db_int(st, 3));
-        bool open = k->verdict == VERDICT_HELD || k->verdict == VERDICT_WAITS; /* it may be decided with what came back */
+        bool open = !pure && (k->verdict == VERDICT_HELD || k->verdict == VERDICT_WAITS); /* new work may have decided it */
         /* Where somebody was not waited for, what rests upon his work is not what it was. */
         if (k->settled && c->strict && !open && (enum verdict)db_int(st, 1) != k->verdict && knows_still(s, k))
             sim_fail(s, 14, "node %lld: envelope %lld was %s, and is %s since the hub was put back", (long long)k->node_no,
@@ -192,13 +192,13 @@ void disaster_look(struct sim *s)
 {
     struct calamity *c = s->calamity;
     if (c == NULL || c->times == 0 || !calamity_hub_is_there(s)) return;
-    bool pure = replay(s);
+    bool shut = phase_now(s) == PHASE_GATHERS, pure = replay(s);
     if (!calamity_hub_is_there(s)) return;
     enum phase now = phase_now(s), before = c->phase;
     c->phase = now;
     if (now == PHASE_GATHERS) return;
     if (before == PHASE_GATHERS) sim_note(s, "the hub is open again");
-    if (before != now || now == PHASE_RELEASED) verdicts_stand(s);
+    if (before != now || now == PHASE_RELEASED) verdicts_stand(s, shut && pure);
     c->owes |= before == PHASE_GATHERS && c->strict;
     if (c->owes && !pure) { /* it has looked at its clock since */
         c->owes = false;
@@ -225,10 +225,26 @@ bool disaster_was_released(const struct sim *s)
     return s->calamity != NULL && s->calamity->times > 0 && !s->calamity->strict;
 }
 
-/* What the hub judged and nobody was told of comes as new work; until then others hold rows of it. */
+/* What the hub judged and nobody was told of comes as new work; until then others hold rows of it. Where somebody was
+ * not waited for, it may never come: the hub then counts it as a row that a device holds (hub/DISASTER.md, Limits). */
 bool disaster_strange(struct sim *s, const uint8_t id[16])
 {
     int64_t there = 0;
     if (!disaster_was(s) || s->hub == NULL || (s->calamity->strict && s->calamity->rests)) return false;
-    return !wire_ask(hub_db(s->hub), "SELECT 1 FROM h_row WHERE id = $1", id, &there);
+    if (wire_ask(hub_db(s->hub), "SELECT 1 FROM h_row WHERE id = $1", id, &there)) return false;
+    return !s->calamity->rests || wire_ask(hub_db(s->hub), "SELECT 1 FROM h_holds WHERE id = $1", id, &there);
+}
+
+/* What a device had of the lost hub and may not hold is still there until it hears the order to forget it. */
+void disaster_ordered(struct sim *s, const struct device *d, struct ids *out)
+{
+    uint8_t id[16];
+    if (!disaster_was(s) || s->hub == NULL) return;
+    struct stmt *st = ask(s, hub_db(s->hub),
+                          "SELECT r.id FROM h_drop d JOIN h_row r ON r.no = d.row_no JOIN h_named x ON x.row_no = d.row_no AND "
+                          "x.node_no = d.node_no WHERE d.node_no = $1 AND d.receipt_at IS NULL");
+    db_bind_int(st, 1, ask_node(s, d));
+    while (ask_next(s, st))
+        if (db_id(st, 0, id)) ids_add(out, id);
+    db_done(st);
 }

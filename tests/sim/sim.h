@@ -413,6 +413,8 @@ bool disaster_serves(const struct sim *s);       /* it does not gather */
 bool disaster_replays(const struct sim *s);      /* it may take in what came back */
 bool disaster_was_released(const struct sim *s); /* before all had reported: what rests upon their work is not what it was */
 bool disaster_strange(struct sim *s, const uint8_t id[16]); /* a row that nobody can bring back: its device is lost */
+/* Of rows that it holds, those that the hub has ordered it to forget because it had them of the lost hub. */
+void disaster_ordered(struct sim *s, const struct device *d, struct ids *out);
 void disaster_heal(struct sim *s);
 void disaster_at_rest(struct sim *s);
 void disaster_world(struct sim *s); /* before the first event: nobody is waited for who is not in this world */

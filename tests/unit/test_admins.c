@@ -126,6 +126,58 @@ static void nobody_does_what_is_not_of_their_role(void **state)
     free(n);
 }
 
+/* The number of the newest invitation, as spoke-hub invitation list shows it. */
+static int64_t newest_invitation(void)
+{
+    return fake_hub_int(admin_hub, "SELECT max(no) FROM h_act WHERE act = 'invite'");
+}
+
+static enum err enrols(const struct buf *code)
+{
+    struct fake_node n = {0};
+    struct buf request, answer;
+    buf_init(&request, 1u << 20);
+    buf_init(&answer, 1u << 20);
+    assert_int_equal(identity_generate(&n.id, &why), ERR_OK);
+    fake_node_ask(&n, admin_hub, buf_bytes(code), "Sue", &request);
+    enum err e = hub_enrol(HUB, buf_bytes(&request), &answer, &why);
+    buf_release(&request);
+    buf_release(&answer);
+    fake_node_release(&n);
+    return e;
+}
+
+static void an_invitation_that_went_to_the_wrong_person_is_withdrawn(void **state)
+{
+    struct buf wrong, right;
+    (void)state;
+    buf_init(&wrong, 4096);
+    buf_init(&right, 4096);
+    admin_add("Omar", ROLE_OPERATOR);
+    admin_add("Vera", ROLE_VIEWER);
+    assert_int_equal(hub_invite(HUB, "school-1", "http://127.0.0.1:1", 3600000, &wrong, &why), ERR_OK);
+    int64_t no = newest_invitation();
+    assert_int_equal(hub_invite(HUB, "school-1", "http://127.0.0.1:1", 3600000, &right, &why), ERR_OK);
+    int64_t other = newest_invitation();
+    admin_as("Vera");
+    assert_int_equal(hub_invite_withdraw(HUB, no, "not mine to say", &why), ERR_REFUSED);
+    admin_as("Omar"); /* who did not give it */
+    assert_int_equal(hub_invite_withdraw(HUB, no, "", &why), ERR_USAGE);
+    assert_int_equal(hub_invite_withdraw(HUB, other + 100, "which?", &why), ERR_NOTFOUND);
+    assert_int_equal(hub_invite_withdraw(HUB, no, "sent to a wrong address", &why), ERR_OK);
+    admin_last_act("invite withdraw", who, second);
+    assert_string_equal(who, "Omar");
+    assert_int_equal(enrols(&wrong), ERR_REFUSED);
+    assert_int_equal(enrols(&right), ERR_OK);
+    assert_int_equal(hub_invite_withdraw(HUB, no, "again", &why), ERR_EXISTS);
+    assert_int_equal(hub_invite_withdraw(HUB, other, "too late", &why), ERR_EXISTS); /* a device has it */
+    assert_non_null(strstr(why.text, "used"));
+    assert_int_equal(admin_acts("invite withdraw"), 1);
+    admin_log_holds();
+    buf_release(&wrong);
+    buf_release(&right);
+}
+
 static void who_was_removed_gets_in_no_more_and_their_name_stays_theirs(void **state)
 {
     (void)state;
@@ -348,6 +400,7 @@ int main(void)
         T(a_hub_of_before_opens_and_its_administrator_is_one_for_security),
         T(each_has_a_passphrase_and_acts_under_a_name),
         T(nobody_does_what_is_not_of_their_role),
+        T(an_invitation_that_went_to_the_wrong_person_is_withdrawn),
         T(who_was_removed_gets_in_no_more_and_their_name_stays_theirs),
         T(the_last_security_administrator_stays),
         T(a_slot_that_the_store_does_not_know_opens_nothing),

@@ -2,6 +2,7 @@
  * acknowledged, is there again, whatever became of the device since; and nothing that one of them brings stops the
  * others. */
 #include "crypto/keyslot.h"
+#include "hub/retention.h"
 #include "node/trust.h"
 #include "tests/lib/disaster_world.h"
 #include "tests/lib/test_store.h"
@@ -179,13 +180,13 @@ static void what_a_device_had_told_is_carried_out_also_if_it_was_cut_off_since_a
     ends_same(sam);
 }
 
-/* Ada shared the case with the school, Ann took it back: both were acknowledged. Ann's device returns first, and the hub is opened without
- * Ada's, which comes after all. */
-static void a_share_that_another_device_withdrew_does_not_come_to_life_when_its_own_device_comes_late(void **ctx)
+/* Ada shared the case with the school, Ann took it back: both were acknowledged. Ann's device returns first, and the
+ * hub is opened without Ada's, which comes after all. */
+static void share_withdrawn_by_another(bool revoked)
 {
     uint8_t c[16], part[16], note[16];
     struct why why = {0};
-    (void)ctx;
+    uint64_t n;
     ends_own_case(c, false);
     ends_note(ann, c, note, "open", "what the school may read for a while");
     (void)ends_sync(ann, ERR_OK);
@@ -204,15 +205,67 @@ static void a_share_that_another_device_withdrew_does_not_come_to_life_when_its_
     lost_destroy();
     lost_restored("old");
     sync_but(ada);
-    MUST(hub_restore_release(ends_hub->hub, "ada's laptop was in the fire", &why));
+    if (revoked)
+        MUST(hub_revoke(ends_hub->hub, ada->kid, "ada's laptop was in the fire", &why));
+    else
+        MUST(hub_restore_release(ends_hub->hub, "ada's laptop was in the fire", &why));
     continued();
     sync_but(ada);
-    for (int i = 0; i < 3; i++) (void)ends_sync(ada, ERR_OK);
+    for (int i = 0; i < 3; i++) (void)ends_sync(ada, revoked ? ERR_REFUSED : ERR_OK);
+    if (revoked) assert_int_equal(unseal("recovery.key", &n), ERR_OK);
     continued();
     is_done(0);
     (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "record", note));
     assert_false(lost_holds(sam, "case_file", c));
+    ends_same(sam);
+}
+
+static void a_share_that_another_device_withdrew_does_not_come_to_life_when_its_own_device_comes_late(void **ctx)
+{
+    (void)ctx;
+    share_withdrawn_by_another(false);
+}
+
+static void nor_when_its_own_device_was_cut_off_and_comes_after_all(void **ctx)
+{
+    (void)ctx;
+    share_withdrawn_by_another(true);
+}
+
+/* The school read a note that the backup does not have; then Ann took the case back. Her device comes last: only then
+ * does the hub know that there is such a note, and that the school has what it may not see. */
+static void what_a_device_had_of_the_lost_hub_and_may_not_see_it_forgets_when_the_hub_hears_of_it(void **ctx)
+{
+    uint8_t c[16], part[16], note[16];
+    struct why why = {0};
+    (void)ctx;
+    ends_own_case(c, false);
+    ends_share(c, part, "school", "");
+    sync_but(NULL);
+    (void)lost_backup("old");
+    ends_note(ann, c, note, "open", "what the school read on its last day in the case");
+    (void)ends_sync(ann, ERR_OK);
+    (void)ends_sync(sam, ERR_OK);
+    assert_true(lost_holds(sam, "record", note));
+    ends_access(part, "none");
+    (void)ends_sync(ann, ERR_OK);
+    lost_destroy();
+    lost_restored("old");
+    sync_but(ann);
+    MUST(hub_restore_release(ends_hub->hub, "ann's laptop was in the fire", &why));
+    continued();
+    sync_but(ann);
+    assert_true(lost_holds(sam, "record", note));
+    assert_true(lost_status().strange > 0);
+    for (int i = 0; i < 3; i++) (void)ends_sync(ann, ERR_OK);
+    continued();
+    is_done(0);
+    for (int i = 0; i < 2; i++) (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "record", note));
+    assert_false(lost_holds(sam, "case_file", c));
+    sync_but(NULL);
+    assert_int_equal(lost_status().strange, 0);
     ends_same(sam);
 }
 
@@ -249,6 +302,41 @@ static void a_share_that_was_given_anew_and_withdrawn_again_stays_withdrawn_when
     (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "record", note));
     ends_same(sam);
+}
+
+/* What it had written was acknowledged; but nothing of the case may be there again. */
+static void what_a_late_device_returns_of_a_case_that_was_erased_since_stays_erased(void **ctx)
+{
+    struct ends_case k;
+    uint8_t late[16];
+    struct why why = {0};
+    (void)ctx;
+    ends_case(&k);
+    (void)lost_backup("old");
+    (void)ends_write(pol, "person", k.person, "family_name", "Acknowledged");
+    ends_note(pol, k.c, late, "open", "acknowledged too");
+    (void)ends_sync(pol, ERR_OK);
+    lost_destroy();
+    lost_restored("old");
+    sync_but(pol);
+    MUST(hub_restore_release(ends_hub->hub, "the station has no network", &why));
+    continued();
+    ends_begin(ann);
+    ends_set(ann, "case_file", k.c, "status", value_str("closed"));
+    (void)ends_commit(ann);
+    sync_but(pol);
+    MUST(hub_erase(ends_hub->hub, k.c, true, "its time had passed", &why));
+    for (int i = 0; i < 4; i++) (void)ends_sync(pol, ERR_OK);
+    continued();
+    is_done(0);
+    assert_int_equal(ends_count("SELECT count(*) FROM person WHERE case_id = $1", k.c), 0);
+    assert_int_equal(ends_count("SELECT count(*) FROM record WHERE case_id = $1", k.c), 0);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1", k.c), 0);
+    sync_but(pol);
+    assert_false(lost_holds(pol, "person", k.person));
+    assert_false(lost_holds(pol, "record", late));
+    assert_false(lost_holds(sam, "record", late));
+    MUST(hub_verify(ends_hub->hub, &why));
 }
 
 /* What waits for a manager lies open on its device: no key is needed for it. */
@@ -354,8 +442,12 @@ int main(void)
             what_a_device_had_told_is_carried_out_also_if_it_was_cut_off_since_and_comes_after_all, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(
             a_share_that_another_device_withdrew_does_not_come_to_life_when_its_own_device_comes_late, lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(nor_when_its_own_device_was_cut_off_and_comes_after_all, lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(what_a_device_had_of_the_lost_hub_and_may_not_see_it_forgets_when_the_hub_hears_of_it, lost_start,
+                                        lost_stop),
         cmocka_unit_test_setup_teardown(
             a_share_that_was_given_anew_and_withdrawn_again_stays_withdrawn_when_who_gave_it_comes_late, lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(what_a_late_device_returns_of_a_case_that_was_erased_since_stays_erased, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(
             held_work_of_a_device_that_was_cut_off_and_comes_after_all_waits_for_its_manager_again, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_change_that_cannot_be_read_again_is_counted_and_named_and_stops_no_other, lost_start,

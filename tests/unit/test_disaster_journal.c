@@ -57,7 +57,7 @@ static void work(const struct ends_case *k, int64_t envelopes)
         default: status(by, k->c); break;
         }
         ends_hub->now += 1000;
-        if (drawn(2) == 0) (void)ends_sync(by, ERR_OK);
+        if (drawn(8) == 0) (void)ends_sync(by, ERR_OK);
     }
     ends_all_sync();
 }
@@ -94,7 +94,7 @@ static void a_hub_comes_back_row_for_row_from_an_old_backup_and_its_journal(void
     struct dump_sum rows = journal_sum();
     lost_destroy();
     struct hub_restored told = journal_restored("old");
-    assert_true(told.transactions > 500);
+    assert_true(told.transactions > 150); /* of 1,000 changes */
     assert_false(told.damaged);
     assert_int_equal(lost_status().journal_at_ms, told.until_ms);
     struct dump_sum back = journal_sum();
@@ -411,9 +411,7 @@ static void what_was_erased_is_out_of_the_folder_after_two_backups(void **ctx)
     struct why why = {0};
     uint64_t size = 0;
     (void)ctx;
-    seed = 18;
     ends_case(&k);
-    work(&k, 5);
     journal_write(false); /* what it says is in the folder, sealed */
     assert_int_equal(ends_hub->env.file_size(NULL, journal_part(1), &size, &why), ERR_OK);
     ends_begin(ann);

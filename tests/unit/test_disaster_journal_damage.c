@@ -47,7 +47,8 @@ static void work(const char *word)
     (void)ends_sync(sam, ERR_OK);
 }
 
-/* A backup; part 1 with some of the work, part 2 with more, part 3 with the rest; and the hub is lost. */
+/* A backup, which has all of part 1; part 2 with some of the work, part 3 with more, part 4 with the rest; and the hub
+ * is lost. */
 static void lose(void)
 {
     ends_case(&k);
@@ -63,7 +64,7 @@ static void lose(void)
     struct why why = {0};
     MUST(hub_lease(ends_hub->hub, pol->kid, 9, &why)); /* one transaction */
     journal_write(false);
-    assert_int_equal(journal_state().part, 3);
+    assert_int_equal(journal_state().part, 4);
     last = journal_sum();
     lost_destroy();
 }
@@ -115,21 +116,21 @@ static void a_last_entry_that_was_cut_off_anywhere_is_left_out(void **ctx)
     size_t at[64];
     (void)ctx;
     lose();
-    load(3, &b);
+    load(4, &b);
     size_t n = entries(buf_bytes(&b), at);
     const size_t ends[] = {at[n - 1], at[n - 1] + 1, at[n - 1] + 9, at[n] - 1};
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        store(3, bytes_of(b.data, ends[i]));
+        store(4, bytes_of(b.data, ends[i]));
         comes_back_as(&before_last);
         lost_destroy();
     }
     /* What was never written reads as zeros; or as anything. */
     memset(b.data + at[n - 1], 0, at[n] - at[n - 1]);
-    store(3, buf_bytes(&b));
+    store(4, buf_bytes(&b));
     comes_back_as(&before_last);
     lost_destroy();
     b.data[at[n - 1]] = 0x42;
-    store(3, buf_bytes(&b));
+    store(4, buf_bytes(&b));
     comes_back_as(&before_last);
     buf_release(&b);
 }
@@ -139,13 +140,45 @@ static void a_part_that_was_begun_and_no_more_is_left_out(void **ctx)
     struct buf b;
     (void)ctx;
     lose();
-    load(3, &b);
-    store(4, bytes_of(b.data, 7));
+    load(4, &b);
+    store(5, bytes_of(b.data, 7));
     comes_back_as(&last);
     lost_destroy();
-    store(4, bytes_of("", 0));
+    store(5, bytes_of("", 0));
     comes_back_as(&last);
     buf_release(&b);
+}
+
+/* Who writes to the folder shall not keep a restore busy for hours. */
+static void an_end_that_is_full_of_what_looks_like_entries_refuses_the_whole(void **ctx)
+{
+    static const uint8_t look[26] = {0x58, 24, 0x83, 1};
+    struct buf b;
+    (void)ctx;
+    lose();
+    load(4, &b);
+    for (int i = 0; i < 2000; i++) buf_put(&b, look, sizeof look);
+    store(4, buf_bytes(&b));
+    is_refused(ERR_TAMPERED, "damaged");
+    buf_release(&b);
+}
+
+/* As of a hub whose machine was set back, and which went on in the same folder. */
+static void the_journal_of_a_hub_that_was_this_one_once_is_refused(void **ctx)
+{
+    struct why why = {0};
+    (void)ctx;
+    ends_case(&k);
+    journal_write(false);
+    MUST(db_exec(hub_db(ends_hub->hub), "UPDATE h_redo_state SET chain = CAST(substr(chain, 2) || substr(chain, 1, 1) AS BLOB)", &why));
+    (void)lost_backup("old");
+    MUST(db_exec(hub_db(ends_hub->hub), "UPDATE h_redo_state SET chain = CAST(substr(chain, 32) || substr(chain, 1, 31) AS BLOB)", &why));
+    work("Archer");
+    journal_write(false);
+    lost_destroy();
+    is_refused(ERR_TAMPERED, "two hubs");
+    assert_int_equal(unlink(journal_part(1)), 0); /* also by what follows it alone */
+    is_refused(ERR_TAMPERED, "two hubs");
 }
 
 static void a_byte_that_changed_before_other_entries_refuses_the_whole_and_says_so(void **ctx)
@@ -154,19 +187,19 @@ static void a_byte_that_changed_before_other_entries_refuses_the_whole_and_says_
     size_t at[64];
     (void)ctx;
     lose();
-    load(3, &b);
+    load(4, &b);
     size_t n = entries(buf_bytes(&b), at);
     assert_true(n > 3);
     const size_t where[] = {3, at[1], at[1] + 1, at[1] + 30, at[2] - 1, at[2] + 100, at[n - 1] - 1};
     for (size_t i = 0; i < sizeof where / sizeof where[0]; i++) {
         b.data[where[i]] ^= 0x10;
-        store(3, buf_bytes(&b));
+        store(4, buf_bytes(&b));
         is_refused(ERR_TAMPERED, "damaged");
         b.data[where[i]] ^= 0x10;
     }
     /* Said that it shall: what is whole before it, and devices give the rest. */
     b.data[at[1] + 30] ^= 0x10;
-    store(3, buf_bytes(&b));
+    store(4, buf_bytes(&b));
     assert_true(until_damage().transactions > 0);
     fake_hub_reopen(ends_hub);
     ends_all_sync();
@@ -182,26 +215,26 @@ static void entries_that_were_taken_out_or_changed_places_are_found(void **ctx)
     size_t at[64];
     (void)ctx;
     lose();
-    load(3, &b);
+    load(4, &b);
     size_t n = entries(buf_bytes(&b), at);
     assert_true(n > 3);
     buf_init(&changed, FILE_MAX);
     buf_put(&changed, b.data, at[1]);
     buf_put(&changed, b.data + at[2], at[n] - at[2]);
-    store(3, buf_bytes(&changed));
+    store(4, buf_bytes(&changed));
     is_refused(ERR_TAMPERED, "missing");
     buf_reset(&changed);
     buf_put(&changed, b.data, at[1]);
     buf_put(&changed, b.data + at[2], at[3] - at[2]);
     buf_put(&changed, b.data + at[1], at[2] - at[1]);
     buf_put(&changed, b.data + at[3], at[n] - at[3]);
-    store(3, buf_bytes(&changed));
+    store(4, buf_bytes(&changed));
     is_refused(ERR_TAMPERED, "missing");
     /* One twice: it is behind what it follows. */
     buf_reset(&changed);
     buf_put(&changed, b.data, at[2]);
     buf_put(&changed, b.data + at[1], at[n] - at[1]);
-    store(3, buf_bytes(&changed));
+    store(4, buf_bytes(&changed));
     is_refused(ERR_TAMPERED, "missing");
     buf_release(&changed);
     buf_release(&b);
@@ -213,19 +246,20 @@ static void a_part_that_is_missing_refuses_the_whole(void **ctx)
     struct buf b;
     (void)ctx;
     lose();
-    load(1, &b);
-    assert_int_equal(unlink(journal_part(2)), 0);
+    load(2, &b);
+    assert_int_equal(unlink(journal_part(1)), 0); /* nothing of it is missed */
+    assert_int_equal(unlink(journal_part(3)), 0);
     is_refused(ERR_TAMPERED, "missing");
     assert_true(until_damage().transactions > 0);
     lost_copy(lost_home("recovery.key"), lost_file("recovery.key"));
     fake_hub_reopen(ends_hub);
     lost_destroy();
-    assert_int_equal(unlink(journal_part(1)), 0);
+    assert_int_equal(unlink(journal_part(2)), 0);
     is_refused(ERR_NOTFOUND, "begins later");
-    assert_int_equal(unlink(journal_part(3)), 0);
+    assert_int_equal(unlink(journal_part(4)), 0);
     is_refused(ERR_NOTFOUND, "does not hold");
     assert_int_equal(journal_try("old", lost_file("nowhere"), false, NULL, &why), ERR_NOTFOUND);
-    store(1, buf_bytes(&b));
+    store(2, buf_bytes(&b));
     (void)journal_restored("old"); /* its end alone is missing: as if it lagged */
     buf_release(&b);
 }
@@ -243,14 +277,14 @@ static void what_another_signed_is_refused(void **ctx)
     struct identity hub = *hub_identity(ends_hub->hub);
     lose();
     MUST(identity_generate(&other, &why));
-    load(3, &b);
+    load(4, &b);
     struct bytes left = buf_bytes(&b);
     MUST(redo_get_head(&left, &hub, &head, &why));
     MUST(redo_get_entry(&left, &hub, &m, &why));
     buf_init(&forged, FILE_MAX);
     MUST(redo_put_head(&forged, &other, &head, &why));
     buf_put_bytes(&forged, bytes_of(b.data + forged.len, b.len - forged.len));
-    store(3, buf_bytes(&forged));
+    store(4, buf_bytes(&forged));
     is_refused(ERR_TAMPERED, "damaged");
     /* The hub's own beginning, and one entry of somebody else before the rest. */
     size_t first = b.len - left.n; /* behind that entry */
@@ -260,7 +294,7 @@ static void what_another_signed_is_refused(void **ctx)
     buf_put(&forged, b.data, b.len - left.n);
     MUST(redo_put_entry(&forged, &other, &m, after, &why));
     buf_put(&forged, b.data + first, b.len - first);
-    store(3, buf_bytes(&forged));
+    store(4, buf_bytes(&forged));
     is_refused(ERR_TAMPERED, "not from this hub");
     identity_release(&other);
     buf_release(&forged);
@@ -279,7 +313,8 @@ static void the_journal_of_another_hub_is_none(void **ctx)
     MUST(hub_redo_begin(ends_hub->hub, "the disk was replaced", &why));
     assert_false(journal_state().joined);
     journal_write(false);
-    (void)unlink(journal_part(1));
+    assert_int_equal(unlink(journal_part(1)), 0);
+    assert_int_equal(unlink(journal_part(2)), 0);
     lost_destroy();
     is_refused(ERR_NOTFOUND, "does not hold");
     MUST(journal_try("old", NULL, false, NULL, &why)); /* the backup alone */
@@ -407,6 +442,8 @@ int main(void)
         CLAIM(entries_that_were_taken_out_or_changed_places_are_found),
         CLAIM(a_part_that_is_missing_refuses_the_whole),
         CLAIM(what_another_signed_is_refused),
+        CLAIM(an_end_that_is_full_of_what_looks_like_entries_refuses_the_whole),
+        CLAIM(the_journal_of_a_hub_that_was_this_one_once_is_refused),
         CLAIM(the_journal_of_another_hub_is_none),
         CLAIM(a_backup_from_before_the_journal_says_so),
         CLAIM(a_journal_that_ends_before_the_backup_adds_nothing),

@@ -2,7 +2,9 @@
 #include "hub/dump.h"
 #include "hub/move.h"
 #include "hub/retention_internal.h"
+#include "hub/row_cache.h"
 #include "tests/lib/intake_fixture.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -276,6 +278,28 @@ static void held_work_about_nothing_else_is_dismissed_and_its_author_told(void *
     all_holds();
 }
 
+/* Whoever knows its id could else keep a case for ever: nobody is shown such work, so nobody could decide it. */
+static void what_a_stranger_sent_about_a_case_does_not_keep_it(void **state)
+{
+    uint8_t c[16], p[16];
+    struct fake_node *stranger = device("probation-1", "probation", "Petra");
+    (void)state;
+    shared_case(c);
+    fake_node_pull(stranger);
+    struct op op = fake_person(stranger, p, c, "Strangersword");
+    says(send_one(stranger, &op), VERDICT_HELD, NULL);
+    assert_int_equal(count_in(HELD, c), 0);
+    assert_true(anywhere("Strangersword"));
+    closes(c);
+    must_erase(c);
+    assert_false(anywhere("Strangersword"));
+    fake_node_round(stranger);
+    assert_true(stranger->n_verdicts == 1 && stranger->verdicts[0].verdict == VERDICT_DISMISSED);
+    fake_node_release(stranger);
+    free(stranger);
+    all_holds();
+}
+
 /* Police open a case that care should lead, and bring in the school, which only care may: held. */
 static void put_referral(struct fake_edit *e, uint8_t c[16], const char *summary)
 {
@@ -421,6 +445,34 @@ static void a_clock_that_is_years_ahead_erases_nothing_for_a_month(void **state)
     all_holds();
 }
 
+/* Rows lie in its memory as they went to devices (hub/row_cache.h). */
+static void another_process_of_the_hub_forgets_what_it_kept_of_rows(void **state)
+{
+    static const struct row_key key = {1, 1, 1, 1};
+    const struct row_bytes row = {.op = bytes_of_str("Needleinhaystack"), .header = 1};
+    struct row_bytes kept;
+    struct why why = {0};
+    struct hub *other = NULL;
+    uint8_t c[16], d[16];
+    (void)state;
+    if (!test_store_is_postgres()) skip(); /* one process has the store */
+    shared_case(c);
+    closes(c);
+    if (hub_open(&other, &hub->env, hub->dir, bytes_of_str("correct horse battery"), &why) != ERR_OK) fail_msg("%s", why.text);
+    assert_int_equal(hub_begin(other, &why), ERR_OK);
+    hub_abort(other);
+    row_cache_put(other->rows, &key, &row);
+    shared_case(d);
+    assert_int_equal(hub_begin(other, &why), ERR_OK);
+    hub_abort(other);
+    assert_true(row_cache_find(other->rows, &key, &kept)); /* not for whatever happens */
+    must_erase(c);
+    assert_int_equal(hub_begin(other, &why), ERR_OK);
+    hub_abort(other);
+    assert_false(row_cache_find(other->rows, &key, &kept));
+    hub_close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,9 +482,11 @@ int main(void)
         cmocka_unit_test(the_rest_of_a_change_in_several_cases_is_a_managers_to_decide),
         cmocka_unit_test(a_stored_change_loses_only_the_part_of_the_erased_case),
         cmocka_unit_test(held_work_about_nothing_else_is_dismissed_and_its_author_told),
+        cmocka_unit_test(what_a_stranger_sent_about_a_case_does_not_keep_it),
         cmocka_unit_test(one_of_two_held_referrals_goes_and_the_other_can_still_be_accepted),
         cmocka_unit_test(what_waits_for_a_person_is_not_erased_by_time),
         cmocka_unit_test(changes_of_before_are_found_too),
+        cmocka_unit_test(another_process_of_the_hub_forgets_what_it_kept_of_rows),
         cmocka_unit_test(a_clock_that_is_years_ahead_erases_nothing_for_a_month),
     };
     return cmocka_run_group_tests(tests, intake_start, intake_stop);

@@ -297,7 +297,8 @@ static void hours(int64_t n)
     }
 }
 
-/* A machine with a flat battery begins years ago, serves a while, and is put right: nothing was closed that long ago. */
+/* A machine with a flat battery begins years ago, serves a while, and is put right: nothing was closed that long
+ * ago. */
 static void a_clock_that_fell_back_for_a_while_makes_no_case_old(void **state)
 {
     uint8_t before[16], after[16];

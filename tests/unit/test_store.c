@@ -206,7 +206,8 @@ static enum err copy_and_stop(void *ctx, enum err (*write)(void *, const struct 
     return e == ERR_OK ? why_set(why, ERR_FAILED, "The power went.") : e;
 }
 
-/* The last act of a move is given in the new store, after its end: a crash before it must not leave a move that nobody logged. */
+/* The last act of a move is given in the new store, after its end: a crash before it must not leave a move that nobody
+ * logged. */
 static void that_a_store_is_to_move_is_in_the_log_that_is_copied(void **state)
 {
     struct copied got;

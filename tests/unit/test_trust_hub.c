@@ -59,6 +59,7 @@ static void devices_of_a_hub_know_all_of_their_own_log_after_each_contact(void *
     }
     assert_false(trust_of(pol).distrusts || trust_of(ann).distrusts);
     assert_true(trust_of(pol).kept.size > 24);
+    assert_int_equal(trust_of(pol).untold, 0); /* however many contacts there were */
 }
 
 /* Answered before, and brought again; and with work beside it. */
@@ -102,6 +103,11 @@ static void hub_of_before_is_asked_nothing_and_trusted(void **state)
     assert_true(message_knows(w.hub.seen.hello.software, "log"));
     assert_int_equal(node_trust(w.node, &t, NULL), ERR_OK);
     assert_true(t.kept.size == 0 && !t.distrusts);
+    const uint64_t before = t.untold;
+    assert_true(before > 0 && before < NODE_UNTOLD_MANY);
+    for (uint64_t i = before; i < NODE_UNTOLD_MANY; i++) (void)mock_sync(&w, ERR_OK);
+    assert_int_equal(node_trust(w.node, &t, NULL), ERR_OK);
+    assert_true(t.untold >= NODE_UNTOLD_MANY && !t.distrusts); /* spoke verify warns */
     const struct node_question q = {.kind = QUESTION_LOGGED, .at_ms = 1};
     uint64_t number = 0;
     assert_int_equal(node_ask(w.node, &q, &number, NULL), ERR_NOTFOUND); /* it would take no request with it */

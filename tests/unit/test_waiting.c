@@ -150,8 +150,9 @@ static void write_end(struct fake_node *n, const uint8_t case_id[16], int64_t un
     assert_int_equal(fake_send(n, &e)->verdict, VERDICT_APPLIED);
 }
 
-/* As it is parked the hub makes a step of what fell due, which is undone with everything else: its number is given again. Here to
- * the change of somebody, because the clock was put right by two seconds; or another process's clock is behind this one's. */
+/* As it is parked the hub makes a step of what fell due, which is undone with everything else: its number is given
+ * again. Here to the change of somebody, because the clock was put right by two seconds; or another process's clock is
+ * behind this one's. */
 static void waiting_hears_of_a_step_that_has_the_number_of_one_that_was_undone(void **state)
 {
     static const char *const members[] = {"police:contribute", NULL}, *const none[] = {NULL};
@@ -166,8 +167,8 @@ static void waiting_hears_of_a_step_that_has_the_number_of_one_that_was_undone(v
     wait_at_hub(&police);
     hub.now -= 2000;
     write_person(&care, shared);
-    assert_true(is_answered(&police));
     assert_true(news(&police));
+    assert_true(is_answered(&police));
     stop();
 }
 
