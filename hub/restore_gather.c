@@ -403,6 +403,17 @@ enum err hear_unanswered(struct hub *h, const struct hub_node *n, bool *out, str
     return e;
 }
 
+/* The backup has an answer that the device never had. Which verdicts it told is noted nowhere: all are told again, which
+ * changes nothing where they are known. */
+static enum err tell_again(struct hub *h, const struct hub_node *n, struct why *why)
+{
+    struct stmt *s;
+    enum err e = db_prepare(h->db, "UPDATE h_envelope SET told = 0 WHERE node_no = $1 AND told = 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    return db_run(s, why);
+}
+
 enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m,
                     const uint8_t request_hash[HASH_BYTES], enum hearing *out, struct why *why)
 {
@@ -415,6 +426,7 @@ enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *
     bool missed = a.state == AWAITED_RETURNING && n->last_request == a.request && m->request > n->last_request;
     if (e == ERR_OK && !first && !missed)
         e = why_set(why, ERR_REFUSED, "The hub does not know this device's state.");
+    if (e == ERR_OK && same) e = tell_again(h, n, why);
     if (e == ERR_OK) e = awaited_begins(h, n, m, why);
     if (e == ERR_OK) *out = HEARD_ANNOUNCE;
     return e;

@@ -243,14 +243,34 @@ static bool is_answered_for(const struct verdicts *v, size_t i)
     return forged || w->gone || written_again(v, i);
 }
 
-/* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. */
-static bool sent_back(const struct written *w, const struct rows_row *r)
+/* Held work in two cases has a row in each. Is `k` the other row of the work that `r` shows, and did somebody say of it what
+ * both say now? */
+static bool ended_there(const struct verdicts *v, const struct rows_row *r, const struct rows_row *k)
+{
+    if (k == r || !value_equal(rows_value(k, "node"), rows_value(r, "node")) ||
+        !value_equal(rows_value(k, "written_at"), rows_value(r, "written_at")))
+        return false;
+    for (size_t i = 0; i < v->l->n_ops; i++) {
+        const struct written *o = &v->l->ops[i];
+        if (o->tbl == k->tbl && o->col >= 0 && strcmp(k->r.table->columns[o->col].name, "state") == 0 &&
+            memcmp(o->id, k->id, sizeof o->id) == 0 && v->l->envelopes[o->by].at_hub &&
+            value_equal(o->value, rows_value(r, "state")))
+            return true;
+    }
+    return false;
+}
+
+/* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. It waits from then
+ * on, until it ends by what somebody says of it in its other case. */
+static bool sent_back(const struct verdicts *v, const struct written *w, const struct rows_row *r)
 {
     static const char says[] = "A manager accepted this, but it could not be taken in.";
     if (strcmp(r->r.table->name, "held") != 0 || strcmp(r->r.table->columns[w->col].name, "state") != 0) return false;
     struct value reason = rows_value(r, "reason");
-    return rows_is(r, "state", "waiting") && reason.kind == VALUE_TEXT && reason.s.n >= sizeof says - 1 &&
-           memcmp(reason.s.p, says, sizeof says - 1) == 0;
+    if (reason.kind != VALUE_TEXT || reason.s.n < sizeof says - 1 || memcmp(reason.s.p, says, sizeof says - 1) != 0) return false;
+    bool ended = rows_is(r, "state", "waiting");
+    for (size_t i = v->hub.start[w->tbl]; !ended && i < v->hub.start[w->tbl + 1]; i++) ended = ended_there(v, r, &v->hub.v[i]);
+    return ended;
 }
 
 /* Held work in two cases has a row in each: who decided one way in the one and another way in the other, in the same
@@ -280,7 +300,7 @@ static enum lot find_lot(struct verdicts *v, size_t i)
     if (w->col < 0 || value_equal(r->r.v[w->col], w->value)) return LOT_APPLIED;
     if (in_conflict(v, w)) return LOT_CONFLICTED;
     if (r->r.v[w->col].kind == VALUE_NULL && made_anew(v, w)) return LOT_SUPERSEDED;
-    if (sent_back(w, r)) return LOT_REFUSED;
+    if (sent_back(v, w, r)) return LOT_REFUSED;
     if (decided_both_ways(v, w, r)) return LOT_SUPERSEDED;
     return replaced(v, i) ? LOT_SUPERSEDED : LOT_LOST;
 }

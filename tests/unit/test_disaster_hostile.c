@@ -51,6 +51,36 @@ static void a_device_whose_last_answer_was_lost_before_the_backup_comes_back(voi
     ends_same(sam);
 }
 
+/* It has the word "held" of before, and returns that: what it was not told since is told by the hub that was put back. */
+static void a_verdict_that_changed_and_was_lost_on_its_way_before_the_backup_is_told_again(void **ctx)
+{
+    struct ends_case k;
+    struct why why = {0};
+    struct stmt *s;
+    bool row = false;
+    (void)ctx;
+    ends_case(&k);
+    uint64_t seq = ends_write(sam, "case_file", k.c, "status", "closed");
+    assert_int_equal(ends_sync(sam, ERR_OK).held, 1);
+    ends_accept(k.c);
+    sam->lose_answer = true;
+    (void)ends_sync(sam, ERR_UNREACHABLE);
+    (void)lost_backup("old");
+    lost_destroy();
+    lost_restored("old");
+    ends_all_sync();
+    ends_all_sync();
+    is_done(0);
+    ends_all_sync();
+    MUST(db_prepare(node_db(sam->n), "SELECT state FROM n_outbox WHERE seq = $1", &s, &why));
+    db_bind_int(s, 1, (int64_t)seq);
+    MUST(db_step(s, &row, &why));
+    assert_true(row);
+    assert_true(bytes_equal(db_bytes(s, 0), bytes_of_str("applied")));
+    db_done(s);
+    ends_same(sam);
+}
+
 static void a_device_that_returns_another_change_than_was_judged_stops_nobody(void **ctx)
 {
     struct ends_case k;
@@ -222,6 +252,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_device_whose_last_answer_was_lost_before_the_backup_comes_back, lost_start,
                                         lost_stop),
+        cmocka_unit_test_setup_teardown(a_verdict_that_changed_and_was_lost_on_its_way_before_the_backup_is_told_again,
+                                        lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_device_that_returns_another_change_than_was_judged_stops_nobody, lost_start,
                                         lost_stop),
         cmocka_unit_test_setup_teardown(a_change_without_a_note_before_one_with_a_note_is_judged, lost_start,
