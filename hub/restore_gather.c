@@ -403,8 +403,8 @@ enum err hear_unanswered(struct hub *h, const struct hub_node *n, bool *out, str
     return e;
 }
 
-/* The backup has an answer that the device never had. Which verdicts it told is noted nowhere: all are told again, which
- * changes nothing where they are known. */
+/* The backup has an answer that the device never had. Which verdicts it told is noted nowhere: all are told again,
+ * which changes nothing where they are known. */
 static enum err tell_again(struct hub *h, const struct hub_node *n, struct why *why)
 {
     struct stmt *s;

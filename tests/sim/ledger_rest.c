@@ -243,8 +243,8 @@ static bool is_answered_for(const struct verdicts *v, size_t i)
     return forged || w->gone || written_again(v, i);
 }
 
-/* Held work in two cases has a row in each. Is `k` the other row of the work that `r` shows, and did somebody say of it what
- * both say now? */
+/* Held work in two cases has a row in each. Is `k` the other row of the work that `r` shows, and did somebody say of it
+ * what both say now? */
 static bool ended_there(const struct verdicts *v, const struct rows_row *r, const struct rows_row *k)
 {
     if (k == r || !value_equal(rows_value(k, "node"), rows_value(r, "node")) ||
@@ -260,14 +260,15 @@ static bool ended_there(const struct verdicts *v, const struct rows_row *r, cons
     return false;
 }
 
-/* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. It waits from then
- * on, until it ends by what somebody says of it in its other case. */
+/* A decision on held work that the hub could not carry out: it says so in the row, to whoever decided. It waits from
+ * then on, until it ends by what somebody says of it in its other case. */
 static bool sent_back(const struct verdicts *v, const struct written *w, const struct rows_row *r)
 {
     static const char says[] = "A manager accepted this, but it could not be taken in.";
     if (strcmp(r->r.table->name, "held") != 0 || strcmp(r->r.table->columns[w->col].name, "state") != 0) return false;
     struct value reason = rows_value(r, "reason");
-    if (reason.kind != VALUE_TEXT || reason.s.n < sizeof says - 1 || memcmp(reason.s.p, says, sizeof says - 1) != 0) return false;
+    if (reason.kind != VALUE_TEXT || reason.s.n < sizeof says - 1 || memcmp(reason.s.p, says, sizeof says - 1) != 0)
+        return false;
     bool ended = rows_is(r, "state", "waiting");
     for (size_t i = v->hub.start[w->tbl]; !ended && i < v->hub.start[w->tbl + 1]; i++) ended = ended_there(v, r, &v->hub.v[i]);
     return ended;

@@ -51,7 +51,8 @@ static void a_device_whose_last_answer_was_lost_before_the_backup_comes_back(voi
     ends_same(sam);
 }
 
-/* It has the word "held" of before, and returns that: what it was not told since is told by the hub that was put back. */
+/* It has the word "held" of before, and returns that: what it was not told since is told by the hub that was put
+ * back. */
 static void a_verdict_that_changed_and_was_lost_on_its_way_before_the_backup_is_told_again(void **ctx)
 {
     struct ends_case k;
