@@ -348,8 +348,8 @@ static enum err erase_stored(struct hub *h, struct erasing *x, int64_t node_no, 
 static const char *const which[] = {
     "SELECT DISTINCT p.node_no, p.seq FROM h_part p WHERE p.case_id = $1 ORDER BY p.node_no, p.seq",
     "SELECT DISTINCT p.node_no, p.seq FROM h_part p WHERE p.case_id = $1 ORDER BY p.node_no, p.seq",
-    "SELECT DISTINCT c.node_no, c.seq FROM h_held_case c JOIN held x ON x.id = c.held_id WHERE c.own = 1 AND x.case_id = $1"
-    " ORDER BY c.node_no, c.seq",
+    ("SELECT DISTINCT c.node_no, c.seq FROM h_held_case c JOIN held x ON x.id = c.held_id WHERE c.own = 1 AND "
+     "x.case_id = $1 ORDER BY c.node_no, c.seq"),
 };
 
 struct found {
