@@ -59,11 +59,13 @@ static struct MHD_Response *response_of(struct buf *body)
 
 static enum MHD_Result answer(struct exchange *e, struct http_reply *reply, bool close)
 {
+    const struct httpd_options *opt = &e->server->opt;
+    if (reply->status >= 400 && reply->body.len == 0 && opt->words != NULL) opt->words(opt->ctx, reply);
     size_t n = reply->body.len;
     bool cached = false;
     struct MHD_Response *r = response_of(&reply->body);
     bool whole = r != NULL && httpd_add_fields(r, &reply->head, &cached);
-    for (const struct http_field *f = e->server->opt.fields; whole && f != NULL && f->name != NULL; f++)
+    for (const struct http_field *f = opt->fields; whole && f != NULL && f->name != NULL; f++)
         whole = MHD_add_response_header(r, f->name, f->value) == MHD_YES;
     buf_release(&reply->head);
     if (!whole) { /* without a header that protects somebody it must not leave */

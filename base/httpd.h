@@ -96,6 +96,10 @@ struct httpd_options {
     http_handler handler;
     void *ctx;
     const struct http_field *fields; /* headers of every answer, also of the server's own; ends with name NULL; or NULL */
+    /* Fills body and type of a refusal that has no body, as the server's own have: 503 while it ends, when the handler
+     * was not asked. Only after a 500 may something have been done. Any thread. NULL, or nothing filled: the status
+     * stands alone. */
+    void (*words)(void *ctx, struct http_reply *reply);
     /* Something moved: may that concern a parked request, of which this is http_reply.keep? Where not, it is not handed
      * over. It is called by the thread that runs the handler, for thousands of them in a row, and must not call this
      * server. NULL: always. */

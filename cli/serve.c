@@ -213,6 +213,7 @@ static enum err serve(struct service *v, struct cli *c, const char *listen, stru
                                       .handler = serve_handle,
                                       .ctx = &v->site,
                                       .fields = serve_fields,
+                                      .words = serve_words,
                                       .room = serve_room};
     enum err e = serve_contact_start(&v->site.contact, c->env, v->home, v->site.desk, why);
     if (e == ERR_OK) e = httpd_start(&server, &opt, why);

@@ -137,6 +137,27 @@ static void too_much(struct serve_call *c, enum err e)
            "Load the page again to see what stands now. If it was a list or a file, choose less of it.");
 }
 
+/* The server ends, has no room, or takes no such request: no route was asked. */
+void serve_words(void *ctx, struct http_reply *reply)
+{
+    struct serve_call c = {0};
+    (void)ctx;
+    if (reply->status == 503)
+        refuse(&c, 503, ERR_BUSY, "Spoke is ending on this device, or has too much to do just now. Nothing was changed.",
+               "Try once more in a moment. If it happens again, start Spoke again on this device.");
+    else if (reply->status < 500)
+        refuse(&c, reply->status, reply->status == 413 ? ERR_LIMIT : ERR_USAGE,
+               "This was not asked in a way that Spoke takes. Nothing was changed.",
+               "If it was a file, choose a smaller one. Otherwise load the page again.");
+    else
+        too_much(&c, ERR_NOMEM);
+    buf_release(&reply->body);
+    buf_init(&reply->body, 4096);
+    reply->type = "application/json";
+    if (c.out == NULL || json_write(c.out, &reply->body, NULL) != ERR_OK) buf_release(&reply->body); /* the status alone */
+    json_free(c.out);
+}
+
 /* What the call has to say, as the answer: whole, or not at all. */
 static void answer(struct serve_call *c, struct http_reply *reply)
 {

@@ -34,6 +34,7 @@ void serve_handle(void *ctx, const struct http_request *req,
                   struct http_reply *reply);                  /* http_handler of a serve_site */
 size_t serve_room(void *ctx, const struct http_request *req); /* httpd_options.room */
 extern const struct http_field serve_fields[];                /* httpd_options.fields */
+void serve_words(void *ctx, struct http_reply *reply);        /* httpd_options.words */
 
 /* ---- cli/serve_self.c: what is asked of the service itself. */
 struct serve_own {

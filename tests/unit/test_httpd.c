@@ -74,6 +74,16 @@ static void handle(void *ctx, const struct http_request *req, struct http_reply 
     }
 }
 
+static void say_later(void *ctx, struct http_reply *reply)
+{
+    (void)ctx;
+    if (reply->status != 503) return;
+    buf_release(&reply->body);
+    buf_init(&reply->body, 100);
+    buf_put_str(&reply->body, "later");
+    reply->type = "text/x-words";
+}
+
 static void start(struct site *s)
 {
     const struct httpd_options opt = {.listen = "127.0.0.1:0",
@@ -81,6 +91,7 @@ static void start(struct site *s)
                                       .max_clients = 16,
                                       .idle_seconds = 10,
                                       .handler = handle,
+                                      .words = say_later,
                                       .ctx = s};
     *s = (struct site){0};
     assert_int_equal(sem_init(&s->parked, 0, 0), 0);
@@ -328,6 +339,8 @@ static void httpd_stop_answers_parked_requests(void **state)
     for (int i = 0; i < 3; i++) {
         hear(fd[i], &a);
         assert_int_equal(a.status, 503);
+        assert_string_equal(a.body, "later"); /* no handler could say it */
+        assert_non_null(strcasestr(a.head, "Content-Type: text/x-words\r\n"));
         (void)close(fd[i]);
     }
     (void)close(idle);

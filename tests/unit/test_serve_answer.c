@@ -136,11 +136,36 @@ static void a_file_that_finds_no_room_is_refused_in_words_and_not_saved(void **s
     assert_null(strstr(k->body, "a,b,c"));
 }
 
+/* web/openapi.json: whatever goes wrong is told as JSON, with words, also by a service that is just ending. */
+static void what_the_server_refuses_by_itself_is_told_in_words(void **state)
+{
+    static const struct {
+        int status;
+        const char *code;
+    } cases[] = {{503, "busy"}, {413, "limit"}, {414, "usage"}, {400, "usage"}, {500, "out_of_memory"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct http_reply reply = {.status = cases[i].status};
+        struct json *said = NULL;
+        serve_words(NULL, &reply);
+        assert_int_equal(reply.status, cases[i].status);
+        assert_string_equal(reply.type, "application/json");
+        assert_int_equal(json_parse(buf_bytes(&reply.body), &said, NULL), ERR_OK);
+        struct json *error = json_get(said, "error");
+        assert_string_equal(json_get_str(error, "code"), cases[i].code);
+        assert_true(strlen(json_get_str(error, "message")) > 20);
+        assert_true(strlen(json_get_str(error, "next")) > 20);
+        json_free(said);
+        buf_release(&reply.body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_that_finds_no_room_is_refused_in_words_and_not_cut_off),
         cmocka_unit_test(a_file_that_finds_no_room_is_refused_in_words_and_not_saved),
+        cmocka_unit_test(what_the_server_refuses_by_itself_is_told_in_words),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
