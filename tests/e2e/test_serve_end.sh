@@ -12,6 +12,14 @@ quiet() { get "$1" "$2" "$3" -H 'X-Spoke-Quiet: 1'; }
 ended() { quiet "$1" "$2" /api/board && [ "$status" = 401 ]; }
 sent() { quiet "$1" "$2" /api/sync && grep -q '"unsent":0' "$work/out"; }
 signed_in() { sign_in "$1" "$2" && [ "$status" = 200 ]; }
+page_waits() { # page_waits NODE USER AFTER: as browsers do, after each event for the next, until it is told what it must know
+    local after=$3 end=$((SECONDS + 25))
+    while [ "$SECONDS" -lt "$end" ]; do
+        curl -sN --max-time 25 -b "$work/$2.jar" "${address[$1]}/api/events?after=$after" >"$work/event"
+        if grep -q '"locked"' "$work/event"; then return; fi
+        after=$(sed -n 's/^id: *//p' "$work/event" | tail -n 1 | grep . || echo "$after")
+    done
+}
 
 make_hub
 start_hub
@@ -36,9 +44,9 @@ reference=$(field reference <"$work/out")
 after=$(quiet b bob /api/session && field events <"$work/out")
 must hub node wipe "$b_id" --reason "given up" >/dev/null
 must hub node wipe "$(device_of a-mash)" --reason "stolen" --now >/dev/null
-start_hub
-curl -sN --max-time 25 -b "$work/bob.jar" "${address[b]}/api/events?after=$after" >"$work/event" &
+page_waits b bob "$after" &
 waiting=$!
+start_hub
 post b bob /api/sync '{}'
 claim "the order ends the session of who is signed in" until_true 15 ended b bob
 has "with words" 'was wiped by order of the MASH on'
