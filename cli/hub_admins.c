@@ -8,6 +8,7 @@
 #include "hub/proposal.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SHUTS_OUT                                                                                                        \
@@ -202,24 +203,35 @@ static enum err approve_devices(struct cli *c, struct hub *h, struct why *why)
                     why);
 }
 
+static enum err returned(struct cli *c, struct hub *h, struct why *why)
+{
+    char *end = NULL;
+    long long mb = strtoll(c->args[0], &end, 10);
+    if (c->args[0][0] < '0' || c->args[0][0] > '9' || *end != '\0') mb = 0;
+    return set_rule(c, h, RULE_RETURNED, mb, "Devices may return that much after a restore that nothing vouches for.", why);
+}
+
 static enum err list_rules(struct cli *c, struct hub *h, struct why *why)
 {
-    int64_t two = 0, approve = 0, stands = 0;
+    int64_t two = 0, approve = 0, stands = 0, mb = 0;
     char span[64];
     enum err e = hub_rule_get(h, RULE_TWO_PERSON, &two, why);
     if (e == ERR_OK) e = hub_rule_get(h, RULE_APPROVE, &approve, why);
     if (e == ERR_OK) e = hub_rule_get(h, RULE_PROPOSAL, &stands, why);
+    if (e == ERR_OK) e = hub_rule_get(h, RULE_RETURNED, &mb, why);
     if (e != ERR_OK) return e;
     if (c->json) {
         struct json *o = json_object_new();
         json_set_bool(o, "two_person", two != 0);
         json_set_bool(o, "approve_devices", approve != 0);
         json_set_int(o, "proposals_stand_ms", stands);
+        json_set_int(o, "returned_mb", mb);
         return show_json(o, why);
     }
     show_span(stands, span, sizeof span);
-    printf("Two people for what reaches far   %s\nApproval of every device          %s\nProposals stand for               %s\n",
-           two != 0 ? "on" : "off", approve != 0 ? "on" : "off", span);
+    printf("Two people for what reaches far   %s\nApproval of every device          %s\nProposals stand for               %s\n"
+           "After a restore a device returns  %lld MB at most that nothing vouches for\n",
+           two != 0 ? "on" : "off", approve != 0 ? "on" : "off", span, (long long)mb);
     return ERR_OK;
 }
 
@@ -236,6 +248,7 @@ RUN(run_passwd, passwd)
 RUN(run_name, rename_self)
 RUN(run_two, two_person)
 RUN(run_approve, approve_devices)
+RUN(run_returned, returned)
 RUN(run_rules, list_rules)
 
 #define NEW_PASSPHRASE_FLAGS                                                                                           \
@@ -275,4 +288,8 @@ const struct command hub_admins_commands[] = {
     {"rule approve-devices", "on|off", 1, 1,
      "Have each new device approved by another administrator than the one who invited it, after its fingerprint was compared.",
      "spoke-hub rule approve-devices on", reason_flags, run_approve},
+    {"rule returned", "MB", 1, 1,
+     "After a restore, how much a device may return that no note of the hub that was lost vouches for (default 256); all together eight "
+     "times as much. What is over it stays on the device. spoke-hub doctor names a device that is.",
+     "spoke-hub rule returned 1024 --reason \"the school's device holds a great deal\"", reason_flags, run_returned},
     {0}};

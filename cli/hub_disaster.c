@@ -198,7 +198,8 @@ static enum err status(struct cli *c, struct hub *h, struct why *why)
     }
     puts(" Acts of administrators between the last of these and the first are not known here.");
     if (strcmp(s.state, "gathering") == 0)
-        puts("A case that was erased between the two is here again. Erase it again now, before the hub opens: spoke-hub erase ID --again");
+        puts("Cases that were erased between the two are here again. Erase them again now, before the hub opens: spoke-hub erase --again --list "
+             "FILE --reason TEXT; spoke-hub erase --again says more.");
     printf("%" PRIu64 " of %" PRIu64 " devices have returned everything.\n", s.reported, s.devices);
     if (s.reported < s.devices || s.sealed > 0) puts("Missing:");
     e = hub_restore_missing(h, tell_missing, &t, why);

@@ -5,6 +5,7 @@
 #include "cli/secretin.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,10 +34,12 @@ static enum err is_shared(const struct cli *c, bool *out, struct why *why)
     return e;
 }
 
-static enum err open_in_turn(struct cli *c, hub_turn_fn turn, struct hub **out, struct why *why)
+/* patience: NULL, or what is asked when the store was not to be had (struct hub_opening). */
+static enum err open_in_turn(struct cli *c, hub_turn_fn turn, bool (*patience)(void *), void *ctx, struct hub **out,
+                             struct why *why)
 {
     const struct hub_place at = {.home = c->home, .store = c->store};
-    struct hub_opening how = {turn, c};
+    struct hub_opening how = {.turn = turn, .ctx = c, .again = patience, .again_ctx = ctx};
     struct secret pass = {0};
     bool shared = false;
     enum err e = hub_home_there(c, why);
@@ -56,10 +59,30 @@ static enum err ask_nobody(void *ctx, struct hub_clock *clock, struct why *why)
     return hub_turn_nobody(c->home, why);
 }
 
+#define AGAIN_MS 1000 /* between two tries: also a database with too many connections says that it is busy, at once */
+
+struct patience {
+    const struct cli *c;
+    bool said;
+};
+
+/* A server that is started while a command is at work, or, on PostgreSQL, while another server is at something long,
+ * begins when that has ended: nobody has to start it once more. A signal ends it as any program. */
+static bool wait_on(void *ctx)
+{
+    struct patience *p = ctx;
+    if (!p->said && !cli_has(p->c, "quiet"))
+        fprintf(stderr, "spoke-hub: Another program is at work with this hub's store. The server waits, and begins when that has ended.\n");
+    p->said = true;
+    (void)poll(NULL, 0, AGAIN_MS);
+    return true;
+}
+
 enum err hub_home_open(struct cli *c, struct hub **out, struct why *why)
 {
+    struct patience patience = {.c = c};
     bool shared = false;
-    enum err e = open_in_turn(c, ask_nobody, out, why);
+    enum err e = open_in_turn(c, ask_nobody, wait_on, &patience, out, why);
     if (e == ERR_BUSY) (void)is_shared(c, &shared, NULL); /* then others may be at work beside us: its own words say it */
     if (e == ERR_OK) {
         e = hub_role_check(c, *out, why);
@@ -147,7 +170,7 @@ enum err hub_home_run(struct cli *c, enum err (*act)(struct cli *c, struct hub *
 {
     struct hub *h = NULL;
     struct held_back said = {0};
-    enum err e = open_in_turn(c, ask_turn, &h, why);
+    enum err e = open_in_turn(c, ask_turn, NULL, NULL, &h, why);
     if (e == ERR_OK) e = hub_role_check(c, h, why);
     if (e == ERR_OK && c->hub_turn >= 0) e = hold_back(&said, why);
     if (e == ERR_OK) e = act(c, h, why);

@@ -8,8 +8,8 @@
 
 /* ERR_UNINIT: there is no hub in the home. */
 MUST_CHECK enum err hub_home_there(const struct cli *c, struct why *why);
-/* Open the hub of --home with the passphrase, for good: for the server. ERR_UNINIT before a passphrase is asked;
- * ERR_BUSY. */
+/* Open the hub of --home with the passphrase, for good: for the server. While another program is at work with its store
+ * it waits, and says so. ERR_UNINIT before a passphrase is asked; ERR_BUSY: it is served already. */
 MUST_CHECK enum err hub_home_open(struct cli *c, struct hub **out, struct why *why);
 /* For a policy that is put in force, which takes long, between two of its transactions: a server beside it answers what
  * has waited meanwhile. On failure the hub stays paused; ERR_BUSY says what has become of the policy. */

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define LOOK_MS   200   /* how often it looks for something to write: with what writing takes, the lag */
+#define GATHER_MS 2000  /* and for what nobody gathered, because whoever writes hangs in a folder or is gone */
 #define BORROW_MS 2000  /* it waits so long for the store */
 #define AGAIN_MS  1000  /* after a fault, and twice as long after each further one, up to */
 #define LAST_MS   30000
@@ -20,13 +21,14 @@
 
 struct hub_journal {
     struct hub_route *route;
-    struct hub_redo_writer *writer;
-    pthread_t thread;
+    struct hub_redo_writer *writer; /* NULL: others write, if anybody does */
+    pthread_t writing, gathering;
+    bool gathers; /* the second thread is there */
     pthread_mutex_t lock;
     pthread_cond_t change;
     bool stop, ended;
     bool abandoned; /* nobody waits for it any more: nothing but itself may be touched */
-    bool faulty;
+    unsigned faults; /* one after the other */
     int64_t again_ms;
 };
 
@@ -81,18 +83,23 @@ static void give_back(struct hub_journal *j)
     (void)pthread_mutex_unlock(&j->lock);
 }
 
-/* In the store, so that other commands can say it; once for each fault. */
+/* In the store, so that other commands can say it; once for each fault. Another server may have the folder where this
+ * one does not: it is let try after the first fault, the second, the fourth, and so on. */
 static void remember_fault(struct hub_journal *j, enum err e, const struct why *why)
 {
     struct why detail = {0};
-    if (!j->faulty && borrow(j)) {
-        note(j, e, why);
-        enum err kept = hub_redo_fault(j->route->hub, why->text, &detail);
-        if (kept != ERR_OK) note(j, kept, &detail);
-        give_back(j);
-    }
-    j->faulty = true;
+    char words[REDO_FAULT_BYTES];
+    bool first = j->faults++ == 0, rest = (j->faults & (j->faults - 1)) == 0;
     j->again_ms = j->again_ms == 0 ? AGAIN_MS : j->again_ms * 2 > LAST_MS ? LAST_MS : j->again_ms * 2;
+    if (!rest || !borrow(j)) return;
+    if (first) {
+        note(j, e, why);
+        hub_redo_words(j->writer, e, why, words);
+        enum err kept = hub_redo_fault(j->route->hub, words, &detail);
+        if (kept != ERR_OK) note(j, kept, &detail);
+    }
+    hub_redo_rest(j->route->hub);
+    give_back(j);
 }
 
 /* Until nothing is left. The store is asked between two writes alone. */
@@ -115,15 +122,15 @@ static void *keep(void *ctx)
     bool stop = false;
     while (!stop) {
         struct why why = {0};
-        stop = pause_for(j, j->faulty ? j->again_ms : LOOK_MS);
-        if (stop && j->faulty) break;
+        stop = pause_for(j, j->faults > 0 ? j->again_ms : LOOK_MS);
+        if (stop && j->faults > 0) break;
         enum err e = write_all(j, &why);
         if (e != ERR_OK) {
             remember_fault(j, e, &why);
-        } else if (j->faulty && borrow(j)) {
+        } else if (j->faults > 0 && borrow(j)) {
             note(j, ERR_OK, &why);
             give_back(j);
-            j->faulty = false;
+            j->faults = 0;
             j->again_ms = 0;
         }
     }
@@ -131,6 +138,22 @@ static void *keep(void *ctx)
     j->ended = true;
     (void)pthread_cond_broadcast(&j->change);
     (void)pthread_mutex_unlock(&j->lock);
+    return NULL;
+}
+
+/* Whether or not this server writes the folder, and while it hangs there: what the database notes does not heap up. */
+static void *gather(void *ctx)
+{
+    struct hub_journal *j = ctx;
+    bool faulty = false;
+    while (!pause_for(j, GATHER_MS)) {
+        struct why why = {0};
+        if (!borrow(j)) continue;
+        enum err e = hub_redo_gather(j->route->hub, &why);
+        if (e != ERR_OK && !faulty) note(j, e, &why);
+        faulty = e != ERR_OK;
+        give_back(j);
+    }
     return NULL;
 }
 
@@ -142,29 +165,46 @@ static enum err folder_there(const char *dir, struct why *why)
     return why_next(why, ERR_NOTFOUND, "It is never made, because a disk that is not mounted would look like it. Mount or make it.");
 }
 
+static enum err begin_journal(struct hub_journal *j, const char *dir, struct why *why)
+{
+    enum err e = folder_there(dir, why);
+    if (e == ERR_OK) e = hub_redo_writer_new(&j->writer, j->route->env, dir, why);
+    if (e != ERR_OK) return e;
+    if (!hub_route_borrow(j->route, TURN_ASK_MS))
+        return why_set(why, ERR_BUSY, "A command has the hub's store for long.");
+    e = hub_redo_begin(j->route->hub, NULL, why);
+    hub_route_return(j->route);
+    return e;
+}
+
+static enum err start_thread(pthread_t *out, void *(*run)(void *), struct hub_journal *j, struct why *why)
+{
+    int rc = pthread_create(out, NULL, run, j);
+    return rc == 0 ? ERR_OK : why_set(why, ERR_IO, "The system has no thread to spare: %s.", strerror(rc));
+}
+
 enum err hub_journal_start(struct hub_journal **out, struct hub_route *route, const char *dir, struct why *why)
 {
     struct hub_journal *j = calloc(1, sizeof *j);
     if (j == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to serve.");
     j->route = route;
+    j->ended = true; /* nothing runs yet */
     (void)pthread_mutex_init(&j->lock, NULL);
     (void)pthread_cond_init(&j->change, NULL);
-    enum err e = folder_there(dir, why);
-    if (e == ERR_OK) e = hub_redo_writer_new(&j->writer, route->env, dir, why);
-    if (e == ERR_OK && !hub_route_borrow(route, TURN_ASK_MS))
-        e = why_set(why, ERR_BUSY, "A command has the hub's store for long.");
-    else if (e == ERR_OK) {
-        e = hub_redo_begin(route->hub, NULL, why);
-        hub_route_return(route);
+    enum err e = dir != NULL ? begin_journal(j, dir, why) : ERR_OK;
+    if (e == ERR_OK && hub_is_shared(route->hub)) {
+        e = start_thread(&j->gathering, gather, j, why);
+        j->gathers = e == ERR_OK;
     }
-    int rc = e == ERR_OK ? pthread_create(&j->thread, NULL, keep, j) : 0;
-    if (rc != 0) e = why_set(why, ERR_IO, "The system has no thread to spare: %s.", strerror(rc));
-    if (e == ERR_OK) {
+    if (e == ERR_OK && dir != NULL) {
+        j->ended = false;
+        e = start_thread(&j->writing, keep, j, why);
+        if (e != ERR_OK) j->ended = true;
+    }
+    if (e == ERR_OK)
         *out = j;
-        return ERR_OK;
-    }
-    hub_redo_writer_free(j->writer);
-    free(j);
+    else
+        hub_journal_stop(j);
     return e;
 }
 
@@ -175,13 +215,15 @@ void hub_journal_stop(struct hub_journal *j)
     int rc = 0;
     (void)pthread_mutex_lock(&j->lock);
     j->stop = true;
+    bool writes = !j->ended;
     (void)pthread_cond_broadcast(&j->change);
     while (!j->ended && rc != ETIMEDOUT) rc = pthread_cond_clockwait(&j->change, &j->lock, CLOCK_MONOTONIC, &until);
     bool ended = j->ended;
     j->abandoned = !ended;
     (void)pthread_mutex_unlock(&j->lock);
+    if (j->gathers) (void)pthread_join(j->gathering, NULL);
     if (!ended) return; /* it hangs in the folder, and ends with the process: what it has is not freed */
-    (void)pthread_join(j->thread, NULL);
+    if (writes) (void)pthread_join(j->writing, NULL);
     hub_redo_writer_free(j->writer);
     (void)pthread_cond_destroy(&j->change);
     (void)pthread_mutex_destroy(&j->lock);

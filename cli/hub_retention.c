@@ -1,6 +1,7 @@
 /* spoke-hub retention, erase: when closed cases leave, and what is destroyed. hub/RETENTION.md. */
 #include "cli/confirm.h"
 #include "cli/hub_commands.h"
+#include "cli/hub_erase_list.h"
 #include "cli/hub_home.h"
 #include "cli/hub_proposal.h"
 #include "hub/retention.h"
@@ -192,23 +193,77 @@ static enum err release(struct cli *c, struct hub *h, struct why *why)
     return e == ERR_OK ? hub_home_said(c, "released", uuid, "The case is held no longer.", why) : e;
 }
 
-/* In a hub that was put back: the case may be any, or not there. */
+/* What the store itself says of it: what had been announced when the backup was made. */
+static enum err say_announced(struct cli *c, struct hub *h, struct why *why)
+{
+    static const struct show_column cols[] = {{"case_id", "Case", SHOW_ID}, {"closed_at", "Closed", SHOW_TIME}};
+    c->attention = true;
+    if (!c->json)
+        puts("Nothing was erased. Which cases were erased between the backup and the loss of this hub, the hub cannot know: the erasure took "
+             "away what would tell. It is in the list of spoke-hub retention erased --json, if one was kept elsewhere: give it with --list "
+             "FILE; and in the hub's log, as auditors got it last.\nTheir erasure had been announced when the backup was made; those of "
+             "them whose time came before the loss are erased again by --again ID, the others by their time:");
+    return hub_home_list(c, h,
+                         "SELECT k.id, r.closed_at FROM h_retention r JOIN h_case k ON k.no = r.case_no WHERE r.told_at IS NOT NULL AND"
+                         " r.level < 3 ORDER BY r.closed_at, k.no",
+                         cols, COUNT(cols), "None.", why);
+}
+
+static enum err read_again(struct cli *c, struct buf *ids, struct why *why)
+{
+    uint8_t id[16];
+    const char *list = cli_flag(c, "list");
+    if (list != NULL && c->n_args > 0) return why_set(why, ERR_USAGE, "Name one case, or a list of them (--list), not both.");
+    if (list != NULL) return hub_erase_list_read(c->env, list, ids, why);
+    if (!uuid_parse(id, bytes_of_str(c->args[0]))) return why_set(why, ERR_USAGE, "With --again the case is named by its whole id.");
+    buf_put(ids, id, sizeof id);
+    return ids->err == ERR_OK ? ERR_OK : why_set(why, ids->err, "There is not enough memory.");
+}
+
+/* In a hub that was put back: the cases may be any, or not there. */
+static enum err erase_those(struct cli *c, struct hub *h, const struct buf *ids, const char *reason, struct why *why)
+{
+    const size_t n = ids->len / 16;
+    struct hub_proposal p = {.kind = PROPOSE_ERASE_AGAIN, .text = buf_bytes(ids), .reason = reason};
+    uint64_t done = 0;
+    char says[400], number[24], uuid[37];
+    bool two = false;
+    uuid_format(ids->data, uuid);
+    (void)snprintf(says, sizeof says, "%zu %s (the first is %s) %s erased for good in this hub that was put back, also where open in the backup.", n,
+                   n == 1 ? "case" : "cases", uuid, n == 1 ? "is" : "are");
+    enum err e = hub_takes_two(h, &p, &two, why);
+    if (e == ERR_OK && two) return hub_proposal_make(c, h, &p, says, why);
+    if (e == ERR_OK && confirm_asks(c)) {
+        char question[500];
+        (void)snprintf(question, sizeof question, "%s Do it? Type yes:", says);
+        e = confirm_yes(c, question, "Nothing was erased.", why);
+    }
+    if (e == ERR_OK) e = hub_erase_again(h, buf_bytes(ids), reason, &done, why);
+    (void)snprintf(number, sizeof number, "%" PRIu64, done);
+    (void)snprintf(says, sizeof says,
+                   "%zu named, %" PRIu64 " erased here now, the others were known as erased. Nothing of them is taken from what devices return.", n,
+                   done);
+    return e == ERR_OK ? hub_home_said(c, "erased", c->n_args > 0 ? c->args[0] : number, says, why) : e;
+}
+
 static enum err erase_again(struct cli *c, struct hub *h, struct why *why)
 {
     const char *reason = NULL;
-    uint8_t id[16];
+    struct buf ids;
+    if (c->n_args == 0 && cli_flag(c, "list") == NULL) return say_announced(c, h, why);
+    buf_init(&ids, 16 * ERASE_AGAIN_MAX);
     enum err e = cli_need(c, "reason", &reason, why);
-    if (e == ERR_OK && !uuid_parse(id, bytes_of_str(c->args[0]))) e = why_set(why, ERR_USAGE, "With --again the case is named by its whole id.");
-    if (e == ERR_OK && confirm_asks(c))
-        e = confirm_yes(c, "This case is erased for good here, also if it is open in the backup. Do it? Type yes:", "Nothing was erased.", why);
-    if (e == ERR_OK) e = hub_erase_again(h, id, reason, why);
-    return e == ERR_OK ? hub_home_said(c, "erased", c->args[0], "The case is erased here, and nothing of it is taken from what devices return.", why)
-                       : e;
+    if (e == ERR_OK) e = read_again(c, &ids, why);
+    if (e == ERR_OK) e = erase_those(c, h, &ids, reason, why);
+    buf_release(&ids);
+    return e;
 }
 
 static enum err erase(struct cli *c, struct hub *h, struct why *why)
 {
     if (cli_has(c, "again")) return erase_again(c, h, why);
+    if (c->n_args == 0 || cli_flag(c, "list") != NULL)
+        return why_set(why, ERR_USAGE, "Name the case. A list (--list) is taken with --again alone, in a hub that was put back.");
     struct hub_proposal p = {.kind = PROPOSE_ERASE, .flag = cli_has(c, "unsettled")};
     char uuid[37], says[200], question[300];
     bool two = false;
@@ -270,7 +325,10 @@ static const struct flag set_flags[] = {{"partners", "DAYS", "when a closed case
 static const struct flag reason_flags[] = {{"reason", "TEXT", "why; it is kept"}, {0}};
 static const struct flag erase_flags[] = {{"reason", "TEXT", "why; it is kept when the case is not: name nobody in it"},
                                           {"unsettled", NULL, "also when something in it waits for a person; that is lost"},
-                                          {"again", NULL, "once more, in a hub that was put back from an older backup and gathers"},
+                                          {"again", NULL, "once more, in a hub that was put back from an older backup and gathers; of no "
+                                                          "CASE and no list: say what is known of such"},
+                                          {"list", "FILE", "with --again: all of a list that spoke-hub retention erased --json printed, or of "
+                                                           "one with an id a line"},
                                           {"yes", NULL, "do not ask"},
                                           {0}};
 
@@ -289,7 +347,7 @@ const struct command hub_retention_commands[] = {
     {"retention run", "", 0, 0, "Do now what is due. A server does it by itself.", "spoke-hub retention run", NULL, run_go_on},
     {"retention", "", 0, 0, "Show when closed cases leave devices and are erased, and how many have been.", "spoke-hub retention", NULL,
      run_show},
-    {"erase", "CASE", 1, 1,
+    {"erase", "[CASE]", 0, 1,
      "Erase a closed case for good: its rows, their history and what changes said of it, here and on every device. What is left is that "
      "it was erased, when, by whom and why. CASE is an id or a reference.",
      "spoke-hub erase 7K2M-93QD --reason \"court order\"", erase_flags, run_erase},

@@ -83,6 +83,7 @@ static const struct {
     {"erase", MAY_SECURE},
     {"rule two-person", MAY_SECURE},
     {"rule approve-devices", MAY_SECURE},
+    {"rule returned", MAY_SECURE},
     {"admin add", MAY_SECURE},
     {"admin role", MAY_SECURE},
     {"admin remove", MAY_SECURE},

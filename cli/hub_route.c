@@ -131,7 +131,8 @@ static void continue_policy(struct hub_route *r, struct httpd *server)
     logline_end(&l);
 }
 
-/* What is due of closed cases, a few at a time: once a minute, and with each exchange while there is more. */
+/* What is due of closed cases, and old cuts, a few at a time: once a minute, and with each exchange while there is
+ * more. */
 static void continue_retention(struct hub_route *r, struct httpd *server)
 {
     struct why why = {0};
@@ -141,6 +142,7 @@ static void continue_retention(struct hub_route *r, struct httpd *server)
     if (r->retention_us != 0 && now - r->retention_us < RETENTION_US) return;
     r->retention_us = now;
     enum err e = hub_retention_continue(r->hub, RETENTION_CASES, &cases, &done, &why);
+    if (e == ERR_OK && done) e = hub_cuts_continue(r->hub, &done, &why);
     if (e == ERR_OK && !done) r->retention_us = 0;
     if (cases > 0 && server != NULL) httpd_wake(server);
     if (e == ERR_OK) return;

@@ -209,7 +209,7 @@ static enum err serve(struct cli *c, struct hub *h, const sigset_t *end, struct 
     if (e == ERR_OK) e = hub_count_new(&route.count, why);
     if (e == ERR_OK) e = make_limits(c, h, &route.limit, why);
     if (e == ERR_OK) e = take_part(c, &route, &heard, why);
-    if (e == ERR_OK && cli_flag(c, "journal") != NULL)
+    if (e == ERR_OK && (cli_flag(c, "journal") != NULL || hub_is_shared(h)))
         e = hub_journal_start(&journal, &route, cli_flag(c, "journal"), why);
     if (e == ERR_OK) e = watch_at(c, &route, &watch, why);
     if (e == ERR_OK) e = listen_at(c, &route, &server, why);
@@ -260,7 +260,8 @@ static const struct flag serve_flags[] = {
      "127.0.0.1:9471 (not at all unless given)"},
     {"journal", "FOLDER",
      "also write, within a second as a rule, what each transaction changed to this folder, which belongs on another machine: sealed to the "
-     "recovery key, for spoke-hub restore --journal. Not on PostgreSQL"},
+     "recovery key, for spoke-hub restore --journal. Of several servers of one hub, give it to each that can reach the folder: one of "
+     "them writes, and another goes on when that one ends"},
     {"log-format", "logfmt|json", "how each line on standard error is written (default logfmt)"},
     {"quiet", NULL, "no line on standard error for each request"},
     {0}};

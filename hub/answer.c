@@ -5,8 +5,19 @@
 
 #include <string.h>
 
-#define VERDICTS_AN_ITEM 1000u
 _Static_assert(ANSWER_VERDICTS % VERDICTS_AN_ITEM == 0, "an answer tells whole items, as its note does");
+
+enum err answer_untold(struct hub *h, int64_t node_no, size_t most, struct stmt **out, struct why *why)
+{
+    enum err e = db_prepare(h->db,
+                            "SELECT seq, hash, version, verdict, received_at, reason FROM h_envelope WHERE told = 0 AND "
+                            "node_no = $1 ORDER BY seq LIMIT $2",
+                            out, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(*out, 1, node_no);
+    db_bind_int(*out, 2, (int64_t)most);
+    return ERR_OK;
+}
 
 /* Up to VERDICTS_AN_ITEM verdicts not yet told; *out_n of them. Their reasons are kept in `text`. */
 static enum err read_verdicts(struct hub *h, const struct hub_node *node, struct verdict_item *v, struct buf *text,
@@ -15,17 +26,12 @@ static enum err read_verdicts(struct hub *h, const struct hub_node *node, struct
     struct stmt *s;
     bool row = true;
     size_t n = 0, at[VERDICTS_AN_ITEM];
-    enum err e = db_prepare(h->db,
-                            "SELECT seq, verdict, reason FROM h_envelope WHERE told = 0 AND node_no = $1 ORDER BY seq "
-                            "LIMIT $2",
-                            &s, why);
+    enum err e = answer_untold(h, node->no, VERDICTS_AN_ITEM, &s, why);
     if (e != ERR_OK) return e;
-    db_bind_int(s, 1, node->no);
-    db_bind_int(s, 2, VERDICTS_AN_ITEM);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        struct bytes reason = db_bytes(s, 2);
+        struct bytes reason = db_bytes(s, 5);
         v[n] = (struct verdict_item){
-            .seq = (uint64_t)db_int(s, 0), .verdict = (enum verdict)db_int(s, 1), .reason = {NULL, reason.n}};
+            .seq = (uint64_t)db_int(s, 0), .verdict = (enum verdict)db_int(s, 3), .reason = {NULL, reason.n}};
         at[n] = text->len;
         buf_put_bytes(text, reason);
         n++;
@@ -71,10 +77,29 @@ enum err answer_put_verdicts(struct hub *h, const struct hub_node *node, uint64_
     return e;
 }
 
+enum err answer_few_untold(struct hub *h, int64_t node_no, bool *out, struct why *why)
+{
+    struct stmt *s;
+    size_t n = 0;
+    bool row = true;
+    *out = false;
+    if (!db_is_postgres(h->db)) return ERR_OK;
+    enum err e = answer_untold(h, node_no, VERDICTS_AN_ITEM, &s, why);
+    if (e != ERR_OK) return e;
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) n++;
+    db_done(s);
+    *out = n < VERDICTS_AN_ITEM;
+    return e;
+}
+
 enum err answer_verdicts_left(struct hub *h, const struct hub_node *node, bool *out, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1 OFFSET $2", &s, why);
+    bool few = false;
+    enum err e = answer_few_untold(h, node->no, &few, why);
+    *out = false;
+    if (e != ERR_OK || few) return e;
+    e = db_prepare(h->db, "SELECT 1 FROM h_envelope WHERE told = 0 AND node_no = $1 LIMIT 1 OFFSET $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, node->no);
     db_bind_int(s, 2, ANSWER_VERDICTS);

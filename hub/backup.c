@@ -179,7 +179,8 @@ enum err hub_backup(struct hub *h, const char *path, struct hub_backup *out, str
         return why_set(why, ERR_LIMIT, "The name of this file is too long.");
     buf_init(&b.sealed, 8u << 20);
     buf_init(&heads, 64u << 20);
-    enum err e = write_part(&b, &heads, out, why);
+    enum err e = hub_redo_gather(h, why); /* so that it has as much of the journal as it can */
+    if (e == ERR_OK) e = write_part(&b, &heads, out, why);
     if (e == ERR_OK) e = read_back(&b, why);
     if (e == ERR_OK) e = h->env->move_file(h->env->ctx, b.part, path, why);
     if (e == ERR_OK) e = note_backup(&b, &heads, out->at_ms, why);

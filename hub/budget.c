@@ -44,34 +44,62 @@ static enum err count_one(struct hub *h, const struct hub_node *n, struct stmt *
     "(r.mask_version <= CASE WHEN r.no <= $2 THEN $3 ELSE $4 END AND s.version <= CASE WHEN r.no <= $2 THEN $3 ELSE "  \
     "$4 END)"
 
-static enum err ask_count(struct hub *h, const char *sql, const struct hub_node *n, const struct cut *from,
+/* Of one that is told everything anew (below): an answer covered it since row and seat moved last. */
+#define COVERED                                                                                                        \
+    "EXISTS (SELECT 1 FROM h_cut c WHERE c.node_no = $2 AND c.at >= r.mask_version AND c.at >= s.version AND "         \
+    "c.pos_from < r.no AND c.pos >= r.no)"
+
+static enum err ask_count(struct hub *h, const char *const sql[2], const struct hub_node *n, const struct cut *from,
                           struct stmt **out, struct why *why)
 {
-    enum err e = db_prepare(h->db, sql, out, why);
+    bool anew = from->hi == 0;
+    enum err e = db_prepare(h->db, sql[anew ? 1 : 0], out, why);
     if (e != ERR_OK) return e;
     db_bind_int(*out, 1, n->site_no);
-    db_bind_int(*out, 2, from->pos);
+    db_bind_int(*out, 2, anew ? n->no : from->pos);
+    if (anew) return ERR_OK;
     db_bind_int(*out, 3, from->hi);
     db_bind_int(*out, 4, from->lo);
     return ERR_OK;
 }
 
-enum err budget_count(struct hub *h, const struct hub_node *n, const struct cut *from, int64_t *out, struct why *why)
+/* The version of its last cut. A device that is told everything anew, because the hub was put back, stands at no cut,
+ * and holds what it was told before; one that never had a page has none. */
+static enum err told_at(struct hub *h, const struct hub_node *n, const struct cut *from, int64_t *out, struct why *why)
 {
     struct stmt *s;
     bool row = false;
-    int64_t held = 0;
+    *out = from->at;
+    if (from->hi != 0) return ERR_OK;
+    enum err e = db_prepare(h->db, "SELECT coalesce(max(at), 0) FROM h_cut WHERE node_no = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, n->no);
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) *out = db_int(s, 0);
+    db_done(s);
+    return e;
+}
+
+enum err budget_count(struct hub *h, const struct hub_node *n, const struct cut *from, int64_t *out, struct why *why)
+{
+    static const char *const sure[] = {"SELECT count(*) " SITE_ROWS UNMOVED, "SELECT count(*) " SITE_ROWS COVERED};
+    static const char *const rest[] = {"SELECT r.no, r.case_no " SITE_ROWS "NOT " UNMOVED,
+                                       "SELECT r.no, r.case_no " SITE_ROWS "NOT " COVERED};
+    struct stmt *s;
+    bool row = false;
+    int64_t held = 0, last_at = 0;
     *out = 0;
-    if (from->hi == 0) return ERR_OK; /* it never had a page */
-    enum err e = ask_count(h, "SELECT count(*) " SITE_ROWS UNMOVED, n, from, &s, why);
+    enum err e = told_at(h, n, from, &last_at, why);
+    if (e != ERR_OK || last_at == 0) return e; /* it never had a page */
+    e = ask_count(h, sure, n, from, &s, why);
     if (e != ERR_OK) return e;
     e = db_step(s, &row, why);
     if (e == ERR_OK && row) held = db_int(s, 0);
     db_done(s);
-    if (e == ERR_OK) e = ask_count(h, "SELECT r.no, r.case_no " SITE_ROWS "NOT " UNMOVED, n, from, &s, why);
+    if (e == ERR_OK) e = ask_count(h, rest, n, from, &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row)
-        if ((e = count_one(h, n, s, from->at, &held, why)) != ERR_OK) break;
+        if ((e = count_one(h, n, s, last_at, &held, why)) != ERR_OK) break;
     db_done(s);
     if (e == ERR_OK) *out = held;
     return e;
@@ -85,8 +113,8 @@ static enum err find_reach(struct hub *h, const struct hub_node *n, const struct
 {
     struct stmt *s;
     bool row = false;
-    *out = from->hi == 0 ? 0 : INT64_MAX;
-    if (from->hi == 0 || from->lo != 0 || from->pos == INT64_MAX) return ERR_OK;
+    *out = INT64_MAX;
+    if (from->hi != 0 && (from->lo != 0 || from->pos == INT64_MAX)) return ERR_OK;
     enum err e = db_prepare(h->db, "SELECT coalesce(max(pos), 0) FROM h_cut WHERE node_no = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, n->no);
@@ -99,7 +127,7 @@ static enum err find_reach(struct hub *h, const struct hub_node *n, const struct
 enum err budget_load(struct hub *h, const struct hub_node *n, const struct cut *from, struct budget *out,
                      struct why *why)
 {
-    struct budget b = {.most = HUB_BUDGET_ROWS, .last_at = from->at};
+    struct budget b = {.most = HUB_BUDGET_ROWS};
     struct stmt *s;
     bool row = false, known = false;
     enum err e = db_prepare(h->db,
@@ -119,6 +147,7 @@ enum err budget_load(struct hub *h, const struct hub_node *n, const struct cut *
         b.stopped_at = db_int(s, 3);
     }
     db_done(s);
+    if (e == ERR_OK) e = told_at(h, n, from, &b.last_at, why);
     if (e == ERR_OK) e = find_reach(h, n, from, &b.reach, why);
     if (e == ERR_OK && !known) {
         e = budget_count(h, n, from, &b.held, why);

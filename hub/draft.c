@@ -88,21 +88,14 @@ static enum err note_made(struct draft *d, const struct op *op, size_t part, str
 }
 
 /* The clock of a change lies between its base cut and its arrival: a wrong clock moves it no further. */
-static enum err clamp_clock(struct hub *h, struct draft *d, struct why *why)
+static void clamp_clock(struct draft *d)
 {
-    struct stmt *s;
-    bool row = false;
-    uint64_t served = 0, latest = (uint64_t)d->received_at << 16 | 0xffff;
-    enum err e = db_prepare(h->db, "SELECT served_at FROM h_cut WHERE name = $1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, d->env.h.base_cut);
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) served = (uint64_t)db_int(s, 0) << 16;
-    db_done(s);
+    const bool base = memcmp(d->cut.name, d->env.h.base_cut, sizeof d->cut.name) == 0; /* else that one was lost */
+    const uint64_t served = base ? (uint64_t)d->cut.served_at << 16 : 0;
+    const uint64_t latest = (uint64_t)d->received_at << 16 | 0xffff;
     d->actor.hlc = d->env.h.hlc;
     if (d->actor.hlc < served) d->actor.hlc = served;
     if (d->actor.hlc > latest) d->actor.hlc = latest;
-    return e;
 }
 
 /* The case that a row belongs to, as far as its author may know: an id that names a hidden row tells nothing. */
@@ -217,7 +210,7 @@ enum err draft_decode(struct hub *h, struct draft *d, struct judgement *j, struc
     if (e != ERR_OK) return why_set(why, e, "%s", detail.text);
     d->decoded = calloc(d->n_parts, sizeof *d->decoded);
     if (d->decoded == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to take in a change.");
-    e = clamp_clock(h, d, why);
+    clamp_clock(d);
     for (size_t i = 0; e == ERR_OK && i < d->n_parts; i++) {
         d->decoded[i].content = d->parts[i].content;
         d->decoded[i].schema = d->env.h.schema;

@@ -75,6 +75,7 @@ struct draft {
 struct judgement {
     enum verdict verdict; /* APPLIED stands for "may be applied" until it is */
     bool hard;
+    bool decided; /* it decides or settles what somebody has decided otherwise, or at another time */
     char reason[320];
 };
 /* The worst finding stands: fault, then held (hard before soft), then waits. */

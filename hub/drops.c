@@ -170,13 +170,13 @@ enum err drops_receipt(struct hub *h, const struct hub_node *n, const struct rec
 {
     uint8_t hash[HASH_BYTES];
     struct stmt *s;
-    bool lost = false;
+    bool lost = false, first = false;
     enum err e = check(h, n, r, &lost, why);
     if (e != ERR_OK || lost) return e;
     if (e == ERR_OK)
         e = db_prepare(h->db,
                        "UPDATE h_drop_order SET receipt = $1, receipt_at = coalesce(receipt_at, $2), parked = $3"
-                       " WHERE node_no = $4 AND request = $5 AND (receipt IS NULL OR receipt <> $1)",
+                       " WHERE node_no = $4 AND request = $5 AND (receipt IS NULL OR receipt <> $1) RETURNING request",
                        &s, why);
     if (e != ERR_OK) return e;
     db_bind_blob(s, 1, cose);
@@ -184,8 +184,9 @@ enum err drops_receipt(struct hub *h, const struct hub_node *n, const struct rec
     db_bind_int(s, 3, (int64_t)(r->kind == 2 ? 0 : r->parked));
     db_bind_int(s, 4, n->no);
     db_bind_int(s, 5, (int64_t)r->request);
-    e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) == 0) return ERR_OK; /* told again */
+    e = db_step(s, &first, why);
+    db_done(s);
+    if (e == ERR_OK && !first) return ERR_OK; /* told again */
     if (e == ERR_OK)
         e = db_prepare(h->db,
                        "UPDATE h_drop SET receipt_at = $1 WHERE node_no = $2 AND request = $3 AND receipt_at IS NULL",

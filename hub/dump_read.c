@@ -221,10 +221,24 @@ static enum err bind_secret(struct reader *r, struct stmt *s, const struct value
     return e;
 }
 
-/* A value that the table cannot hold is not one that a store had. */
-static enum err cannot_be(enum err e, struct why *why)
+/* A value that the table cannot hold is not one that a store had. What befalls the store that is filled says nothing
+ * of the copy. */
+static enum err cannot_be(const struct reader *r, enum err e, struct why *why)
 {
-    return e == ERR_EXISTS || e == ERR_FAILED || e == ERR_FORMAT || e == ERR_DENIED ? damaged(why) : e;
+    return e == ERR_FORMAT || (e == ERR_FAILED && db_refused(r->db)) ? damaged(why) : e;
+}
+
+/* On PostgreSQL what came of the last rows is told with the next question only (sync/db_postgres_flight.c): the table's
+ * end asks one. */
+static enum err settle(const struct reader *r, struct why *why)
+{
+    struct stmt *s = NULL;
+    bool row = false;
+    enum err e = db_prepare(r->db, "SELECT 1", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    db_done(s);
+    return cannot_be(r, e, why);
 }
 
 static enum err take_row(struct reader *r, struct cbor_reader *in, size_t items, struct why *why)
@@ -254,7 +268,7 @@ static enum err take_row(struct reader *r, struct cbor_reader *in, size_t items,
         return e;
     }
     dump_count_row(&r->count);
-    return cannot_be(db_run(s, why), why);
+    return cannot_be(r, db_run(s, why), why);
 }
 
 static enum err take_table_end(struct reader *r, struct cbor_reader *in, size_t items, struct why *why)
@@ -265,7 +279,7 @@ static enum err take_table_end(struct reader *r, struct cbor_reader *in, size_t 
     uint64_t rows = cbor_get_uint(in);
     cbor_get_fixed(in, hash, sizeof hash);
     r->table = NULL;
-    return cbor_at_end(in) && rows == sum->rows && memcmp(hash, sum->hash, sizeof hash) == 0 ? ERR_OK : damaged(why);
+    return cbor_at_end(in) && rows == sum->rows && memcmp(hash, sum->hash, sizeof hash) == 0 ? settle(r, why) : damaged(why);
 }
 
 static enum err take_end(struct reader *r, struct cbor_reader *in, size_t items, struct why *why)

@@ -42,7 +42,8 @@ static bool kind_of(const char *type, enum value_kind *out)
     static const struct {
         const char *type;
         enum value_kind kind;
-    } kinds[] = {{"INTEGER", VALUE_INT}, {"TEXT", VALUE_TEXT}, {"BLOB", VALUE_BLOB}, {"ANY", VALUE_NONE}};
+    } kinds[] = {{"INTEGER", VALUE_INT}, {"TEXT", VALUE_TEXT}, {"BLOB", VALUE_BLOB}, {"ANY", VALUE_NONE},
+                 {"int8", VALUE_INT},    {"text", VALUE_TEXT}, {"bytea", VALUE_BLOB}, {"spoke_any", VALUE_NONE}};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(type, kinds[i].type) == 0) {
             *out = kinds[i].kind;

@@ -27,7 +27,7 @@ struct dump_shapes {
 /* Give back with dump_shapes_release, also after an error. ERR_VERSION: the store's tables are not those of this
  * program. */
 MUST_CHECK enum err dump_shapes_load(struct dump_shapes *out, struct db *db, const struct env *env, struct why *why);
-/* Those that the store has, on SQLite, whatever the program's are. Likewise. */
+/* Those that the store has, whatever the program's are. Likewise. */
 MUST_CHECK enum err dump_shapes_here(struct dump_shapes *out, struct db *db, struct why *why);
 void dump_shapes_release(struct dump_shapes *t);
 const struct dump_shape *dump_shape_find(const struct dump_shapes *t, struct bytes name); /* NULL: none */

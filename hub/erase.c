@@ -300,8 +300,15 @@ enum err hub_erase(struct hub *h, const uint8_t case_id[16], bool unsettled, con
     return e == ERR_OK ? db_truncate_log(h->db, why) : e;
 }
 
+static enum err must_gather(const struct hub *h, struct why *why)
+{
+    if (h->gathering) return ERR_OK;
+    (void)why_set(why, ERR_DENIED, "This hub is open: here a case is erased as any other. Nothing was erased.");
+    return why_next(why, ERR_DENIED, "Say it without --again: spoke-hub erase CASE --reason TEXT");
+}
+
 /* Whoever it was that erased it first: who says so now answers for it. */
-static enum err again(struct hub *h, const uint8_t case_id[16], const char *reason, struct why *why)
+static enum err again(struct hub *h, const uint8_t case_id[16], const char *reason, uint64_t *n, struct why *why)
 {
     struct erasure what = {.at_ms = h->now_ms, .how = "order", .reason = reason, .unsettled = true};
     struct hub_admin self = {0};
@@ -309,30 +316,30 @@ static enum err again(struct hub *h, const uint8_t case_id[16], const char *reas
     bool known = false, found = false;
     enum err e = erase_known(h, case_id, &known, why);
     if (e != ERR_OK || known) return e;
-    if (!h->gathering) {
-        (void)why_set(why, ERR_DENIED, "This hub is open: here a case is erased as any other. Nothing was erased.");
-        return why_next(why, ERR_DENIED, "Say it without --again: spoke-hub erase CASE --reason TEXT");
-    }
-    e = admins_opener(h, &self, &found, why);
-    what.who = found ? self.name : NULL;
+    e = must_gather(h, why);
+    if (e == ERR_OK) e = admins_opener(h, &self, &found, why);
+    if (found) what.who = h->second != NULL ? h->second->who : self.name;
+    if (found && h->second != NULL) what.second = self.name;
     memcpy(what.case_id, case_id, 16);
     h->replaying = true; /* it widens nobody's sight: it may be done before the hub opens */
     if (e == ERR_OK) e = erase_case(h, &what, why);
     h->replaying = false;
     uuid_format(case_id, about);
+    if (e == ERR_OK) ++*n;
     return e == ERR_OK ? admins_act(h, MAY_SECURE, "erase again", about, reason, why) : e;
 }
 
-enum err hub_erase_again(struct hub *h, const uint8_t case_id[16], const char *reason, struct why *why)
+enum err hub_erase_again(struct hub *h, struct bytes ids, const char *reason, uint64_t *out_n, struct why *why)
 {
+    uint64_t n = 0;
     enum err e = must_say_why(reason, why);
+    if (e == ERR_OK && (ids.n == 0 || ids.n % 16 != 0 || ids.n / 16 > ERASE_AGAIN_MAX))
+        e = why_set(why, ERR_USAGE, "Name 1 to %d cases that are to be erased again, by their ids. Nothing was erased.", ERASE_AGAIN_MAX);
     if (e == ERR_OK) e = prepare_all(h, why);
-    if (e == ERR_OK) e = hub_begin(h, why);
+    if (e == ERR_OK) e = two_begin(h, true, why);
     if (e != ERR_OK) return e;
-    e = again(h, case_id, reason, why);
-    if (e == ERR_OK)
-        e = hub_commit(h, why);
-    else
-        hub_abort(h);
+    for (size_t i = 0; e == ERR_OK && i < ids.n; i += 16) e = again(h, ids.p + i, reason, &n, why);
+    e = two_finish(h, e, why);
+    if (e == ERR_OK && out_n != NULL) *out_n = n;
     return e == ERR_OK ? db_truncate_log(h->db, why) : e;
 }

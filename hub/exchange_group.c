@@ -2,13 +2,13 @@
 #include "hub/known.h"
 #include "hub/round.h"
 
-#include "crypto/seal.h"
 #include "sync/bundle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define MAX_MS      10           /* then no further request is taken into the transaction */
+#define MAX_FAR_MS  50           /* the same on PostgreSQL, where each takes longer and a commit costs more */
 #define MAX_ANSWERS (4u << 20)   /* bytes; likewise: they all wait for the commit */
 #define SAVEPOINT   "one_request"
 
@@ -16,6 +16,7 @@ struct member {
     struct round r;
     struct buf answer; /* leaves after the commit, or never */
     struct hub_exchange_result res;
+    bool had;     /* this request was answered before */
     bool outside; /* turned away before the transaction began: nothing that happens in it concerns it */
 };
 
@@ -36,23 +37,14 @@ static bool is_small(const struct hub_asked *a)
     return a->request.n <= HUB_TOGETHER_BYTES;
 }
 
-/* Whose it says it is. What is no request is turned away without a transaction, and is nobody's. */
-static bool same_sender(const struct hub_asked *a, const struct hub_asked *b)
-{
-    struct seal_header x, y;
-    return seal_peek(a->request, &x, NULL) == ERR_OK && seal_peek(b->request, &y, NULL) == ERR_OK &&
-           memcmp(x.sender, y.sender, sizeof x.sender) == 0;
-}
-
-/* How many from the front may be together. The second request of a device is judged by what became of its first, and of
- * that nothing is certain before the commit. */
+/* How many from the front may be together. A second request of a device is judged by what became of its first, as far
+ * as that is known within the transaction: neither is told anything before both are certain. Whose a request says it
+ * is costs nothing to say, so it must not end the group. */
 static size_t span(const struct hub_asked *v, size_t n)
 {
     size_t m = 1;
     if (!is_small(&v[0])) return m;
-    for (; m < n && m < HUB_TOGETHER && is_small(&v[m]); m++)
-        for (size_t i = 0; i < m; i++)
-            if (same_sender(&v[i], &v[m])) return m;
+    while (m < n && m < HUB_TOGETHER && is_small(&v[m])) m++;
     return m;
 }
 
@@ -67,7 +59,7 @@ static void take_alone(struct hub *h, struct hub_asked *a)
 /* Known and approved as of now: the same as hub_exchange asks before it begins. */
 static enum err look_up(struct hub *h, struct member *m, const struct hub_asked *a, struct why *why)
 {
-    enum err e = known_node(h, a->request, &m->r.node, why);
+    enum err e = known_asking(h, a->request, m->r.request_hash, &m->r.node, &m->had, why);
     return e == ERR_OK ? nodes_must_be_approved(h, &m->r.node, why) : e;
 }
 
@@ -85,7 +77,7 @@ static enum err was_answered(struct hub *h, struct member *m, bool *out_again, s
         r->alone = true;
         return why_set(why, ERR_BUSY, "The hub hears what this device returns by itself.");
     }
-    return e == ERR_OK && !*out_again ? known_refuse_late(h, &r->node, r->request_hash, why) : e;
+    return e == ERR_OK && !*out_again && m->had ? known_late(why) : e;
 }
 
 static enum err judge(struct hub *h, struct member *m, const struct hub_asked *a, bool *out_again, struct why *why)
@@ -110,6 +102,20 @@ static enum err undo(struct hub *h, int64_t version, struct why *why)
     return e == ERR_OK ? sight_new(&h->sight, why) : e;
 }
 
+/* What administrators are to know of a refusal goes with the transaction in which it was found. The request is refused
+ * whether or not that could be written. */
+static enum err note_refusal(struct group *g, const struct round *r, struct why *why)
+{
+    struct hub *h = g->h;
+    enum err e = db_savepoint(h->db, SAVEPOINT, why);
+    if (e != ERR_OK) return e;
+    e = round_note_refusal(h, r, NULL);
+    if (e == ERR_OK) e = db_savepoint_release(h->db, SAVEPOINT, NULL);
+    if (e != ERR_OK) return db_savepoint_rollback(h->db, SAVEPOINT, why);
+    g->n_written++;
+    return ERR_OK;
+}
+
 /* An error: nothing is left of the transaction, or nobody knows what. What becomes of the request itself is in *a. */
 static enum err take_one(struct group *g, size_t at, struct why *why)
 {
@@ -124,7 +130,10 @@ static enum err take_one(struct group *g, size_t at, struct why *why)
     if (e != ERR_OK) return e;
     a->e = judge(h, m, a, &again, &a->why);
     if (a->e == ERR_OK) g->bytes += m->answer.len;
-    if (a->e != ERR_OK || again || m->res.parked) return undo(h, version, why);
+    if (a->e != ERR_OK || again || m->res.parked) {
+        e = undo(h, version, why);
+        return e == ERR_OK && a->e == ERR_REFUSED && m->r.refusal != NULL ? note_refusal(g, &m->r, why) : e;
+    }
     a->e = db_savepoint_release(h->db, SAVEPOINT, &a->why); /* on PostgreSQL a fault of its last writes may be told here */
     if (a->e != ERR_OK) return undo(h, version, why);
     m->res.moved = h->moved || g->due;
@@ -155,8 +164,7 @@ static void tell_all(struct group *g, enum err e, const struct why *why)
     }
 }
 
-/* Answers first: what administrators are to know of a refusal, and requests that have to be alone, are transactions
- * again. */
+/* Answers first: requests that have to be alone are transactions again. */
 static void finish(struct group *g)
 {
     struct hub *h = g->h;
@@ -173,13 +181,8 @@ static void finish(struct group *g)
     }
     for (size_t i = 0; i < g->n; i++)
         if (!g->all[i].outside) hand_out(&g->all[i], &g->asked[i]);
-    for (size_t i = 0; i < g->n; i++) {
-        const struct round *r = &g->all[i].r;
-        if (r->alone)
-            take_alone(h, &g->asked[i]);
-        else if (g->asked[i].e == ERR_REFUSED && r->refusal != NULL)
-            round_record_refusal(h, r);
-    }
+    for (size_t i = 0; i < g->n; i++)
+        if (g->all[i].r.alone) take_alone(h, &g->asked[i]);
 }
 
 /* No savepoint heals this. As if they had never been together; but where the database is away, it is so for all of
@@ -197,7 +200,8 @@ static void fall_apart(struct group *g, enum err e, const struct why *why)
 
 static bool is_full(const struct group *g)
 {
-    return g->bytes >= MAX_ANSWERS || env_steady(g->h->env) - g->began >= MAX_MS;
+    const int64_t most = db_is_postgres(g->h->db) ? MAX_FAR_MS : MAX_MS;
+    return g->bytes >= MAX_ANSWERS || env_steady(g->h->env) - g->began >= most;
 }
 
 /* Within the transaction, which ends here. */
@@ -224,13 +228,23 @@ static void run(struct group *g)
     finish(g);
 }
 
+/* Of all of them at once: is it a device that nothing is wrong with? */
+static enum err find_enrolled(struct group *g, bool out[HUB_TOGETHER], struct why *why)
+{
+    uint8_t kids[HUB_TOGETHER][KID_BYTES] = {{0}};
+    for (size_t i = 0; i < g->n; i++) /* why one is nobody's look_up says */
+        (void)!known_sender(g->h, g->asked[i].request, kids[i], NULL);
+    return nodes_enrolled(g->h, kids, g->n, out, why);
+}
+
 static void begin(struct group *g)
 {
     struct why why = {0};
-    bool any = false;
+    bool any = false, enrolled[HUB_TOGETHER] = {false};
+    enum err found = find_enrolled(g, enrolled, &why);
     for (size_t i = 0; i < g->n; i++) {
         struct hub_asked *a = &g->asked[i];
-        a->e = look_up(g->h, &g->all[i], a, &a->why);
+        a->e = found == ERR_OK && enrolled[i] ? ERR_OK : look_up(g->h, &g->all[i], a, &a->why);
         g->all[i].outside = a->e != ERR_OK;
         any = any || a->e == ERR_OK;
     }

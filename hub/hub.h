@@ -41,10 +41,14 @@ void hub_clock_set(struct hub *h, const struct hub_clock *c);
 typedef enum err (*hub_turn_fn)(void *ctx, struct hub_clock *clock, struct why *why); /* clock: unknown, unless it is told */
 MUST_CHECK enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                                      hub_turn_fn turn, void *ctx, struct why *why);
-/* As hub_open_in_turn, of a store that may be elsewhere; how NULL: at once. */
+/* As hub_open_in_turn, of a store that may be elsewhere; how NULL: at once. `again` (or NULL) is asked when another
+ * program had the store for all the time that is waited for it (env->busy_ms): true, and it is waited for again, with a
+ * turn of its own. */
 struct hub_opening {
     hub_turn_fn turn;
     void *ctx;
+    bool (*again)(void *again_ctx);
+    void *again_ctx;
 };
 MUST_CHECK enum err hub_open_at(struct hub **out, const struct env *env, const struct hub_place *at, struct bytes passphrase,
                                 const struct hub_opening *how, struct why *why);
@@ -107,6 +111,9 @@ struct hub_asked {
     struct hub_exchange_result result; /* zeroed before */
 };
 size_t hub_exchange_all(struct hub *h, struct hub_asked *v, size_t n);
+/* Forget cuts of long ago that no device and no question needs (hub/STORE.md, "Cuts"): a part of it, once a day. Cheap
+ * where it was done today. *out_done: nothing is left to do now. */
+MUST_CHECK enum err hub_cuts_continue(struct hub *h, bool *out_done, struct why *why);
 /* Something moved: may it concern a device whose request is parked? false: it does not have to be asked again. Cheap
  * beside hub_exchange, and without a transaction. hub/waiting.c. */
 MUST_CHECK enum err hub_waiting_news(struct hub *h, const struct hub_waiting *w, bool *out, struct why *why);

@@ -8,6 +8,7 @@
 #include "crypto/keyslot.h"
 #include "sync/db_postgres.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SECRET_ID_BYTES   96
@@ -76,6 +77,7 @@ static enum err fill(struct db *db, const struct env *env, const struct newborn 
         hub_abort(&h);
 out:
     sight_free(h.sight);
+    free(h.tails);
     identity_release(&h.id);
     return e;
 }

@@ -196,6 +196,18 @@ static enum err close_held(struct hub *h, const struct decision *what, const str
     return e == ERR_OK ? sight_settle(h, why) : e;
 }
 
+/* What had been taken in before a restore stays known as such: it follows by itself when what it builds on comes. */
+static enum err keep_taken(struct hub *h, const struct decision *what, struct judgement *j, struct why *why)
+{
+    char reason[sizeof j->reason];
+    bool taken = false;
+    enum err e = restore_was_taken(h, what->node_no, what->seq, &taken, why);
+    if (e != ERR_OK || !taken) return e;
+    (void)snprintf(reason, sizeof reason, REASON_TAKEN ". %.200s", j->reason);
+    memcpy(j->reason, reason, sizeof reason);
+    return ERR_OK;
+}
+
 /* Between the manager's look and now another acceptance may have made it impossible: then it goes on waiting. */
 static enum err accept(struct hub *h, struct decision *what, struct judgement *j, struct decisions *l, struct why *why)
 {
@@ -210,6 +222,7 @@ static enum err accept(struct hub *h, struct decision *what, struct judgement *j
         what->state = "waiting";
         j->verdict =
             j->verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD; /* not "waits": nothing would wake it */
+        if (e == ERR_OK) e = keep_taken(h, what, j, why);
     }
     draft_release(&d);
     buf_release(&store);
@@ -251,7 +264,7 @@ enum err intake_waiting(struct hub *h, int64_t node_no, struct why *why)
     enum err e = rejudge_waiting(h, node_no, 0, &l, why);
     if (e == ERR_OK) e = decide_all(h, &l, why);
     free(l.all);
-    return e;
+    return e == ERR_OK && !h->gathering ? restore_follow(h, why) : e;
 }
 
 enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accepted, struct why *why)
@@ -337,7 +350,10 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
     j->hard = now.hard;
     j->verdict = was->verdict == VERDICT_DISMISSED ? VERDICT_HELD : was->verdict;
     (void)snprintf(j->reason, sizeof j->reason, "%.*s", (int)was->reason.n, (const char *)was->reason.p);
-    if (now.verdict == VERDICT_FAULT || (taken && (now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
+    /* Who comes after the hub was opened without him finds decided what others have decided since: that stands. */
+    bool overtaken = !h->gathering && now.decided;
+    if (now.verdict == VERDICT_FAULT ||
+        (taken && (overtaken || now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
         j->verdict = now.verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD;
         (void)snprintf(j->reason, sizeof j->reason, REASON_TAKEN ". %.200s", now.reason);
     } else if (taken) {
@@ -359,19 +375,24 @@ static enum err take_in(struct hub *h, struct draft *d, const struct recorded *w
 {
     struct judgement j = {0};
     struct decisions l = {0};
+    bool follows = false;
     d->received_at = was != NULL ? was->received_at : h->now_ms;
     enum err e = was != NULL ? settle_recorded(h, d, was, &j, &l, why) : settle_new(h, d, &j, &l, why);
-    /* Here only: what is accepted later, its device has taken back from its screen by then and must be sent. */
-    if (e == ERR_OK && j.verdict == VERDICT_APPLIED) e = journal_as_sent(h, d, why);
+    /* Here only: what is accepted later, its device has taken back from its screen by then and must be sent. So must
+     * what comes back after a restore: the lost hub may have told its device to forget it. */
+    if (e == ERR_OK && j.verdict == VERDICT_APPLIED && !h->replaying) e = journal_as_sent(h, d, why);
     if (e == ERR_OK) e = journal_put(h, d, &j, why);
     if (e == ERR_OK) e = rescue_note(h, d, why);
     if (e == ERR_OK) {
         note_place(d);
         late_note(d);
+        follows = was == NULL && !h->gathering && (l.n > 0 || d->env.h.epoch < h->epoch);
         e = decide_all(h, &l, why);
     }
     free(l.all);
-    return e;
+    /* Written for a hub that was lost, which may have taken it in without its device's ever learning of that; or it
+     * decides about such a change. Others may have answered it since, and be here already. */
+    return e == ERR_OK && follows ? restore_follow(h, why) : e;
 }
 
 /* A change as it came, once its signature was found good. *d is to be released, also on failure. */

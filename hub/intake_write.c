@@ -52,6 +52,14 @@ static bool rides_along(const struct column_write *w)
     return strcmp(w->table->columns[w->column].name, "state") != 0 && new_column(w, "state").kind != VALUE_NONE;
 }
 
+/* What stands was not decided by this very word, which may have been carried out with what it decides already. */
+static bool decides_otherwise(const struct column_write *w, const char *when)
+{
+    struct value at = stored_column(w->stored, when), says = new_column(w, when);
+    return !value_equal(stored_column(w->stored, "state"), new_column(w, "state")) ||
+           (at.kind != VALUE_NULL && says.kind != VALUE_NONE && !value_equal(at, says));
+}
+
 /* A manager's answer to held work, or its author's withdrawal. */
 static enum err judge_decision(struct hub *h, const struct draft *d, const struct column_write *w, struct judgement *j,
                                struct why *why)
@@ -70,6 +78,7 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
     }
     if (!text_is(stored_column(w->stored, "state"), "waiting")) {
         hard(j, "Somebody has decided this already.");
+        j->decided |= decides_otherwise(w, "decided_at");
         return ERR_OK;
     }
     if (text_is(state, "withdrawn")) {
@@ -99,6 +108,7 @@ static enum err judge_settling(struct hub *h, struct draft *d, const struct colu
     struct value id = stored_column(w->stored, "row_id"), was = stored_column(w->stored, "state");
     if (!text_is(was, "open") && !text_is(was, "ruled")) {
         hard(j, "Somebody has settled these two versions already.");
+        j->decided |= decides_otherwise(w, "resolved_at");
         return ERR_OK;
     }
     if (!text_is(new_column(w, "state"), "settled") || reason.kind != VALUE_TEXT || reason.s.n == 0 ||

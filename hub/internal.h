@@ -6,6 +6,7 @@
 #include "hub/hub.h"
 
 struct hub_node; /* below */
+struct log_tails;
 struct redo;  /* hub/redo.h */
 struct sight; /* hub/sight.h: what moved in the running step */
 struct bundle_reader;
@@ -39,6 +40,7 @@ struct hub {
     int64_t erased;      /* step of the last erasure that this process knows of (h_counter) */
     struct bundle_reader *reader; /* of requests, at rest between them (hub/round.c); NULL before the first */
     struct bundle_writer *writer; /* of answers, likewise */
+    struct log_tails *tails; /* of logs that the running transaction asked for (hub/log.c); NULL before the first */
     struct row_cache *rows; /* as they went to devices; NULL: none are kept (hub/row_cache.h) */
     int64_t now_ms;      /* the hub's time at the start of the running transaction: hub/sight_clock.c */
     int64_t was_ms;      /* as it stood in the store before; 0: never */
@@ -81,6 +83,12 @@ MUST_CHECK enum err step_time_find(struct hub *h, int64_t at_ms, int64_t *out_ve
 /* When a step was made. */
 MUST_CHECK enum err step_time_of(struct hub *h, int64_t version, int64_t *out_ms, struct why *why);
 
+struct cut {
+    uint8_t name[16];
+    int64_t lo, hi, pos, pos_from, at; /* see h_cut */
+    uint64_t schema, schema_lo;
+    int64_t served_at; /* when it was made; 0: it is not one of the store */
+};
 struct hub_node {
     int64_t no;
     struct identity id;
@@ -97,15 +105,22 @@ struct hub_node {
     uint8_t request_hash[32]; /* of last_request; zeros before the first */
     uint8_t answer_hash[32];  /* hash_blake2b of the whole answer bundle */
     uint8_t cursor[16];       /* cut named in the last answer */
+    struct cut at;            /* as cursor names it; served_at 0: the store has none of that name */
     int64_t base_at;          /* what it writes now stands upon a cut of this version or later (hub/intake_late.c) */
     uint64_t schema;          /* version of its store, as it said last: it is sent pages of that */
     uint8_t door[PUBLIC_BYTES]; /* public keys of its door; zeros: none */
+    uint64_t covered;         /* its envelopes up to here are in a verified backup (hub/cover.c) */
     uint64_t ordered;         /* highest number of an order that it said it carried out */
 };
 /* Nothing new is served to it, and what it sends is held. */
 bool nodes_cut_off(const struct hub_node *n);
 /* hub/nodes.c. ERR_NOTFOUND. */
 MUST_CHECK enum err nodes_by_kid(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
+/* And: was this request of it answered before (nodes_had_request)? */
+MUST_CHECK enum err nodes_asking(struct hub *h, const uint8_t kid[16], const uint8_t request_hash[32], struct hub_node *out,
+                                 bool *out_had, struct why *why);
+/* Of up to HUB_TOGETHER devices: is it enrolled, and neither waiting nor cut off? out[i] false before. */
+MUST_CHECK enum err nodes_enrolled(struct hub *h, const uint8_t (*kids)[KID_BYTES], size_t n, bool *out, struct why *why);
 MUST_CHECK enum err nodes_by_no(struct hub *h, int64_t no, struct hub_node *out, struct why *why);
 /* The device whose door, or which itself, has this key id. ERR_NOTFOUND. */
 MUST_CHECK enum err nodes_by_door(struct hub *h, const uint8_t kid[16], struct hub_node *out, struct why *why);
@@ -122,9 +137,9 @@ MUST_CHECK enum err nodes_save(struct hub *h, const struct hub_node *n,
 enum { NODES_REQUESTS = 4096 };
 MUST_CHECK enum err nodes_note_request(struct hub *h, const struct hub_node *n, struct why *why); /* the last one */
 MUST_CHECK enum err nodes_had_request(struct hub *h, int64_t no, const uint8_t hash[32], bool *out, struct why *why);
-/* What its hello says of the device; `judged`: envelopes that this very request brought. */
-MUST_CHECK enum err nodes_report(struct hub *h, const struct hub_node *n, const struct node_hello *m, uint64_t judged,
-                                 struct why *why);
+/* And what its hello says of the device; `judged`: envelopes that this very request brought. */
+MUST_CHECK enum err nodes_save_round(struct hub *h, const struct hub_node *n, const struct node_hello *m, uint64_t judged,
+                                     struct why *why);
 /* Into h_act, for administrators, once. */
 MUST_CHECK enum err nodes_note_refusal(struct hub *h, const struct hub_node *n, const char *reason, struct why *why);
 /* An enrolled device was put back from an old image, or copied. What an administrator said of it stands. */

@@ -12,16 +12,36 @@ enum err known_refused(struct why *why)
                     "enrolled anew.");
 }
 
-enum err known_node(struct hub *h, struct bytes request, struct hub_node *out, struct why *why)
+enum err known_sender(const struct hub *h, struct bytes request, uint8_t out_kid[KID_BYTES], struct why *why)
 {
     struct seal_header head;
     enum err e = seal_peek(request, &head, why);
     if (e != ERR_OK) return e;
     if (head.kind != KIND_REQUEST || memcmp(head.recipient, h->id.pub.kid, KID_BYTES) != 0) return known_refused(why);
-    e = nodes_by_kid(h, head.sender, out, NULL);
+    memcpy(out_kid, head.sender, KID_BYTES);
+    return ERR_OK;
+}
+
+static enum err looked_up(enum err e, struct why *why)
+{
     return e == ERR_NOTFOUND ? known_refused(why)
            : e == ERR_OK     ? e
                              : why_set(why, e, "The hub could not look a device up.");
+}
+
+enum err known_node(struct hub *h, struct bytes request, struct hub_node *out, struct why *why)
+{
+    uint8_t kid[KID_BYTES];
+    enum err e = known_sender(h, request, kid, why);
+    return e == ERR_OK ? looked_up(nodes_by_kid(h, kid, out, NULL), why) : e;
+}
+
+enum err known_asking(struct hub *h, struct bytes request, const uint8_t hash[32], struct hub_node *out, bool *out_had,
+                      struct why *why)
+{
+    uint8_t kid[KID_BYTES];
+    enum err e = known_sender(h, request, kid, why);
+    return e == ERR_OK ? looked_up(nodes_asking(h, kid, hash, out, out_had, NULL), why) : e;
 }
 
 enum err known_again(struct hub *h, struct bytes request, struct hub_node *inout, bool *out_overtaken, struct why *why)
@@ -65,7 +85,11 @@ enum err known_refuse_late(struct hub *h, const struct hub_node *n, const uint8_
 {
     bool had = false;
     enum err e = nodes_had_request(h, n->no, hash, &had, why);
-    if (e != ERR_OK || !had) return e;
+    return e == ERR_OK && had ? known_late(why) : e;
+}
+
+enum err known_late(struct why *why)
+{
     (void)why_set(why, ERR_EXISTS,
                   "This came late: everything in it had been taken in already, and newer requests of the same device since. "
                   "Nothing was changed, and no answer is needed.");

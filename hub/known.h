@@ -9,6 +9,11 @@ enum { KIND_REQUEST = 1, KIND_ANSWER = 2 };
 
 /* One message for every refusal: a stranger learns nothing from it. ERR_REFUSED. */
 enum err known_refused(struct why *why);
+/* The key id that the request says it is of, to this hub. ERR_REFUSED: it is no request, or for another. */
+MUST_CHECK enum err known_sender(const struct hub *h, struct bytes request, uint8_t out_kid[KID_BYTES], struct why *why);
+/* The device that the request names, not proved yet; and was this request, by its hash, answered before? */
+MUST_CHECK enum err known_asking(struct hub *h, struct bytes request, const uint8_t hash[32], struct hub_node *out,
+                                 bool *out_had, struct why *why);
 /* The device that the request names, not proved yet. ERR_REFUSED: none. */
 MUST_CHECK enum err known_node(struct hub *h, struct bytes request, struct hub_node *out, struct why *why);
 /* The same within the transaction, whatever was known before it: another process of this hub may have answered the
@@ -22,5 +27,6 @@ MUST_CHECK enum err known_answer(struct hub *h, const uint8_t request_hash[32], 
 
 /* Bytes that were answered before, and not by the last answer: a courier brings them after newer ones. ERR_EXISTS. */
 MUST_CHECK enum err known_refuse_late(struct hub *h, const struct hub_node *n, const uint8_t hash[32], struct why *why);
+enum err known_late(struct why *why); /* the words for it */
 
 #endif

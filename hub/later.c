@@ -6,6 +6,7 @@
 #include "hub/redo_sql.h"
 #include "hub/request_sql.h"
 #include "hub/retention_sql.h"
+#include "hub/returned_sql.h"
 
 #include "hub/watch_sql.h"
 
@@ -20,6 +21,7 @@ static const char *const later[] = {
     hub_budget_sql,
     hub_watch_sql,
     hub_request_sql,
+    hub_returned_sql,
     NULL,
 };
 
@@ -28,13 +30,18 @@ void later_schema(struct buf *out)
     for (const char *const *sql = later; *sql != NULL; sql++) buf_put_str(out, *sql);
 }
 
+enum err later_bring_here(struct db *db, struct why *why)
+{
+    enum err e = ERR_OK;
+    for (const char *const *sql = later; e == ERR_OK && *sql != NULL; sql++) e = db_exec(db, *sql, why);
+    return e;
+}
+
 enum err later_bring(struct db *db, struct why *why)
 {
-    if (later[0] == NULL) return ERR_OK;
     enum err e = db_begin(db, why);
     if (e != ERR_OK) return e;
-    for (const char *const *sql = later; e == ERR_OK && *sql != NULL; sql++)
-        e = db_exec(db, *sql, why);
+    e = later_bring_here(db, why);
     if (e == ERR_OK) return db_commit(db, why);
     db_rollback(db);
     return e;

@@ -8,6 +8,8 @@
 
 /* In a transaction of its own. A store that has them all is not written to. */
 MUST_CHECK enum err later_bring(struct db *db, struct why *why);
+/* The same within the running one. */
+MUST_CHECK enum err later_bring_here(struct db *db, struct why *why);
 
 /* All of it as text, appended. */
 void later_schema(struct buf *out);

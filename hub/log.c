@@ -3,6 +3,7 @@
 #include "base/cbor.h"
 #include "crypto/hash.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CONTENT_MAX (1u << 20) /* bytes: an act's words and the text around them */
@@ -14,8 +15,67 @@ static enum err damaged(struct why *why)
 
 /* ------------------------------------------------------------------------------------------------ what stands there */
 
-static enum err read_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, bool *out_found,
-                              struct why *why)
+#define TAILS 64u /* of a group of requests: each has a log of its own */
+
+/* What was read or written of a log's end within this transaction: nobody else writes to it meanwhile. */
+struct log_tails {
+    uint64_t era; /* db_era that it was so in */
+    struct log_tail {
+        int64_t log_no;
+        struct merkle_frontier f;
+        bool found;
+    } all[TAILS], hub; /* the hub's own is not pushed out by others */
+    size_t n, next;
+    bool hub_known;
+    bool heads; /* put_heads runs, and writes the end of the hub's own log when it is through */
+};
+
+static struct log_tail *tail_of(struct hub *h, int64_t log_no)
+{
+    struct log_tails *t = h->tails;
+    const uint64_t era = db_era(h->db);
+    if (t == NULL || era == 0) return NULL;
+    if (t->era != era) {
+        t->n = t->next = 0;
+        t->hub_known = false;
+    }
+    t->era = era;
+    if (log_no == LOG_HUB) return t->hub_known ? &t->hub : NULL;
+    for (size_t i = 0; i < t->n; i++)
+        if (t->all[i].log_no == log_no) return &t->all[i];
+    return NULL;
+}
+
+/* Where there is no memory for it, it is asked again. */
+static void keep_tail(struct hub *h, int64_t log_no, const struct merkle_frontier *f, bool found)
+{
+    if (db_era(h->db) == 0) return;
+    if (h->tails == NULL) h->tails = calloc(1, sizeof *h->tails);
+    struct log_tail *at = tail_of(h, log_no);
+    struct log_tails *t = h->tails;
+    if (t == NULL) return;
+    if (log_no == LOG_HUB) {
+        at = &t->hub;
+        t->hub_known = true;
+    } else if (at == NULL) {
+        at = &t->all[t->next];
+        t->next = (t->next + 1) % TAILS;
+        if (t->n < TAILS) t->n++;
+    }
+    *at = (struct log_tail){.log_no = log_no, .f = *f, .found = found};
+}
+
+/* What is damaged is found by who asks for it. */
+void log_seed(struct hub *h, int64_t log_no, struct bytes frontier, uint64_t size)
+{
+    struct merkle_frontier f = {0};
+    if (db_era(h->db) == 0 || tail_of(h, log_no) != NULL) return;
+    if (frontier.n > 0 && (merkle_frontier_from_bytes(&f, frontier, NULL) != ERR_OK || f.size != size)) return;
+    keep_tail(h, log_no, &f, frontier.n > 0);
+}
+
+static enum err ask_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, bool *out_found,
+                             struct why *why)
 {
     struct stmt *s;
     *out = (struct merkle_frontier){0};
@@ -27,6 +87,20 @@ static enum err read_frontier(struct hub *h, int64_t log_no, struct merkle_front
         (merkle_frontier_from_bytes(out, db_bytes(s, 0), NULL) != ERR_OK || out->size != (uint64_t)db_int(s, 1)))
         e = damaged(why);
     db_done(s);
+    return e;
+}
+
+static enum err read_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, bool *out_found,
+                              struct why *why)
+{
+    const struct log_tail *t = tail_of(h, log_no);
+    if (t != NULL) {
+        *out = t->f;
+        *out_found = t->found;
+        return ERR_OK;
+    }
+    enum err e = ask_frontier(h, log_no, out, out_found, why);
+    if (e == ERR_OK) keep_tail(h, log_no, out, *out_found);
     return e;
 }
 
@@ -98,7 +172,10 @@ static enum err append(struct hub *h, int64_t log_no, struct bytes content, stru
     merkle_leaf_hash(leaf, bytes_of(commitment, sizeof commitment));
     e = merkle_append(&f, leaf, done, &n, why);
     for (size_t i = 1; e == ERR_OK && i < n; i++) e = put_subtree(h, log_no, &done[i], why); /* 0 is the leaf */
-    return e == ERR_OK ? put_frontier(h, log_no, &f, !found, why) : e;
+    const bool later = log_no == LOG_HUB && h->tails != NULL && h->tails->heads;
+    if (e == ERR_OK && !later) e = put_frontier(h, log_no, &f, !found, why);
+    if (e == ERR_OK) keep_tail(h, log_no, &f, true);
+    return e;
 }
 
 enum err log_append(struct hub *h, int64_t log_no, enum log_kind kind, struct bytes rest, size_t members,
@@ -229,18 +306,27 @@ enum err log_act(struct hub *h, int64_t act_no, const char *act, struct why *why
 
 /* ---------------------------------------------------------------------------------------------- heads of the others */
 
-static enum err next_untold(struct hub *h, int64_t *out_no, uint8_t kid[KID_BYTES], bool *out_found, struct why *why)
+struct untold {
+    int64_t log_no;
+    uint8_t kid[KID_BYTES];
+};
+
+static enum err list_untold(struct hub *h, struct untold v[TAILS], size_t *out_n, struct why *why)
 {
     struct stmt *s;
+    bool row = false;
+    *out_n = 0;
     enum err e = db_prepare(h->db,
                             "SELECT l.no, n.kid FROM h_log l JOIN h_node n ON n.no = l.no WHERE l.no > 0 AND l.told < "
-                            "l.size ORDER BY l.no LIMIT 1",
+                            "l.size ORDER BY l.no LIMIT $1",
                             &s, why);
     if (e != ERR_OK) return e;
-    e = db_step(s, out_found, why);
-    if (e == ERR_OK && *out_found) {
-        *out_no = db_int(s, 0);
-        if (!db_id(s, 1, kid)) e = damaged(why);
+    db_bind_int(s, 1, TAILS);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
+        struct untold *u = &v[*out_n];
+        u->log_no = db_int(s, 0);
+        if (!db_id(s, 1, u->kid)) e = damaged(why);
+        if (e != ERR_OK || ++*out_n == TAILS) break;
     }
     db_done(s);
     return e;
@@ -268,15 +354,30 @@ static enum err put_head(struct hub *h, int64_t log_no, const uint8_t kid[KID_BY
     return db_run(s, why);
 }
 
+static enum err put_heads(struct hub *h, const struct untold *v, size_t n, struct why *why)
+{
+    struct merkle_frontier f;
+    bool found = false, is_new = false;
+    enum err e = read_frontier(h, LOG_HUB, &f, &found, why);
+    is_new = !found;
+    if (e != ERR_OK || n == 0) return e;
+    if (h->tails != NULL) h->tails->heads = tail_of(h, LOG_HUB) != NULL;
+    const bool later = h->tails != NULL && h->tails->heads;
+    for (size_t i = 0; e == ERR_OK && i < n; i++) e = put_head(h, v[i].log_no, v[i].kid, why);
+    if (!later) return e;
+    h->tails->heads = false;
+    if (e == ERR_OK) e = read_frontier(h, LOG_HUB, &f, &found, why);
+    return e == ERR_OK ? put_frontier(h, LOG_HUB, &f, is_new, why) : e;
+}
+
 enum err log_heads(struct hub *h, struct why *why)
 {
-    uint8_t kid[KID_BYTES];
-    int64_t log_no = 0;
-    bool found = true;
+    struct untold v[TAILS];
+    size_t n = TAILS;
     enum err e = ERR_OK;
-    while (e == ERR_OK && found) {
-        e = next_untold(h, &log_no, kid, &found, why);
-        if (e == ERR_OK && found) e = put_head(h, log_no, kid, why);
+    while (e == ERR_OK && n == TAILS) {
+        e = list_untold(h, v, &n, why);
+        if (e == ERR_OK) e = put_heads(h, v, n, why);
     }
     return e;
 }

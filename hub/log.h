@@ -43,6 +43,8 @@ MUST_CHECK enum err log_heads(struct hub *h, struct why *why);
 MUST_CHECK enum err log_export_all(struct hub *h, hub_log_fn each, void *ctx, struct why *why);
 
 /* A log as it stands. ERR_NOTFOUND: nothing was ever written to it. */
+/* What h_log says of a log, read on the way (empty: nothing): within a transaction it need not be asked again. */
+void log_seed(struct hub *h, int64_t log_no, struct bytes frontier, uint64_t size);
 MUST_CHECK enum err log_frontier(struct hub *h, int64_t log_no, struct merkle_frontier *out, struct why *why);
 /* hub/log_proof.c: proofs, for any size that the log has had. What they are made of is looked up in one go.
  * ERR_NOTFOUND: as merkle_inclusion and merkle_consistency say. out_leaf: the leaf's hash. */

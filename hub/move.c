@@ -4,6 +4,7 @@
 #include "hub/internal.h"
 #include "hub/policy_sql.h"
 #include "hub/policy_text.h"
+#include "hub/redo.h"
 #include "hub/store.h"
 #include "sync/db_postgres.h"
 
@@ -15,6 +16,7 @@ struct move {
     const struct env *env;
     struct store_place from, to;
     const struct secret *key; /* of both stores */
+    struct hub *hub;          /* that has the old one open; NULL: none */
     struct db *old, *new;
     struct dump_sum sum; /* of what left the old one */
 };
@@ -166,7 +168,7 @@ static enum err verify(struct move *m, struct why *why)
  * it takes: a server that ends transactions which wait must not end this one. */
 static enum err begin_patiently(struct db *db, struct why *why)
 {
-    enum err e = db_begin(db, why);
+    enum err e = db_begin_still(db, why);
     if (e != ERR_OK || !db_is_postgres(db)) return e;
     e = db_exec(db, "SET LOCAL idle_in_transaction_session_timeout = 0", why);
     if (e != ERR_OK) db_rollback(db);
@@ -179,10 +181,9 @@ static enum err fill_new(struct move *m, const struct hub_pipe *pipe, struct why
     if (e != ERR_OK) return e;
     e = pipe->run(pipe->ctx, write_old, read_new, m, why);
     if (e == ERR_OK) e = verify(m, why);
-    /* No journal folder is kept there. */
-    if (e == ERR_OK && m->to.shared) e = db_exec(m->new, "DELETE FROM h_redo_state; DELETE FROM h_redo", why);
     if (e == ERR_OK) e = move_lay_policy(m->new, why);
     if (e == ERR_OK) e = store_put_counter(m->new, "arriving", 1, why);
+    if (e == ERR_OK) e = redo_lay(m->new, false, why); /* a journal goes on there */
     if (e == ERR_OK) return db_commit(m->new, why);
     db_rollback(m->new);
     return e;
@@ -247,9 +248,11 @@ static enum err make_room(struct move *m, struct why *why)
 static enum err copy(struct move *m, const struct hub_pipe *pipe, struct why *why)
 {
     enum err e = make_room(m, why);
+    redo_close(m->hub); /* the mark of the old one is nothing for a journal that goes on with the new one */
     if (e == ERR_OK) e = begin_patiently(m->old, why);
     if (e != ERR_OK) return e;
-    e = store_make(m->env, m->to.store, m->key, why);
+    e = redo_gather(m->hub, why); /* what was noted there is copied as an entry */
+    if (e == ERR_OK) e = store_make(m->env, m->to.store, m->key, why);
     bool made = e == ERR_OK;
     if (e == ERR_OK) e = store_open(&m->new, m->env, m->to.store, m->key, why);
     if (e == ERR_OK) e = db_set_schema(m->new, rules_schema_newest(), why);
@@ -315,6 +318,7 @@ static enum err move_open(struct move *m, struct hub *h, const struct hub_pipe *
     struct secret key = keyring_data_key(&h->keys);
     m->key = &key;
     m->old = h->db;
+    m->hub = h;
     enum err e = hub_admin_may(h, MAY_SECURE, "migrate", why);
     /* Before anything is copied, and so in the copy too: wherever a crash cuts this off, the log of the store that is
      * served has it. */
@@ -368,7 +372,7 @@ enum err hub_move(const struct env *env, const struct hub_place *from, const str
     struct hub *h = NULL;
     enum err e = find_ends(&m, from, to, why);
     if (e != ERR_OK) return e;
-    e = hub_open_at(&h, env, from, passphrase, &(struct hub_opening){turn, ctx}, why);
+    e = hub_open_at(&h, env, from, passphrase, &(struct hub_opening){.turn = turn, .ctx = ctx}, why);
     if (e == ERR_OK)
         e = move_open(&m, h, pipe, why);
     else if (e == ERR_DENIED) /* by its mark: an earlier try was cut off near its end */

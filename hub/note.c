@@ -94,16 +94,11 @@ static bool get_cut(struct bytes in, struct note_cut *out)
 static enum err put_outcomes(struct hub *h, int64_t node_no, struct buf *list, size_t *out_n, struct why *why)
 {
     struct stmt *s;
-    bool row = true;
+    bool row = true, few = false;
     *out_n = 0;
-    enum err e =
-        db_prepare(h->db,
-                   "SELECT seq, hash, version, verdict, received_at, reason FROM h_envelope WHERE told = 0 AND "
-                   "node_no = $1 ORDER BY seq LIMIT $2",
-                   &s, why);
+    enum err e = answer_few_untold(h, node_no, &few, why);
+    if (e == ERR_OK) e = answer_untold(h, node_no, few ? VERDICTS_AN_ITEM : ANSWER_VERDICTS, &s, why);
     if (e != ERR_OK) return e;
-    db_bind_int(s, 1, node_no);
-    db_bind_int(s, 2, ANSWER_VERDICTS);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         cbor_put_array(list, 6);
         put_number(list, (uint64_t)db_int(s, 0));

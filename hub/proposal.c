@@ -169,11 +169,11 @@ enum err proposal_decide(struct hub *h, int64_t no, const char *state, const cha
 {
     struct hub_admin self = {0};
     struct stmt *s;
-    bool found = false;
+    bool found = false, open = false;
     enum err e = admins_opener(h, &self, &found, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
-                       "UPDATE h_proposal SET state = $1, decided_at = $2, decided_by = $3, decision = $4 WHERE no = $5 AND state = 'open'",
+                       "UPDATE h_proposal SET state = $1, decided_at = $2, decided_by = $3, decision = $4 WHERE no = $5 AND state = 'open' RETURNING no",
                        &s, why);
     if (e != ERR_OK) return e;
     db_bind_str(s, 1, state);
@@ -181,8 +181,9 @@ enum err proposal_decide(struct hub *h, int64_t no, const char *state, const cha
     db_bind_str(s, 3, found ? self.name : NULL);
     db_bind_str(s, 4, reason);
     db_bind_int(s, 5, no);
-    e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) != 1) e = why_set(why, ERR_REFUSED, "This proposal was decided meanwhile.");
+    e = db_step(s, &open, why);
+    db_done(s);
+    if (e == ERR_OK && !open) e = why_set(why, ERR_REFUSED, "This proposal was decided meanwhile.");
     return e;
 }
 
@@ -273,6 +274,7 @@ static enum err carry_out(struct hub *h, const struct kept *k, struct why *why)
     case PROPOSE_RETENTION: return set_retention(h, p, text, why);
     case PROPOSE_UNHOLD: return hub_retention_release(h, p->kid, p->reason, why);
     case PROPOSE_ERASE: return hub_erase(h, p->kid, p->flag, p->reason, why);
+    case PROPOSE_ERASE_AGAIN: return hub_erase_again(h, p->text, p->reason, NULL, why);
     case PROPOSE_ADMIN_REMOVE: return hub_admin_remove(h, text, p->reason, why);
     case PROPOSAL_KINDS: break;
     }

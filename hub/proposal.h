@@ -15,6 +15,7 @@ enum proposal_kind {
     PROPOSE_RETENTION,    /* text, text2, text3: days for partners, lead, erase */
     PROPOSE_UNHOLD,       /* kid: the case */
     PROPOSE_ERASE,        /* kid: the case; flag: also what is unsettled */
+    PROPOSE_ERASE_AGAIN,  /* text: ids of cases, 16 bytes each */
     PROPOSAL_KINDS
 };
 struct hub_proposal {
@@ -32,6 +33,8 @@ const char *hub_proposal_word(enum proposal_kind k);
 #define RULE_TWO_PERSON "two_person"      /* 0, 1 */
 #define RULE_APPROVE    "approve_devices" /* 0, 1 */
 #define RULE_PROPOSAL   "proposal_ms"     /* how long a proposal stands */
+#define RULE_RETURNED   "returned_mb"     /* of a device after a restore, of what nothing vouches for */
+#define RETURNED_MB_DEFAULT ((int64_t)256)
 #define PROPOSAL_MS_DEFAULT ((int64_t)24 * 60 * 60 * 1000)
 MUST_CHECK enum err hub_rule_get(struct hub *h, const char *name, int64_t *out, struct why *why);
 /* ERR_USAGE: no such rule or value. ERR_DENIED: two people, where there is one. ERR_REFUSED: the role; it takes two. */

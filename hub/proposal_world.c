@@ -20,6 +20,7 @@ static const char *const words[PROPOSAL_KINDS] = {
     [PROPOSE_RETENTION] = "retention set",
     [PROPOSE_UNHOLD] = "retention release",
     [PROPOSE_ERASE] = "erase",
+    [PROPOSE_ERASE_AGAIN] = "erase again",
 };
 const char *hub_proposal_word(enum proposal_kind k)
 {
@@ -103,6 +104,8 @@ static const char *const worlds[PROPOSAL_KINDS] = {
     [PROPOSE_UNHOLD] = "SELECT x.reason, x.who, CAST(x.at AS TEXT) FROM h_hold x WHERE x.case_id = $1",
     [PROPOSE_ERASE] = "SELECT f.status, CAST(k.news AS TEXT), CAST(f.hold_until AS TEXT), (SELECT CAST(x.at AS TEXT) FROM h_hold x WHERE "
                       "x.case_id = f.id) FROM h_case k JOIN case_file f ON f.id = k.id WHERE k.id = $1",
+    [PROPOSE_ERASE_AGAIN] = "SELECT CAST(epoch AS TEXT), state FROM h_epoch WHERE epoch = (SELECT max(epoch) FROM h_epoch) AND state IN "
+                            "('gathering', 'applying')",
 };
 
 static void bind(struct stmt *s, const struct hub_proposal *p)
@@ -113,7 +116,8 @@ static void bind(struct stmt *s, const struct hub_proposal *p)
         db_bind_int(s, 2, p->flag ? 1 : 0);
         break;
     case PROPOSE_POLICY:
-    case PROPOSE_RETENTION: break;
+    case PROPOSE_RETENTION:
+    case PROPOSE_ERASE_AGAIN: break;
     case PROPOSE_UNHOLD:
     case PROPOSE_ERASE: db_bind_id(s, 1, p->kid); break;
     case PROPOSE_COLUMN: db_bind_str(s, 2, p->text2); /* fall through */

@@ -1,29 +1,19 @@
-/* What a transaction changed, into the store beside it, before it commits (hub/DISASTER.md, How it is fed). */
-#include "hub/redo.h"
+/* What transactions changed, into the store beside it (hub/DISASTER.md, How it is fed): on a file before each of them
+ * commits, on PostgreSQL some at a time, out of the database's own notes. */
+#include "hub/redo_take.h"
 
-#include "crypto/identity.h"
 #include "hub/admins.h"
-#include "hub/dump_frame.h"
 #include "hub/internal.h"
-#include "hub/move.h"
 #include "hub/redo_part.h"
 #include "hub/store.h"
-#include "sync/db_track.h"
+#include "sync/db_note.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define SQL_BYTES (16u << 10)
-
 struct redo {
     struct hub *h;
-    struct dump_shapes shapes;
-    uint64_t schema;                /* of the store when they were read; 0: not yet */
-    const struct dump_shape *table; /* of which rows are being put; NULL: none */
-    struct buf sql;                 /* by which its rows are found */
-    struct buf item;                /* the frame that is made */
-    struct buf body;                /* of the transaction */
-    struct buf open;                /* a value of secret_state */
+    struct redo_frames frames;
 };
 
 /* Its own, and those that a restore empties or that say nothing of a hub that is lost. */
@@ -41,111 +31,6 @@ static bool wanted(void *ctx, const char *table)
 static enum err no_memory(struct why *why)
 {
     return why_set(why, ERR_NOMEM, "There is not enough memory for the journal.");
-}
-
-/* ------------------------------------------------------------------------------------------------ rows, as frames */
-
-static enum err put_item(struct redo *r, struct why *why)
-{
-    redo_put_frame(&r->body, buf_bytes(&r->item));
-    if (r->item.err == ERR_LIMIT || r->body.err == ERR_LIMIT)
-        return why_set(why, ERR_LIMIT, "A transaction is too large for the journal.");
-    if (r->item.err == ERR_FORMAT)
-        return why_set(why, ERR_FORMAT, "The store holds a value that the journal cannot hold.");
-    return r->item.err != ERR_OK || r->body.err != ERR_OK ? no_memory(why) : ERR_OK;
-}
-
-static void begin_item(struct redo *r, enum redo_frame kind, size_t more)
-{
-    buf_reset(&r->item);
-    cbor_put_array(&r->item, 1 + more);
-    cbor_put_uint(&r->item, kind);
-}
-
-static void write_question(struct redo *r, bool whole)
-{
-    const struct dump_shape *t = r->table;
-    buf_reset(&r->sql);
-    buf_put_str(&r->sql, "SELECT ");
-    for (size_t i = 0; i < t->n_columns; i++) buf_printf(&r->sql, "%s\"%s\"", i > 0 ? ", " : "", t->column[i].name);
-    buf_printf(&r->sql, " FROM \"%s\"", t->name);
-    for (size_t i = 0; !whole && i < t->n_key; i++)
-        buf_printf(&r->sql, "%s\"%s\" = $%zu", i > 0 ? " AND " : " WHERE ", t->column[t->key[i]].name, i + 1);
-}
-
-static enum err load_shapes(struct redo *r, struct why *why)
-{
-    dump_shapes_release(&r->shapes);
-    r->schema = 0;
-    enum err e = dump_shapes_here(&r->shapes, r->h->db, why);
-    if (e == ERR_OK) r->schema = db_schema(r->h->db);
-    return e;
-}
-
-static enum err begin_table(struct redo *r, const char *name, bool whole, struct why *why)
-{
-    enum err e = ERR_OK;
-    r->table = dump_shape_find(&r->shapes, bytes_of_str(name));
-    if (r->table == NULL) e = load_shapes(r, why); /* it came since */
-    if (e == ERR_OK) r->table = dump_shape_find(&r->shapes, bytes_of_str(name));
-    if (e == ERR_OK && r->table == NULL)
-        e = why_set(why, ERR_LIMIT, "The table %.60s cannot be found in the store.", name);
-    if (e != ERR_OK) return e;
-    begin_item(r, REDO_TABLE, 2);
-    cbor_put_str(&r->item, name);
-    cbor_put_array(&r->item, r->table->n_columns);
-    for (size_t i = 0; i < r->table->n_columns; i++) cbor_put_str(&r->item, r->table->column[i].name);
-    write_question(r, whole);
-    return put_item(r, why);
-}
-
-/* The hub's own keys stand in the journal as in a backup: however the engine keeps them. */
-static enum err put_row(struct redo *r, struct stmt *s, struct why *why)
-{
-    const struct dump_shape *t = r->table;
-    struct secret key = keyring_data_key(&r->h->keys);
-    struct dump_keeper keeper = move_keeper(r->h->db, &key);
-    bool secret = strcmp(t->name, "secret_state") == 0;
-    begin_item(r, REDO_ROW, t->n_columns);
-    for (size_t i = 0; i < t->n_columns; i++) {
-        if (secret && strcmp(t->column[i].name, "value") == 0 && !db_is_null(s, (int)i)) {
-            buf_reset(&r->open);
-            enum err e = keeper.open(keeper.ctx, db_bytes(s, (int)t->key[0]), db_bytes(s, (int)i), &r->open, why);
-            if (e != ERR_OK) return e;
-            cbor_put_bytes(&r->item, buf_bytes(&r->open));
-        } else {
-            dump_put_value(&r->item, db_value(s, (int)i));
-        }
-    }
-    return put_item(r, why);
-}
-
-static enum err put_gone(struct redo *r, const struct value *key, size_t n_key, struct why *why)
-{
-    begin_item(r, REDO_GONE, n_key);
-    for (size_t i = 0; i < n_key; i++) dump_put_value(&r->item, key[i]);
-    return put_item(r, why);
-}
-
-/* As it stands now: n_key 0, all rows of a table without a key. */
-static enum err put_touched(void *ctx, const char *table, const struct value *key, size_t n_key, struct why *why)
-{
-    struct redo *r = ctx;
-    struct stmt *s = NULL;
-    bool row = false, any = false;
-    enum err e = r->table != NULL && strcmp(r->table->name, table) == 0 ? ERR_OK : begin_table(r, table, n_key == 0, why);
-    if (e != ERR_OK) return e;
-    const char *text = buf_cstr(&r->sql);
-    e = text == NULL ? no_memory(why) : db_prepare(r->h->db, text, &s, why);
-    if (e != ERR_OK) return e;
-    for (size_t i = 0; i < n_key; i++) db_bind_value(s, (int)i + 1, key[i]);
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        any = true;
-        e = put_row(r, s, why);
-        if (e != ERR_OK) break;
-    }
-    db_done(s);
-    return e == ERR_OK && !any && n_key > 0 ? put_gone(r, key, n_key, why) : e;
 }
 
 /* ---------------------------------------------------------------------------------------------------- the journal */
@@ -221,7 +106,7 @@ static enum err put_piece(struct redo *r, int64_t entry, struct bytes piece, boo
 
 static enum err put_pieces(struct redo *r, struct standing *at, struct why *why)
 {
-    struct bytes left = buf_bytes(&r->body);
+    struct bytes left = buf_bytes(&r->frames.body);
     struct stmt *s;
     enum err e = log_size(r->h->db, &at->log_size, why);
     at->pending += (int64_t)left.n;
@@ -240,48 +125,54 @@ static enum err put_pieces(struct redo *r, struct standing *at, struct why *why)
 }
 
 /* What cannot be kept is no reason to refuse a device its work: the journal begins anew, and says so. */
-static enum err before_commit(void *ctx, struct why *why)
+static enum err take_down(struct redo *r, struct why *why)
 {
-    struct redo *r = ctx;
     struct standing at = {0};
     struct why detail = {0};
-    buf_reset(&r->body);
-    r->table = NULL;
-    enum err e = read_standing(r->h->db, &at, why);
+    struct redo_frames *f = &r->frames;
+    struct db *db = r->h->db;
+    enum err e = read_standing(db, &at, why);
     if (e != ERR_OK || !at.on) return e;
-    if (r->schema != db_schema(r->h->db)) e = load_shapes(r, &detail);
-    if (e == ERR_OK) e = db_track_each(r->h->db, put_touched, r, &detail);
-    if (e == ERR_OK && at.pending + (int64_t)r->body.len > REDO_PENDING_MAX) e = ERR_LIMIT;
+    e = redo_frames_begin(f, &detail);
+    if (e == ERR_OK)
+        e = db_is_postgres(db) ? db_note_take(db, redo_frames_row, f, &detail)
+                               : db_track_each(db, redo_frames_row, f, &detail);
+    if (e == ERR_OK) e = redo_frames_end(f, &detail);
+    if (e == ERR_OK && at.pending + (int64_t)f->body.len > REDO_PENDING_MAX) e = ERR_LIMIT;
     if (e == ERR_LIMIT || e == ERR_FORMAT || e == ERR_VERSION)
         e = begin_anew(r->h, env_now(r->h->env), &detail);
-    else if (e == ERR_OK)
+    else if (e == ERR_OK && f->body.len > 0)
         e = put_pieces(r, &at, &detail);
-    bool large = r->body.len > REDO_PIECE;
-    buf_reset(&r->item); /* what cases say is wiped at once */
-    buf_reset(&r->body);
-    buf_reset(&r->open);
-    if (large) {
-        buf_release(&r->body);
-        buf_init(&r->body, REDO_PENDING_MAX);
-    }
+    redo_frames_wipe(f);
     return e == ERR_OK ? ERR_OK : why_set(why, e, "%s", detail.text);
+}
+
+static enum err before_commit(void *ctx, struct why *why)
+{
+    return take_down(ctx, why);
 }
 
 /* ------------------------------------------------------------------------------------------- beginning and ending */
 
-static enum err follow(struct hub *h, struct why *why)
+static enum err make(struct hub *h, struct why *why)
 {
     if (h->redo != NULL) return ERR_OK;
     struct redo *r = calloc(1, sizeof *r);
     if (r == NULL) return no_memory(why);
     r->h = h;
-    buf_init(&r->sql, SQL_BYTES);
-    buf_init(&r->item, DUMP_FRAME_MAX);
-    buf_init(&r->body, REDO_PENDING_MAX);
-    buf_init(&r->open, 1u << 20);
+    redo_frames_init(&r->frames, h);
     h->redo = r;
-    enum err e = db_track_start(
-        h->db, &(struct db_track_options){.ctx = r, .wants = wanted, .before_commit = before_commit}, why);
+    return ERR_OK;
+}
+
+/* Of a file: the process that writes rows is asked. */
+static enum err follow(struct hub *h, struct why *why)
+{
+    if (h->redo != NULL || db_is_postgres(h->db)) return ERR_OK;
+    enum err e = make(h, why);
+    if (e == ERR_OK)
+        e = db_track_start(
+            h->db, &(struct db_track_options){.ctx = h->redo, .wants = wanted, .before_commit = before_commit}, why);
     if (e != ERR_OK) redo_close(h);
     return e;
 }
@@ -291,11 +182,7 @@ void redo_close(struct hub *h)
     struct redo *r = h->redo;
     if (r == NULL) return;
     db_track_end(h->db);
-    dump_shapes_release(&r->shapes);
-    buf_release(&r->sql);
-    buf_release(&r->item);
-    buf_release(&r->body);
-    buf_release(&r->open);
+    redo_frames_release(&r->frames);
     free(r);
     h->redo = NULL;
 }
@@ -310,41 +197,125 @@ enum err redo_again(struct hub *h, struct why *why)
 static enum err has_tables(struct db *db, bool *out, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(db, "SELECT 1 FROM sqlite_schema WHERE name = 'h_redo_state'", &s, why);
+    enum err e = db_prepare(db,
+                            db_is_postgres(db) ? "SELECT 1 WHERE to_regclass('h_redo_state') IS NOT NULL"
+                                               : "SELECT 1 FROM sqlite_schema WHERE name = 'h_redo_state'",
+                            &s, why);
     if (e != ERR_OK) return e;
     e = db_step(s, out, why);
     db_done(s);
     return e;
 }
 
-enum err redo_open(struct hub *h, struct why *why)
+static enum err lay(struct db *db, bool rows, size_t *out_laid, struct why *why)
+{
+    return db_note_lay(db, &(struct db_note_options){.wants = wanted, .rows = rows}, out_laid, why);
+}
+
+enum err redo_lay(struct db *db, bool rows, struct why *why)
 {
     struct standing at = {0};
-    bool there = false;
-    int64_t size = 0;
-    if (db_is_postgres(h->db)) return ERR_OK;
-    enum err e = has_tables(h->db, &there, why);
-    if (e == ERR_OK && there) e = read_standing(h->db, &at, why);
-    if (e != ERR_OK || !at.on) return e;
-    e = log_size(h->db, &size, why);
-    if (e == ERR_OK) e = follow(h, why);
-    if (e != ERR_OK || size == at.log_size) return e;
-    /* A program without a journal wrote to the store since. */
-    e = db_begin(h->db, why);
+    size_t laid = 0;
+    if (!db_is_postgres(db)) return ERR_OK;
+    enum err e = read_standing(db, &at, why);
+    return e == ERR_OK && at.on ? lay(db, rows, &laid, why) : e;
+}
+
+/* In a transaction of its own: what happened while nobody looked is in no journal. */
+static enum err begin_after_gap(struct hub *h, struct why *why)
+{
+    size_t laid = 0;
+    enum err e = db_begin(h->db, why);
     if (e != ERR_OK) return e;
-    e = begin_anew(h, env_now(h->env), why);
+    if (db_is_postgres(h->db)) e = lay(h->db, false, &laid, why);
+    if (e == ERR_OK && (!db_is_postgres(h->db) || laid > 0)) e = begin_anew(h, env_now(h->env), why);
     if (e == ERR_OK) return db_commit(h->db, why);
     db_rollback(h->db);
     return e;
 }
 
-/* Rows are followed from before the transaction that says so: its act is the first entry. */
-static enum err change(struct hub *h, const char *act, const char *reason, bool end, struct why *why)
+/* A file: a program without a journal wrote to it since. PostgreSQL: somebody took the notes of a table away. */
+static enum err has_gap(struct hub *h, const struct standing *at, bool *out, struct why *why)
+{
+    int64_t size = 0;
+    bool holds = true;
+    enum err e = db_is_postgres(h->db) ? db_note_holds(h->db, &(struct db_note_options){.wants = wanted}, &holds, why)
+                                       : log_size(h->db, &size, why);
+    *out = db_is_postgres(h->db) ? !holds : size != at->log_size;
+    return e;
+}
+
+enum err redo_open(struct hub *h, struct why *why)
+{
+    struct standing at = {0};
+    bool there = false, gap = false;
+    enum err e = has_tables(h->db, &there, why);
+    if (e == ERR_OK && there) e = read_standing(h->db, &at, why);
+    if (e != ERR_OK || !at.on) return e;
+    e = has_gap(h, &at, &gap, why);
+    if (e == ERR_OK) e = follow(h, why);
+    return e == ERR_OK && gap ? begin_after_gap(h, why) : e;
+}
+
+enum err redo_gather(struct hub *h, struct why *why)
+{
+    struct standing at = {0};
+    int64_t moved = 0;
+    if (!db_is_postgres(h->db)) return ERR_OK;
+    enum err e = store_get_counter(h->db, "moved", &moved, why);
+    if (e == ERR_OK) e = read_standing(h->db, &at, why);
+    if (e != ERR_OK || moved != 0 || !at.on) return e;
+    e = make(h, why);
+    return e == ERR_OK ? take_down(h->redo, why) : e;
+}
+
+enum err redo_noted(struct hub *h, int64_t *out_since_ms, struct why *why)
+{
+    struct standing at = {0};
+    *out_since_ms = 0;
+    if (!db_is_postgres(h->db)) return ERR_OK;
+    enum err e = read_standing(h->db, &at, why);
+    return e == ERR_OK && at.on ? db_note_waits(h->db, out_since_ms, why) : e;
+}
+
+enum err hub_redo_gather(struct hub *h, struct why *why)
+{
+    int64_t since = 0;
+    enum err e = redo_noted(h, &since, why);
+    if (e != ERR_OK || since == 0) return e;
+    e = db_begin_still(h->db, why);
+    if (e != ERR_OK) return e;
+    e = redo_gather(h, why);
+    if (e == ERR_OK) return db_commit(h->db, why);
+    db_rollback(h->db);
+    return e;
+}
+
+/* Rows are followed from before the transaction that says so: its act is in the first entry. */
+static enum err begin_here(struct hub *h, const char *reason, struct why *why)
+{
+    struct standing at = {0};
+    size_t laid = 0;
+    enum err e = read_standing(h->db, &at, why);
+    if (e != ERR_OK || (at.on && reason == NULL)) return e; /* another server was quicker */
+    if (db_is_postgres(h->db)) e = lay(h->db, false, &laid, why);
+    if (e == ERR_OK) e = begin_anew(h, 0, why);
+    return e == ERR_OK && reason != NULL ? admins_act(h, MAY_SECURE, "journal began", NULL, reason, why) : e;
+}
+
+static enum err end_here(struct hub *h, const char *reason, struct why *why)
+{
+    enum err e = admins_act(h, MAY_SECURE, "journal ended", NULL, reason, why);
+    if (e == ERR_OK) e = db_exec(h->db, "DELETE FROM h_redo_state; DELETE FROM h_redo", why);
+    return e == ERR_OK && db_is_postgres(h->db) ? db_note_lift(h->db, why) : e;
+}
+
+static enum err change(struct hub *h, const char *reason, enum err (*how)(struct hub *, const char *, struct why *),
+                       struct why *why)
 {
     enum err e = hub_begin(h, why);
     if (e != ERR_OK) return e;
-    e = reason == NULL ? ERR_OK : admins_act(h, MAY_SECURE, act, NULL, reason, why);
-    if (e == ERR_OK) e = end ? db_exec(h->db, "DELETE FROM h_redo_state; DELETE FROM h_redo", why) : begin_anew(h, 0, why);
+    e = how(h, reason, why);
     if (e == ERR_OK) return hub_commit(h, why);
     hub_abort(h);
     return e;
@@ -353,15 +324,11 @@ static enum err change(struct hub *h, const char *act, const char *reason, bool 
 enum err hub_redo_begin(struct hub *h, const char *reason, struct why *why)
 {
     struct standing at = {0};
-    if (db_is_postgres(h->db)) {
-        (void)why_set(why, ERR_FAILED, "A hub on PostgreSQL keeps no journal folder: rows are watched by the process that writes them.");
-        return why_next(why, ERR_FAILED, "Use PostgreSQL's own means: archive its WAL to another machine, or have a standby there.");
-    }
     if (reason != NULL && reason[0] == '\0') return why_set(why, ERR_USAGE, "Say why: --reason.");
     enum err e = read_standing(h->db, &at, why);
     if (e != ERR_OK || (at.on && reason == NULL)) return e;
     e = follow(h, why);
-    if (e == ERR_OK) e = change(h, "journal began", reason, false, why);
+    if (e == ERR_OK) e = change(h, reason, begin_here, why);
     if (e != ERR_OK && !at.on) redo_close(h);
     return e;
 }
@@ -372,7 +339,7 @@ enum err hub_redo_end(struct hub *h, const char *reason, struct why *why)
     if (reason == NULL || reason[0] == '\0') return why_set(why, ERR_USAGE, "Say why: --reason.");
     enum err e = read_standing(h->db, &at, why);
     if (e == ERR_OK && !at.on) e = why_set(why, ERR_NOTFOUND, "This hub keeps no journal.");
-    if (e == ERR_OK) e = change(h, "journal ended", reason, true, why);
+    if (e == ERR_OK) e = change(h, reason, end_here, why);
     if (e == ERR_OK) redo_close(h);
     return e;
 }

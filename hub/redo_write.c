@@ -5,7 +5,9 @@
 #include "crypto/seal.h"
 #include "hub/internal.h"
 #include "hub/redo_part.h"
+#include "hub/store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,11 @@ struct hub_redo_writer {
     struct journal_part now;     /* the part that is written, or is to be begun; 0: none */
     int64_t first;       /* of it */
     uint64_t at;         /* its length; 0: it is not begun */
-    struct journal_part before;  /* the one before it: its file must be there, or this is another folder; 0: none */
+    bool begun;          /* its file is ours: it was tried to begin it */
+    struct journal_part before;  /* the one before it: it must be there, or this is another folder; 0: none */
+    int64_t own;         /* the part that was written last here */
+    struct identity hub; /* who signs */
+    uint8_t from[HASH_BYTES];    /* hash of the entry before `first` */
     struct buf out;      /* what is to be appended */
     bool put;            /* it was */
     int64_t last, bytes; /* last entry in `out`; of them all, as they lay in the store */
@@ -95,11 +101,20 @@ static enum err run_with(struct hub *h, const char *sql, int64_t v, struct why *
     return db_run(s, why);
 }
 
+/* What is at hand is of no use: the next part begins where the store says. */
+static void start_over(struct hub_redo_writer *w)
+{
+    w->now = (struct journal_part){0};
+    w->at = 0;
+    w->put = false;
+    buf_reset(&w->out);
+}
+
 /* It is in the folder: only now it goes from here. */
 static enum err note_written(struct hub *h, struct hub_redo_writer *w, struct standing *at, struct why *why)
 {
     struct stmt *s;
-    if (!w->put || memcmp(w->now.id, at->id, sizeof at->id) != 0) return ERR_OK;
+    if (!w->put) return ERR_OK;
     enum err e = run_with(h, "DELETE FROM h_redo WHERE entry <= $1", w->last, why);
     if (e == ERR_OK)
         e = db_prepare(h->db,
@@ -125,7 +140,8 @@ static enum err note_removed(struct hub *h, const struct hub_redo_writer *w, str
 }
 
 /* What neither of the last two verified backups needs: parts of other journals than theirs and this one, and parts
- * that end before the older of the two. Before there are two, nothing goes. */
+ * that end before the older of the two. Before there are two, nothing goes. Nor does the part with the last entry that
+ * the store knows to be in the folder: who takes over looks for it. */
 static enum err find_gone(struct hub *h, struct hub_redo_writer *w, struct why *why)
 {
     struct stmt *s;
@@ -136,7 +152,7 @@ static enum err find_gone(struct hub *h, struct hub_redo_writer *w, struct why *
         "SELECT p.part, p.id FROM h_redo_part p WHERE (SELECT count(*) FROM h_redo_backup) >= 2 AND p.part < (SELECT part FROM "
         "h_redo_state) AND ((p.id <> (SELECT id FROM h_redo_state) AND NOT EXISTS(SELECT 1 FROM h_redo_backup b WHERE b.id = "
         "p.id)) OR EXISTS(SELECT 1 FROM h_redo_part n WHERE n.id = p.id AND n.part > p.part AND n.first <= (SELECT min(b.entry) + 1 "
-        "FROM h_redo_backup b WHERE b.id = p.id))) ORDER BY p.part LIMIT 16",
+        "FROM h_redo_backup b WHERE b.id = p.id) AND n.first <= (SELECT written FROM h_redo_state))) ORDER BY p.part LIMIT 16",
         &s, why);
     if (e != ERR_OK) return e;
     while (w->n_gone < REMOVE_MOST && (e = db_step(s, &row, why)) == ERR_OK && row) {
@@ -205,6 +221,7 @@ static enum err choose_part(struct hub *h, struct hub_redo_writer *w, const stru
     memcpy(w->now.id, at->id, sizeof at->id);
     w->first = at->written + 1;
     w->at = 0;
+    w->begun = false;
     return ERR_OK;
 }
 
@@ -264,21 +281,31 @@ static enum err put_entries(struct hub *h, struct hub_redo_writer *w, const stru
 static enum err waits(struct hub *h, bool *out, struct why *why)
 {
     struct stmt *s;
+    int64_t since = 0;
     enum err e = db_prepare(h->db, "SELECT 1 FROM h_redo LIMIT 1", &s, why);
     if (e != ERR_OK) return e;
     *out = false;
     e = db_step(s, out, why);
     db_done(s);
+    if (e == ERR_OK && !*out) e = redo_noted(h, &since, why);
+    *out = *out || since != 0;
     return e;
 }
 
-/* In the running transaction. */
+/* In the running transaction. A number of a part that is not the last one says that another process wrote since, and
+ * that what this one wrote behind its back counts for nothing. Of a store that has moved the journal goes on elsewhere,
+ * with the same numbers. */
 static enum err step(struct hub *h, struct hub_redo_writer *w, bool *out_more, struct why *why)
 {
     struct standing at = {0};
     bool there = false;
-    enum err e = read_standing(h, &at, why);
-    if (e != ERR_OK || !at.on) return e;
+    int64_t moved = 0;
+    enum err e = store_get_counter(h->db, "moved", &moved, why);
+    if (e == ERR_OK) e = redo_gather(h, why);
+    if (e == ERR_OK) e = read_standing(h, &at, why);
+    if (e != ERR_OK || !at.on || moved != 0) return e;
+    if (w->now.part != at.part || memcmp(w->now.id, at.id, sizeof at.id) != 0) start_over(w);
+    w->hub = h->id.pub;
     e = note_written(h, w, &at, why);
     if (e == ERR_OK) e = note_removed(h, w, why);
     w->put = false;
@@ -288,43 +315,59 @@ static enum err step(struct hub *h, struct hub_redo_writer *w, bool *out_more, s
     *out_more = there || w->n_gone > 0;
     if (e != ERR_OK || !there) return e;
     e = choose_part(h, w, &at, why);
+    memcpy(w->from, at.chain, sizeof w->from);
     if (e == ERR_OK && w->at == 0) e = find_before(h, w, &at, why);
     if (e == ERR_OK && w->at == 0) e = put_head(h, w, &at, why);
     return e == ERR_OK ? put_entries(h, w, &at, why) : e;
 }
 
+/* By one process at a time. *out_generation: of the connection that has it. */
+static enum err may_write(struct hub *h, bool *out, uint64_t *out_generation, struct why *why)
+{
+    enum err e = ERR_OK;
+    *out = h->redo != NULL;
+    if (db_is_postgres(h->db)) e = db_claim(h->db, "journal", out, why);
+    *out_generation = db_generation(h->db);
+    return e;
+}
+
 enum err hub_redo_step(struct hub *h, struct hub_redo_writer *w, bool *out_more, struct why *why)
 {
-    bool there = false;
+    bool there = false, mine = false;
+    uint64_t generation = 0;
     *out_more = false;
-    if (h->redo == NULL) return ERR_OK;
-    enum err e = waits(h, &there, why);
+    enum err e = may_write(h, &mine, &generation, why);
+    if (e != ERR_OK || !mine) return e;
+    e = waits(h, &there, why);
     if (e != ERR_OK || (!there && !w->put && w->n_removed == 0)) return e;
-    e = db_begin(h->db, why);
+    e = db_begin_still(h->db, why);
     if (e != ERR_OK) return e;
-    e = step(h, w, out_more, why);
-    if (e == ERR_OK) e = db_commit(h->db, why);
-    if (e == ERR_OK) return ERR_OK;
+    mine = db_generation(h->db) == generation;
+    if (mine) e = step(h, w, out_more, why);
+    if (mine && e == ERR_OK) e = db_commit(h->db, why);
+    if (mine && e == ERR_OK) return ERR_OK;
     db_rollback(h->db);
     /* What the store does not know of never was: the next step begins another part. */
-    w->now = (struct journal_part){0};
-    w->put = false;
-    buf_reset(&w->out);
+    start_over(w);
     *out_more = false;
     return e;
 }
 
-enum err hub_redo_fault(struct hub *h, const char *words, struct why *why)
+void hub_redo_rest(struct hub *h)
 {
-    char text[REDO_FAULT_BYTES];
-    struct stmt *s;
-    size_t n = strlen(words) < sizeof text - 1 ? strlen(words) : sizeof text - 1;
-    memcpy(text, words, n);
-    text[n] = '\0';
-    enum err e = db_prepare(h->db, "UPDATE h_redo_state SET fault = $1 WHERE one = 1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_str(s, 1, text);
-    return db_run(s, why);
+    db_unclaim(h->db);
+}
+
+void hub_redo_words(const struct hub_redo_writer *w, enum err e, const struct why *why, char out[REDO_FAULT_BYTES])
+{
+    if (e == ERR_FULL)
+        (void)snprintf(out, REDO_FAULT_BYTES, "The disk of the journal's folder %.120s is full.", w->dir);
+    else if (e == ERR_IO)
+        (void)snprintf(out, REDO_FAULT_BYTES,
+                       "The journal's folder %.100s cannot be read or written: its disk may be away or broken, or may not be written to.",
+                       w->dir);
+    else
+        (void)snprintf(out, REDO_FAULT_BYTES, "%.*s", REDO_FAULT_BYTES - 1, why->text);
 }
 
 /* -------------------------------------------------------------------------------------------------- with the folder */
@@ -334,12 +377,42 @@ static enum err path_of(const struct hub_redo_writer *w, const struct journal_pa
     return redo_part_path(path, PATH_BYTES, w->dir, p->id, (uint64_t)p->part, why);
 }
 
-static enum err other_folder(const struct hub_redo_writer *w, int64_t part, struct why *why)
+static enum err other_folder(const struct hub_redo_writer *w, int64_t part, const char *what, struct why *why)
 {
-    (void)why_set(why, ERR_NOTFOUND, "The folder %.120s does not hold part %lld of this hub's journal.", w->dir,
+    (void)why_set(why, ERR_NOTFOUND, "The folder %.120s does not hold %spart %lld of this hub's journal.", w->dir, what,
                   (long long)part);
     return why_next(why, ERR_NOTFOUND,
                     "Is the right disk mounted there? If the parts are gone for good: spoke-hub journal begin, and then a backup.");
+}
+
+/* Of the part before: does it hold the entry that the new one goes on from? A copy of the folder may have fallen
+ * behind. */
+static enum err holds_last(const struct hub_redo_writer *w, const char *path, struct why *why)
+{
+    struct redo_head head;
+    struct redo_entry m = {0};
+    struct buf file;
+    buf_init(&file, REDO_FILE_MAX);
+    enum err e = w->env->read_file(w->env->ctx, path, REDO_FILE_MAX, &file, why);
+    struct bytes left = buf_bytes(&file);
+    if (e == ERR_OK) {
+        e = redo_get_head(&left, &w->hub, &head, NULL);
+        while (e == ERR_OK && m.entry + 1 != (uint64_t)w->first) e = redo_get_entry(&left, &w->hub, &m, NULL);
+        if (e == ERR_OK && memcmp(m.after, w->from, sizeof w->from) != 0) e = ERR_TAMPERED;
+        if (e == ERR_TAMPERED) e = other_folder(w, w->before.part, "the end of ", why);
+        if (e == ERR_NOMEM) e = why_set(why, e, "There is not enough memory for the journal.");
+    }
+    buf_release(&file);
+    return e;
+}
+
+static enum err is_there(const struct hub_redo_writer *w, struct why *why)
+{
+    (void)why_set(why, ERR_EXISTS, "The folder %.120s has a part %lld of this hub's journal that the hub's store knows nothing of.",
+                  w->dir, (long long)w->now.part);
+    return why_next(why, ERR_EXISTS,
+                    "Was the store put back to an older state? Then keep this folder: it has what is missing. Nothing in it is written "
+                    "over. To go on as it is now: spoke-hub journal begin, and then a backup.");
 }
 
 /* Is the folder the one that has what was written before? A disk that is not mounted looks like an empty folder. */
@@ -348,13 +421,19 @@ static enum err same_folder(struct hub_redo_writer *w, struct why *why)
     const struct journal_part *p = w->at > 0 ? &w->now : &w->before;
     char path[PATH_BYTES];
     uint64_t size = 0;
-    if (p->part == 0) return ERR_OK;
-    enum err e = path_of(w, p, path, why);
+    enum err e = ERR_OK;
+    if (p->part != 0) {
+        e = path_of(w, p, path, why);
+        if (e == ERR_OK) e = w->env->file_size(w->env->ctx, path, &size, why);
+        if (e == ERR_NOTFOUND) return other_folder(w, p->part, "", why);
+        if (e == ERR_OK && w->at > 0 && size != w->at)
+            e = why_set(why, ERR_FAILED, "Somebody else changed the journal's folder %.120s.", w->dir);
+        if (e == ERR_OK && w->at == 0 && p->part != w->own) e = holds_last(w, path, why);
+    }
+    if (e != ERR_OK || w->at > 0 || w->begun) return e;
+    e = path_of(w, &w->now, path, why);
     if (e == ERR_OK) e = w->env->file_size(w->env->ctx, path, &size, why);
-    if (e == ERR_NOTFOUND) return other_folder(w, p->part, why);
-    if (e == ERR_OK && w->at > 0 && size != w->at)
-        e = why_set(why, ERR_IO, "Somebody else changed the journal's folder %.120s.", w->dir);
-    return e;
+    return e == ERR_OK ? is_there(w, why) : e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
 static enum err append(struct hub_redo_writer *w, struct why *why)
@@ -362,9 +441,13 @@ static enum err append(struct hub_redo_writer *w, struct why *why)
     char path[PATH_BYTES];
     enum err e = same_folder(w, why);
     if (e == ERR_OK) e = path_of(w, &w->now, path, why);
-    if (e == ERR_OK) e = w->env->append_file(w->env->ctx, path, w->at, buf_bytes(&w->out), true, why);
+    if (e == ERR_OK) {
+        w->begun = true;
+        e = w->env->append_file(w->env->ctx, path, w->at, buf_bytes(&w->out), true, why);
+    }
     if (e == ERR_OK) {
         w->at += w->out.len;
+        w->own = w->now.part;
         w->put = true;
     } else if (w->at > 0) {
         w->now = (struct journal_part){0}; /* nobody knows how it ends: another part goes on */
@@ -382,42 +465,5 @@ enum err hub_redo_put(struct hub_redo_writer *w, struct why *why)
         if (e == ERR_OK) e = w->env->remove_file(w->env->ctx, path, why);
         if (e != ERR_OK) break;
     }
-    return e;
-}
-
-/* ---------------------------------------------------------------------------------------------------- how it stands */
-
-enum err hub_redo_state(struct hub *h, struct hub_redo_state *out, struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    struct hub_redo_state x = {0};
-    enum err e = db_prepare(
-        h->db,
-        "SELECT id, made, written, part, pending, began_at, gave_up, fault, (SELECT count(*) FROM h_redo), (SELECT min(at) FROM "
-        "h_redo), (SELECT count(*) FROM h_redo_part), CASE WHEN EXISTS(SELECT 1 FROM h_redo_backup b WHERE b.id = s.id) THEN 1 "
-        "ELSE 0 END FROM h_redo_state s WHERE one = 1",
-        &s, why);
-    if (e != ERR_OK) return e;
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) {
-        struct bytes fault = db_bytes(s, 7);
-        x.on = true;
-        (void)db_id(s, 0, x.id);
-        x.made = db_int(s, 1);
-        x.written = db_int(s, 2);
-        x.part = db_int(s, 3);
-        x.pending = db_int(s, 4);
-        x.began_at = db_int(s, 5);
-        x.gave_up = db_int(s, 6);
-        memcpy(x.fault, fault.p == NULL ? (const uint8_t *)"" : fault.p,
-               fault.n < sizeof x.fault ? fault.n : sizeof x.fault - 1);
-        x.waiting = db_int(s, 8);
-        x.waiting_since = db_int(s, 9);
-        x.parts = db_int(s, 10);
-        x.joined = db_int(s, 11) != 0;
-    }
-    db_done(s);
-    if (e == ERR_OK) *out = x;
     return e;
 }

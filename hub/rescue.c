@@ -115,7 +115,7 @@ static enum err cut_before_loss(struct hub *h, struct draft *d, struct why *why)
 
 enum err rescue_cut(struct hub *h, struct draft *d, struct why *why)
 {
-    enum err e = cut_get(h, d->node->no, d->env.h.base_cut, &d->cut, why);
+    enum err e = cut_of(h, d->node, d->env.h.base_cut, &d->cut, why);
     for (size_t i = 0; e == ERR_REFUSED && i < d->line.n; i++)
         e = cut_get(h, d->line.no[i], d->env.h.base_cut, &d->cut, why);
     return e == ERR_REFUSED && d->env.h.epoch < h->epoch ? cut_before_loss(h, d, why) : e;

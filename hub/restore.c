@@ -13,6 +13,7 @@
 #include "sync/db_postgres.h"
 #include "sync/messages_return.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define BACKUP_MAX   ((size_t)64 << 30)
@@ -172,7 +173,7 @@ static enum err put_statements(struct hub *h, const struct restoring *x, struct 
  * administrator, who names the others anew. */
 static const char begin_sql[] =
     "DELETE FROM h_statement; DELETE FROM h_awaited; DELETE FROM h_returned; DELETE FROM h_sealed; DELETE FROM h_outcome; DELETE FROM h_cut_back;"
-    "DELETE FROM h_holds; DELETE FROM h_answer; DELETE FROM h_held_rows; DELETE FROM h_admin; UPDATE h_epoch SET secret = NULL;"
+    "DELETE FROM h_holds; DELETE FROM h_return_load; DELETE FROM h_answer; DELETE FROM h_held_rows; DELETE FROM h_admin; UPDATE h_epoch SET secret = NULL;"
     "DELETE FROM h_redo_state; DELETE FROM h_redo; DELETE FROM h_redo_part; DELETE FROM h_redo_backup;"
     "DELETE FROM h_state WHERE name = 'journal_at';"
     "INSERT INTO h_awaited(node_no, state, chain) SELECT no, 'missing', last_seq FROM h_node;";
@@ -272,6 +273,7 @@ static enum err fill(struct restoring *x, struct db *db, const struct secret *ke
     if (e == ERR_OK) e = move_lay_policy(db, why);
     if (e == ERR_OK) e = read_hub(&h, key, why);
     if (e == ERR_OK) e = begin_epoch(&h, x, why);
+    free(h.tails);
     identity_release(&h.id);
     if (e == ERR_OK) return db_commit(db, why);
     db_rollback(db);

@@ -1,6 +1,6 @@
 /* One change that came back, taken in again. Whatever is wrong with it stops no other: it stands under its old verdict,
  * or is held, or stands as a fault with its reason, which administrators see, and is counted. */
-#include "hub/log.h"
+#include "hub/intake.h"
 #include "hub/restore_internal.h"
 #include "hub/sight.h"
 
@@ -49,51 +49,15 @@ enum err again_after(struct hub *h, enum err tried, const struct again_before *w
 
 /* ------------------------------------------------------------------------------------------------------------ aside */
 
-static enum err put_envelope(struct hub *h, const struct hub_node *n, const struct restore_event *ev, const char *reason,
-                             struct why *why)
-{
-    static const uint8_t no_parts[] = {0x80};
-    static const uint8_t none[16];
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "INSERT INTO h_envelope(node_no, seq, hash, cose, parts, base_cut, hlc, user, received_at, "
-                            "version, verdict, reason) VALUES($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10, $11)",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, ev->seq);
-    db_bind_blob(s, 3, bytes_of(ev->was.hash, HASH_BYTES));
-    db_bind_blob(s, 4, buf_bytes(&ev->cose));
-    db_bind_blob(s, 5, bytes_of(no_parts, sizeof no_parts));
-    db_bind_id(s, 6, none);
-    db_bind_id(s, 7, none);
-    db_bind_int(s, 8, ev->was.received_at);
-    db_bind_int(s, 9, h->version);
-    db_bind_int(s, 10, VERDICT_FAULT);
-    db_bind_str(s, 11, reason);
-    return db_run(s, why);
-}
-
-/* Without its content. In the book like a gap: its number is taken, its device told, and administrators see a fault. */
+/* Without its content: in the book like a gap. */
 static enum err put_lost(struct hub *h, struct hub_node *n, const struct restore_event *ev, const char *reason, struct why *why)
 {
-    struct stmt *s;
-    enum err e = put_envelope(h, n, ev, reason, why);
-    if (e == ERR_OK)
-        e = db_prepare(h->db,
-                       "INSERT INTO h_held(node_no, seq, state, found_at, fault) VALUES($1, $2, 'waiting', $3, 1)", &s,
-                       why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, ev->seq);
-    db_bind_int(s, 3, h->now_ms);
-    e = db_run(s, why);
-    if (e == ERR_OK) e = log_note(h, n->no, LOG_GAP, (uint64_t)ev->seq, bytes_of(ev->was.hash, HASH_BYTES), why);
-    if (e == ERR_OK && (uint64_t)ev->seq > n->last_seq) {
-        n->last_seq = (uint64_t)ev->seq;
-        memcpy(n->last_hash, ev->was.hash, HASH_BYTES);
-    }
-    return e;
+    const struct lost_change lost = {.seq = (uint64_t)ev->seq,
+                                     .hash = ev->was.hash,
+                                     .cose = buf_bytes(&ev->cose),
+                                     .received_at = ev->was.received_at,
+                                     .reason = reason};
+    return gap_put(h, n, &lost, why);
 }
 
 enum err again_aside(struct hub *h, struct hub_node *n, const struct restore_event *ev, const char *reason, struct why *why)

@@ -61,11 +61,13 @@ static enum err next_event(struct hub *h, struct restore_event *ev, bool *out_fo
 static enum err version_before(struct hub *h, int64_t version, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "UPDATE h_counter SET value = $1 WHERE name = 'version' AND value < $1", &s, why);
+    bool before = false;
+    enum err e = db_prepare(h->db, "UPDATE h_counter SET value = $1 WHERE name = 'version' AND value < $1 RETURNING value", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, version - 1);
-    e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) > 0) h->version = version - 1;
+    e = db_step(s, &before, why);
+    db_done(s);
+    if (e == ERR_OK && before) h->version = version - 1;
     return e;
 }
 
@@ -202,54 +204,11 @@ out:
 
 /* ---------------------------------------------------------------------------------------------- one that came late */
 
-/* The next change, after that one, that had been taken in and is held because what it builds on was not here. */
-static enum err next_taken(struct hub *h, struct restore_event *ev, bool *out_found, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "SELECT x.node_no, x.seq FROM h_held x JOIN h_envelope v ON v.node_no = x.node_no AND v.seq = x.seq WHERE "
-                            "x.state = 'waiting' AND x.fault = 0 AND v.reason LIKE '" REASON_TAKEN "%' AND (x.node_no > $1 OR "
-                            "(x.node_no = $1 AND x.seq > $2)) ORDER BY x.node_no, x.seq LIMIT 1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, ev->node_no);
-    db_bind_int(s, 2, ev->seq);
-    e = db_step(s, out_found, why);
-    if (e == ERR_OK && *out_found) {
-        ev->node_no = db_int(s, 0);
-        ev->seq = db_int(s, 1);
-    }
-    db_done(s);
-    return e;
-}
-
-static enum err take_now(struct hub *h, const struct restore_event *ev, struct why *why)
-{
-    struct again_before before;
-    struct hub_node unused = {0};
-    struct why detail = {0};
-    enum verdict stands = VERDICT_HELD;
-    bool there = false, done = false;
-    enum err e = again_begin(h, &unused, &before, why);
-    if (e != ERR_OK) return e;
-    enum err tried = intake_decide(h, ev->node_no, (uint64_t)ev->seq, true, &detail);
-    if (tried == ERR_OK) tried = standing(h, ev, &stands, &there, &detail);
-    if (tried == ERR_OK && stands == VERDICT_HELD) tried = ERR_REFUSED; /* it waits as before, for the reason that it had */
-    return again_after(h, tried, &before, &unused, &detail, &done, why);
-}
-
 /* Others may have built on what a late device brought, or taken it back: a share, for one. That follows in the same
- * transaction, so that nobody is shown what stood between. */
+ * transaction, so that nobody is shown what stood between. Before the hub opens it is asked once, at the end. */
 static enum err what_follows(struct hub *h, struct why *why)
 {
-    struct restore_event at = {0};
-    bool found = !h->gathering;
-    enum err e = ERR_OK;
-    while (e == ERR_OK && found) {
-        e = next_taken(h, &at, &found, why);
-        if (e == ERR_OK && found) e = take_now(h, &at, why);
-    }
-    return e;
+    return h->gathering ? ERR_OK : restore_follow(h, why);
 }
 
 /* ------------------------------------------------------------------------------------ what has no note, and the end */
@@ -309,7 +268,15 @@ static const char orders_sql[] =
     "UPDATE h_drop SET request = NULL WHERE receipt_at IS NULL AND request IS NOT NULL AND NOT EXISTS(SELECT 1 FROM h_drop d WHERE "
     "d.node_no = h_drop.node_no AND d.row_no = h_drop.row_no AND (d.no > h_drop.no OR d.request IS NULL)) AND NOT EXISTS(SELECT 1 FROM "
     "h_row r JOIN h_node n ON n.no = h_drop.node_no JOIN h_seat s ON s.site_no = n.site_no AND s.case_no = r.case_no WHERE "
-    "r.no = h_drop.row_no AND r.gone = 0 AND (r.mask & s.mask) <> 0) AND node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');";
+    "r.no = h_drop.row_no AND r.gone = 0 AND (r.mask & s.mask) <> 0) AND node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
+    /* So is what was confirmed but for parked work: that nothing is left of it the lost hub may have been told. What is
+     * parked still the new order's receipt says. */
+    "UPDATE h_drop SET request = NULL, receipt_at = NULL WHERE receipt_at IS NOT NULL AND EXISTS(SELECT 1 FROM h_drop_order o WHERE "
+    "o.node_no = h_drop.node_no AND o.request = h_drop.request AND o.parked > 0) AND NOT EXISTS(SELECT 1 FROM h_drop d WHERE "
+    "d.node_no = h_drop.node_no AND d.row_no = h_drop.row_no AND (d.no > h_drop.no OR d.request IS NULL)) AND NOT EXISTS(SELECT 1 FROM "
+    "h_row r JOIN h_node n ON n.no = h_drop.node_no JOIN h_seat s ON s.site_no = n.site_no AND s.case_no = r.case_no WHERE "
+    "r.no = h_drop.row_no AND r.gone = 0 AND (r.mask & s.mask) <> 0) AND node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
+    "UPDATE h_drop_order SET parked = 0 WHERE parked > 0 AND node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');";
 
 /* What lay aside goes, content and all. Rows that devices hold and the hub does not know are remembered: they may
  * come yet. */
@@ -320,6 +287,7 @@ static const char sweep_sql[] =
     "WHERE r.id = h_holds.id AND r.tbl = h_holds.tbl);"
     "DELETE FROM h_returned WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
     "DELETE FROM h_outcome WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
+    "DELETE FROM h_return_load WHERE node_no IN (SELECT node_no FROM h_awaited WHERE state = 'reported');"
     "UPDATE h_awaited SET state = 'applied' WHERE state = 'reported';";
 
 static enum err set_state(struct hub *h, struct why *why)
@@ -372,6 +340,8 @@ static enum err finish(struct hub *h, struct why *why)
     bool first = h->gathering;
     enum err e = version_after_all(h, why);
     if (e == ERR_OK) e = give_cuts(h, INT64_MAX, why);
+    /* What had no note came after all others, also after those who built on it. */
+    if (e == ERR_OK && first) e = restore_follow(h, why);
     if (e == ERR_OK) e = holds_settle(h, why);
     if (e == ERR_OK) e = db_exec(h->db, orders_sql, why);
     if (e == ERR_OK) e = db_exec(h->db, sweep_sql, why);
@@ -399,23 +369,6 @@ static enum err batch(struct hub *h, size_t most, bool *out_more, struct why *wh
     return e == ERR_OK && !found ? finish(h, why) : e;
 }
 
-/* Is somebody not here of whom the lost hub may have taken in work since the backup? Whoever was cut off in it already
- * told nothing. */
-static enum err any_missing(struct hub *h, bool *out, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state NOT IN ('reported', 'applied') "
-                            "AND (n.state IN ('enrolled', 'waiting') OR EXISTS(SELECT 1 FROM h_act WHERE act = 'revoke' AND at >= "
-                            "(SELECT max(at) FROM h_epoch))) LIMIT 1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    *out = false;
-    e = db_step(s, out, why);
-    db_done(s);
-    return e;
-}
-
 enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct why *why)
 {
     bool more = true;
@@ -431,7 +384,7 @@ enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct
             return ERR_OK;
         }
         h->replaying = true;
-        if (e == ERR_OK) e = any_missing(h, &h->partial, why);
+        if (e == ERR_OK) e = restore_missing(h, &h->partial, why);
         if (e == ERR_OK) e = batch(h, most - n < BATCH ? most - n : BATCH, &more, why);
         h->replaying = h->partial = false;
         if (e == ERR_OK)

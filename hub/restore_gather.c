@@ -3,12 +3,9 @@
 #include "hub/note.h"
 #include "hub/restore_internal.h"
 
-#include "crypto/recovery.h"
-#include "crypto/seal.h"
 #include "sync/bundle.h"
 #include "sync/messages_return.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Does the hub wait for anybody still? */
@@ -182,126 +179,6 @@ static enum err take_note(struct hub *h, const struct hub_node *n, struct bytes 
     return e == ERR_OK ? put_cut(h, n, &cut, why) : e;
 }
 
-/* The recovery secret, as long as it is needed. *out_away: it is gone, for everybody who was waited for is here. */
-static enum err open_sealed(struct hub *h, struct bytes sealed, struct buf *out, bool *out_away, struct why *why)
-{
-    struct identity_secret recovery = {0};
-    struct secret secret = {0};
-    struct buf plain;
-    struct stmt *s;
-    bool row = false;
-    buf_init(&plain, 4096);
-    enum err e =
-        db_prepare(h->db, "SELECT secret FROM h_epoch WHERE secret IS NOT NULL ORDER BY epoch DESC LIMIT 1", &s, why);
-    if (e == ERR_OK) {
-        e = db_step(s, &row, why);
-        *out_away = e == ERR_OK && !row;
-        if (e == ERR_OK && row) e = seal_box_open(db_bytes(s, 0), &h->id, &plain, why);
-        db_done(s);
-    }
-    if (e != ERR_OK || *out_away) {
-        buf_release(&plain);
-        return e;
-    }
-    e = secret_take(&secret, plain.data, plain.len, why);
-    if (e == ERR_OK) e = recovery_open(&secret, &recovery, why);
-    if (e == ERR_OK) e = seal_box_open(sealed, &recovery, out, why);
-    identity_release(&recovery);
-    secret_release(&secret);
-    buf_release(&plain);
-    return e;
-}
-
-bool returned_fits(struct bytes item, const struct envelope *env, struct bytes cose)
-{
-    struct bytes inner = {0};
-    size_t n = 0;
-    struct part *parts = calloc(ENVELOPE_MAX_PARTS, sizeof *parts);
-    bool fits = parts != NULL && message_get_envelope(item, &inner, parts, ENVELOPE_MAX_PARTS, &n, NULL) == ERR_OK &&
-                bytes_equal(inner, cose) && n == env->n_parts;
-    free(parts);
-    return fits;
-}
-
-static enum err put_returned(struct hub *h, const struct hub_node *n, uint64_t seq, struct bytes cose,
-                             struct bytes item, struct why *why)
-{
-    struct stmt *s;
-    uint8_t hash[HASH_BYTES];
-    enum err e = db_prepare(h->db,
-                            "INSERT INTO h_returned(node_no, seq, hash, cose, item) VALUES($1, $2, $3, $4, $5) "
-                            "ON CONFLICT(node_no, seq) DO UPDATE SET hash = excluded.hash, cose = excluded.cose, "
-                            "item = excluded.item WHERE h_returned.item IS NULL",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    envelope_hash(cose, hash);
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, (int64_t)seq);
-    db_bind_blob(s, 3, bytes_of(hash, sizeof hash));
-    db_bind_blob(s, 4, cose);
-    if (item.n > 0)
-        db_bind_blob(s, 5, item);
-    else
-        db_bind_null(s, 5);
-    return db_run(s, why);
-}
-
-static enum err put_sealed(struct hub *h, const struct hub_node *n, uint64_t seq, struct bytes content, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(
-        h->db, "INSERT INTO h_sealed(node_no, seq, content) VALUES($1, $2, $3) ON CONFLICT DO NOTHING", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    db_bind_int(s, 2, (int64_t)seq);
-    db_bind_blob(s, 3, content);
-    return db_run(s, why);
-}
-
-/* Its device signed it; what cannot be opened, or is not what it signed, is as good as lost. What waits for the
- * recovery key is kept. */
-static enum err take_return(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
-{
-    struct return_item m;
-    struct envelope env;
-    struct bytes body = {0};
-    struct buf plain;
-    struct why detail = {0};
-    bool away = false;
-    buf_init(&plain, BUNDLE_MAX_ITEM);
-    enum err e = message_get_return(item, &m, why);
-    if (e == ERR_OK) e = envelope_verify(m.cose, &n->id, &env, why);
-    if (e == ERR_OK && memcmp(env.h.hub, h->id.pub.kid, KID_BYTES) != 0)
-        e = why_set(why, ERR_TAMPERED, "A change was made for another hub.");
-    if (e == ERR_OK && m.kind == RETURN_PLAIN) body = m.body;
-    if (e == ERR_OK && m.kind == RETURN_SEALED) {
-        e = open_sealed(h, m.body, &plain, &away, &detail);
-        if (e == ERR_TAMPERED || e == ERR_FORMAT)
-            e = ERR_OK;
-        else if (e != ERR_OK)
-            (void)why_set(why, e, "%s", detail.text);
-        body = buf_bytes(&plain);
-    }
-    if (e == ERR_OK && body.n > 0 && !returned_fits(body, &env, m.cose)) body = (struct bytes){0};
-    if (e == ERR_OK) e = put_returned(h, n, env.h.seq, m.cose, body, why);
-    if (e == ERR_OK && away) e = put_sealed(h, n, env.h.seq, m.body, why);
-    buf_release(&plain);
-    return e;
-}
-
-static enum err put_held(void *ctx, const struct drop_item *d, struct why *why)
-{
-    const struct taking *t = ctx;
-    struct stmt *s;
-    enum err e = db_prepare(t->h->db, "INSERT INTO h_holds(node_no, tbl, id) VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, t->n->no);
-    db_bind_int(s, 2, d->table_index);
-    db_bind_id(s, 3, d->id);
-    return db_run(s, why);
-}
-
 enum err awaited_ready(struct hub *h, struct why *why)
 {
     bool ready = false;
@@ -343,12 +220,11 @@ static enum err take_end(struct hub *h, const struct hub_node *n, struct bytes i
 
 enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item, struct why *why)
 {
-    struct taking t = {.h = h, .n = n};
     if (hearing == HEARD_ANNOUNCE) return ERR_OK;
     switch (message_type(item)) {
     case MSG_NOTE: return take_note(h, n, item, why);
-    case MSG_RETURN: return take_return(h, n, item, why);
-    case MSG_HOLDS: return message_get_holds(item, put_held, &t, why);
+    case MSG_RETURN: return returned_take(h, n, item, why);
+    case MSG_HOLDS: return returned_holds(h, n, item, why);
     case MSG_RETURNED: return take_end(h, n, item, why);
     default: return ERR_OK; /* it comes again when the hub judges again */
     }
@@ -414,10 +290,27 @@ static enum err tell_again(struct hub *h, const struct hub_node *n, struct why *
     return db_run(s, why);
 }
 
+/* Does it come from the hub that made the backup, and from none that was put back since? Else its next number says
+ * nothing of the answer that the backup has. */
+static enum err comes_from_there(struct hub *h, const struct node_hello *m, bool *out, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    uint64_t of_backup = 1; /* of a hub that was never put back */
+    enum err e = db_prepare(h->db, "SELECT epoch FROM h_epoch ORDER BY epoch DESC LIMIT 1 OFFSET 1", &s, why);
+    if (e != ERR_OK) return e;
+    e = db_step(s, &row, why);
+    if (e == ERR_OK && row) of_backup = (uint64_t)db_int(s, 0);
+    db_done(s);
+    *out = m->epoch == of_backup;
+    return e;
+}
+
 enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *m,
                     const uint8_t request_hash[HASH_BYTES], enum hearing *out, struct why *why)
 {
     struct awaited a;
+    bool there = true;
     bool same = m->request == n->last_request && memcmp(request_hash, n->request_hash, HASH_BYTES) == 0;
     enum err e = awaited_of(h, n->no, &a, why);
     bool first = a.state == AWAITED_MISSING && (m->request > n->last_request || same);
@@ -426,7 +319,8 @@ enum err hear_again(struct hub *h, struct hub_node *n, const struct node_hello *
     bool missed = a.state == AWAITED_RETURNING && n->last_request == a.request && m->request > n->last_request;
     if (e == ERR_OK && !first && !missed)
         e = why_set(why, ERR_REFUSED, "The hub does not know this device's state.");
-    if (e == ERR_OK && same) e = tell_again(h, n, why);
+    if (e == ERR_OK) e = comes_from_there(h, m, &there, why);
+    if (e == ERR_OK && (same || !there)) e = tell_again(h, n, why);
     if (e == ERR_OK) e = awaited_begins(h, n, m, why);
     if (e == ERR_OK) *out = HEARD_ANNOUNCE;
     return e;
@@ -459,7 +353,7 @@ enum err hear_cut(struct hub *h, const struct hub_node *n, enum hearing hearing,
         e = db_step(s, &anew, why);
         db_done(s);
     }
-    if (e != ERR_OK || !anew) return e == ERR_OK ? cut_get(h, n->no, cursor, out, why) : e;
+    if (e != ERR_OK || !anew) return e == ERR_OK ? cut_of(h, n, cursor, out, why) : e;
     *out = (struct cut){.pos = INT64_MAX};
     memcpy(out->name, cursor, sizeof out->name);
     return ERR_OK;

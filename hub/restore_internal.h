@@ -32,6 +32,16 @@ MUST_CHECK enum err hear_unanswered(struct hub *h, const struct hub_node *n, boo
 MUST_CHECK enum err hear_return(struct hub *h, const struct hub_node *n, enum hearing *out, struct why *why);
 MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item,
                               struct why *why);
+/* hub/restore_return.c: one MSG_RETURN or MSG_HOLDS item. ERR_BUSY: of what nothing vouches for, this device, or all
+ * together, have returned as much as is kept (RULE_RETURNED): nothing of the request may stay. */
+MUST_CHECK enum err returned_take(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
+MUST_CHECK enum err returned_holds(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
+#define RETURNED_DEVICES 8 /* all together: as much as so many devices at their limit */
+struct returned_bounds {
+    int64_t one, all;       /* bytes: of a device, of all */
+    int64_t together, most; /* what there is: of all, of the device that has the most */
+};
+MUST_CHECK enum err returned_over(struct hub *h, struct returned_bounds *out, struct why *why);
 /* Is this the content of that envelope? */
 struct envelope;
 bool returned_fits(struct bytes item, const struct envelope *env, struct bytes cose);
@@ -74,6 +84,16 @@ MUST_CHECK enum err intake_as_fault(struct hub *h, struct hub_node *node, struct
 MUST_CHECK enum err holds_settle(struct hub *h, struct why *why);
 /* A row of a case is new here: within the step. Devices may hold it of the hub that was lost. */
 MUST_CHECK enum err holds_row_came(struct hub *h, int tbl, const uint8_t id[16], struct why *why);
+
+/* hub/restore_follow.c: what had been taken in, and is held because what it builds on was not here. All of it that can
+ * be carried out now is, in the old order. To be asked within the transaction in which something came that others may
+ * have built on, or taken back: so that nobody is shown what stood between. Nothing at a hub that was never put back.
+ * */
+MUST_CHECK enum err restore_follow(struct hub *h, struct why *why);
+/* Is this held change one of them? */
+MUST_CHECK enum err restore_was_taken(struct hub *h, int64_t node_no, uint64_t seq, bool *out, struct why *why);
+/* Is somebody not here of whom the lost hub may have taken in work? */
+MUST_CHECK enum err restore_missing(struct hub *h, bool *out, struct why *why);
 
 /* hub/restore_again.c: a change that came back, with the verdict that its device was told. */
 struct restore_event {

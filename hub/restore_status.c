@@ -82,6 +82,17 @@ enum err hub_restore_status(struct hub *h, struct hub_restore_status *out, struc
                : e;
 }
 
+/* Of one that is over its bounds, whatever else is to be said of it. */
+static void over_words(bool alone, struct hub_missing *m)
+{
+    m->words = alone ? "It has returned as much as is kept of what nothing vouches for, and nothing more of it is taken: what it says, it "
+                       "can have made up."
+                     : "All devices together have returned as much as is kept of what nothing vouches for, and nothing more of it is taken "
+                       "from any. Of this one there is the most.";
+    m->next = "If its site is to be believed, let devices return more (spoke-hub rule returned MB), and it goes on where it was; if not, cut it "
+              "off (spoke-hub node revoke). It keeps what was not taken.";
+}
+
 static void missing_words(struct bytes state, struct hub_missing *m)
 {
     m->next = "Nobody's sight is widened before it has reported. Have its site make contact; if the device is gone for good, a security "
@@ -100,15 +111,20 @@ static void missing_words(struct bytes state, struct hub_missing *m)
 enum err hub_restore_missing(struct hub *h, hub_restore_missing_fn each, void *ctx, struct why *why)
 {
     struct stmt *s;
+    struct returned_bounds b;
     bool row = true;
-    enum err e =
-        db_prepare(h->db,
-                   "SELECT n.kid, t.code, a.state"
-                   " FROM h_awaited a JOIN h_node n ON n.no = a.node_no JOIN h_site t ON t.no = "
-                   "n.site_no WHERE (n.state IN ('enrolled', 'waiting') AND a.state IN ('missing', 'returning')) OR a.state = 'sealed' "
-                   "ORDER BY t.code, n.no",
-                   &s, why);
+    enum err e = returned_over(h, &b, why);
+    if (e == ERR_OK)
+        e = db_prepare(h->db,
+                       "SELECT n.kid, t.code, a.state, coalesce(l.bytes, 0) FROM h_awaited a JOIN h_node n ON n.no = a.node_no JOIN h_site t "
+                       "ON t.no = n.site_no LEFT JOIN h_return_load l ON l.node_no = a.node_no AND n.state NOT IN ('revoked', "
+                       "'wiped') WHERE (n.state IN ('enrolled', 'waiting') AND "
+                       "a.state IN ('missing', 'returning')) OR a.state = 'sealed' OR l.bytes >= $1 OR l.bytes = $2 ORDER BY t.code, n.no",
+                       &s, why);
     if (e != ERR_OK) return e;
+    const bool all = b.together >= b.all;
+    db_bind_int(s, 1, b.one);
+    db_bind_int(s, 2, all ? b.most : -1);
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
         uint8_t kid[16];
         char site[64] = "";
@@ -116,6 +132,7 @@ enum err hub_restore_missing(struct hub *h, hub_restore_missing_fn each, void *c
         if (!db_id(s, 0, kid)) continue;
         if (db_bytes(s, 1).n < sizeof site) memcpy(site, db_bytes(s, 1).p, db_bytes(s, 1).n);
         missing_words(db_bytes(s, 2), &m);
+        if (db_int(s, 3) >= b.one || (all && db_int(s, 3) == b.most)) over_words(db_int(s, 3) >= b.one, &m);
         e = each(ctx, &m, why);
         if (e != ERR_OK) break;
     }

@@ -88,15 +88,7 @@ static enum err look_again(struct hub *h, struct why *why)
         " LIMIT 1), $1) END AS at FROM case_file f JOIN h_case k ON k.id = f.id WHERE f.status = 'closed') AS x WHERE true"
         " ON CONFLICT(case_no) DO NOTHING",
         "UPDATE h_retention SET due = $1 WHERE level < 3"};
-    enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < 2; i++) {
-        struct stmt *s;
-        e = db_prepare(h->db, sql[i], &s, why);
-        if (e != ERR_OK) break;
-        db_bind_int(s, 1, h->now_ms);
-        e = db_run(s, why);
-    }
-    return e;
+    return retention_at_now(h, sql, sizeof sql / sizeof sql[0], why);
 }
 
 static enum err set(struct hub *h, const struct retention_days *d, const char *reason, struct why *why)
@@ -209,11 +201,13 @@ static enum err let_go(struct hub *h, const uint8_t case_id[16], const char *rea
 {
     struct stmt *s;
     char about[37];
-    enum err e = db_prepare(h->db, "DELETE FROM h_hold WHERE case_id = $1", &s, why);
+    bool held = false;
+    enum err e = db_prepare(h->db, "DELETE FROM h_hold WHERE case_id = $1 RETURNING case_id", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, case_id);
-    e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) == 0) e = why_set(why, ERR_NOTFOUND, "This case is not held.");
+    e = db_step(s, &held, why);
+    db_done(s);
+    if (e == ERR_OK && !held) e = why_set(why, ERR_NOTFOUND, "This case is not held.");
     if (e == ERR_OK) e = look_at_case(h, case_id, why);
     uuid_format(case_id, about);
     return e == ERR_OK ? admins_act(h, MAY_SECURE, "retention release", about, reason, why) : e;

@@ -41,10 +41,12 @@ struct erasure {
     const char *reason;       /* NULL: none */
     bool unsettled;
 };
-/* Once more, in a hub that was put back from an older backup and still gathers: whatever the case is there, and also
- * where it is not. A security administrator's act. Nothing where it is known. ERR_DENIED: this hub is open. ERR_USAGE:
- * no reason. */
-MUST_CHECK enum err hub_erase_again(struct hub *h, const uint8_t case_id[16], const char *reason, struct why *why);
+/* Once more, in a hub that was put back from an older backup and still gathers: whatever the cases are there, and also
+ * where they are not. All of them or none. A security administrator's act; may take two. Nothing is done about those
+ * that are known as erased; *out_n (may be NULL) are the others. `ids`: of the cases, 16 bytes each, at most
+ * ERASE_AGAIN_MAX of them. ERR_DENIED: this hub is open. ERR_USAGE: no reason; no ids, or too many. */
+#define ERASE_AGAIN_MAX 1000
+MUST_CHECK enum err hub_erase_again(struct hub *h, struct bytes ids, const char *reason, uint64_t *out_n, struct why *why);
 
 struct retention_state {
     struct retention_days days;

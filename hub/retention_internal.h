@@ -14,6 +14,8 @@ enum retention_level { LEVEL_ALL, LEVEL_KEEPERS, LEVEL_NOBODY, LEVEL_ERASED };
  * settle. */
 MUST_CHECK enum err retention_touched(struct hub *h, struct sight_case *c, const struct sight_row *rows, size_t n,
                                       struct why *why);
+/* Statements of which each has the hub's time as $1, and nothing else. */
+MUST_CHECK enum err retention_at_now(struct hub *h, const char *const *sql, size_t n, struct why *why);
 /* Take from the seats of h->sight, as the views gave them, what retention takes. */
 MUST_CHECK enum err retention_narrow(struct hub *h, int64_t case_no, struct why *why);
 /* Is the case kept from the site, whatever the views say? */

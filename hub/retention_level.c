@@ -213,16 +213,10 @@ enum err retention_touched(struct hub *h, struct sight_case *c, const struct sig
     return written_on(h, &d, &k, c, why);
 }
 
-/* Wide as they are: at a hub whose time runs back, what was closed later leaves partners counted from now. Not so what
- * is counted until the erasure: a flat battery too sets a clock back, to a year long past, and once it is right again
- * all would have been closed for decades. What was written by a clock that ran ahead is kept so much longer. */
-enum err retention_clock_back(struct hub *h, struct why *why)
+enum err retention_at_now(struct hub *h, const char *const *sql, size_t n, struct why *why)
 {
-    static const char *const sql[] = {"UPDATE h_retention SET closed_at = $1 WHERE closed_at > $1 AND level < 3",
-                                      "UPDATE h_retention SET told_at = NULL WHERE told_at > $1 AND level < 3",
-                                      "UPDATE h_retention SET due = $1 WHERE level < 3"};
     enum err e = ERR_OK;
-    for (size_t i = 0; e == ERR_OK && i < sizeof sql / sizeof sql[0]; i++) {
+    for (size_t i = 0; e == ERR_OK && i < n; i++) {
         struct stmt *s;
         e = db_prepare(h->db, sql[i], &s, why);
         if (e != ERR_OK) break;
@@ -232,14 +226,47 @@ enum err retention_clock_back(struct hub *h, struct why *why)
     return e;
 }
 
+/* Wide as they are: at a hub whose time runs back, what was closed later leaves partners counted from now. Not so what
+ * is counted until the erasure: a flat battery too sets a clock back, to a year long past, and once it is right again
+ * all would have been closed for decades. What was written by a clock that ran ahead is kept so much longer. */
+enum err retention_clock_back(struct hub *h, struct why *why)
+{
+    static const char *const sql[] = {"UPDATE h_retention SET closed_at = $1 WHERE closed_at > $1 AND level < 3",
+                                      "UPDATE h_retention SET told_at = NULL WHERE told_at > $1 AND level < 3",
+                                      "UPDATE h_retention SET due = $1 WHERE level < 3"};
+    return retention_at_now(h, sql, sizeof sql / sizeof sql[0], why);
+}
+
+/* A clock that was set back and is past where it had been again: what was closed or written meanwhile bears times of a
+ * year long gone, and is as old as now. From where it was set back to (h_clock) to where it was before it was put
+ * right. */
+static enum err from_behind(struct hub *h, struct why *why)
+{
+    static const char *const sql[] = {
+#define BEHIND(column)                                                                                                 \
+    "UPDATE h_retention SET " column " = $1, due = $1 WHERE level < 3 AND " column " <= $2 AND " column " >= (SELECT low FROM h_clock) AND " \
+    "EXISTS (SELECT 1 FROM h_clock c WHERE c.high <> 0 AND c.low <= $2 AND c.high > $2 AND c.high <= $1)"
+        BEHIND("closed_at"), BEHIND("base")
+#undef BEHIND
+    };
+    enum err e = ERR_OK;
+    for (size_t i = 0; e == ERR_OK && i < sizeof sql / sizeof sql[0]; i++) {
+        struct stmt *s;
+        e = db_prepare(h->db, sql[i], &s, why);
+        if (e != ERR_OK) break;
+        db_bind_int(s, 1, h->now_ms);
+        db_bind_int(s, 2, h->was_ms);
+        e = db_run(s, why);
+    }
+    return e;
+}
+
 enum err retention_clock_forward(struct hub *h, struct why *why)
 {
-    struct stmt *s;
+    static const char *const sql[] = {"UPDATE h_retention SET told_at = $1, due = $1 WHERE told_at IS NOT NULL AND level < 3"};
     if (h->was_ms == 0 || h->now_ms - h->was_ms <= AWAY_MS) return ERR_OK;
-    enum err e = db_prepare(h->db, "UPDATE h_retention SET told_at = $1, due = $1 WHERE told_at IS NOT NULL AND level < 3", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, h->now_ms);
-    return db_run(s, why);
+    enum err e = from_behind(h, why);
+    return e == ERR_OK ? retention_at_now(h, sql, 1, why) : e;
 }
 
 /* ----------------------------------------------------------------------------------------------------- who keeps it */

@@ -2,7 +2,6 @@
 #include "hub/round.h"
 
 #include "hub/budget.h"
-#include "hub/cover.h"
 #include "hub/intake.h"
 #include "hub/known.h"
 #include "hub/log.h"
@@ -245,6 +244,7 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
         .revoked = r->revoked,
         .drops = r->n_drops,
         .schema = db_schema(r->h->db),
+        .covered = r->node.covered,
     };
     struct buf item;
     memcpy(m.binding, binding, sizeof m.binding);
@@ -252,8 +252,7 @@ static enum err put_hello(struct round *r, struct bundle_writer *w, const uint8_
     memcpy(m.request_hash, r->request_hash, HASH_BYTES);
     memcpy(m.cut, r->served.cut.name, CUT_BYTES);
     buf_init(&item, 1u << 16);
-    enum err e = cover_of(r->h, r->node.no, &m.covered, why);
-    if (e == ERR_OK) e = message_put_hub_hello(&item, &r->h->id, &m, why);
+    enum err e = message_put_hub_hello(&item, &r->h->id, &m, why);
     if (e == ERR_OK) e = put_item(w, &item, why);
     buf_release(&item);
     return e;
@@ -340,9 +339,8 @@ static enum err keep_answer(struct round *r, const struct buf *answer, struct wh
     hash_blake2b(r->node.answer_hash, buf_bytes(answer));
     memcpy(r->node.cursor, r->served.cut.name, CUT_BYTES);
     late_all_sent(&r->node, &r->cut, r->hello.unsent <= r->n_envelopes);
-    enum err e = nodes_save(r->h, &r->node, why);
+    enum err e = nodes_save_round(r->h, &r->node, &r->hello, r->n_envelopes, why);
     if (e == ERR_OK) e = nodes_note_request(r->h, &r->node, why);
-    if (e == ERR_OK) e = nodes_report(r->h, &r->node, &r->hello, r->n_envelopes, why);
     if (e == ERR_OK)
         e = db_prepare(r->h->db,
                        "INSERT INTO h_answer(node_no, request, request_hash, answer) VALUES($1, $2, $3, $4) "
@@ -357,13 +355,17 @@ static enum err keep_answer(struct round *r, const struct buf *answer, struct wh
     return db_run(s, why);
 }
 
+enum err round_note_refusal(struct hub *h, const struct round *r, struct why *why)
+{
+    enum err e = nodes_note_refusal(h, &r->node, r->refusal, why);
+    return e == ERR_OK && (r->put_back || strcmp(r->node.state, "forked") == 0) ? nodes_forked(h, r->node.no, r->refusal, why) : e;
+}
+
 void round_record_refusal(struct hub *h, const struct round *r)
 {
     enum err e = db_begin(h->db, NULL);
     if (e != ERR_OK) return;
-    e = nodes_note_refusal(h, &r->node, r->refusal, NULL);
-    if (e == ERR_OK && (r->put_back || strcmp(r->node.state, "forked") == 0))
-        e = nodes_forked(h, r->node.no, r->refusal, NULL);
+    e = round_note_refusal(h, r, NULL);
     if (e == ERR_OK) e = db_commit(h->db, NULL);
     if (e != ERR_OK) db_rollback(h->db);
 }

@@ -40,7 +40,9 @@ MUST_CHECK enum err round_run(struct round *r, bool may_park, bool *park, struct
 int64_t round_park_ms(const struct round *r);
 /* What a courier brought beside a request that may have been answered before. */
 MUST_CHECK enum err round_take_more(struct round *r, struct why *why);
-/* A refusal (r->refusal) that a device of ours earned, in a transaction of its own. It stands whether or not it could
+/* A refusal (r->refusal) that a device of ours earned, within the running transaction. */
+MUST_CHECK enum err round_note_refusal(struct hub *h, const struct round *r, struct why *why);
+/* The same in a transaction of its own. It stands whether or not it could
  * be written down. */
 void round_record_refusal(struct hub *h, const struct round *r);
 

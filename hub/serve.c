@@ -51,7 +51,7 @@ static enum err fill(struct page *p, struct span *span, struct why *why)
     if (e == ERR_OK) e = fill_rows(p, span, ends.upto, why);
     p->budget = budget;
     ends.upto = span->exhausted ? INT64_MAX : span->last;
-    return e == ERR_OK ? serve_ends_collect(p->h, p->n, &ends, &p->ends, why) : e;
+    return e == ERR_OK && !ends.none ? serve_ends_collect(p->h, p->n, &ends, &p->ends, why) : e;
 }
 
 /* What `fill` would find. */

@@ -60,6 +60,7 @@ enum err serve_ends_limit(struct hub *h, const struct hub_node *n, struct ends_s
     if (e != ERR_OK) return e;
     db_bind_int(s, span->base == 0 ? 3 : 4, most + 1);
     e = one(s, &have, &found, why);
+    span->none = e == ERR_OK && have == 0;
     if (e == ERR_OK && have > most) {
         have = most;
         e = ask(h, n, span, last, &s, why);

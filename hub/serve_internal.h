@@ -47,6 +47,7 @@ MUST_CHECK enum err serve_how(struct hub *h, const struct hub_node *n, const str
 struct ends_span {
     int64_t base, start;
     int64_t upto; /* the page goes up to this row */
+    bool none;    /* as serve_ends_limit found: there are no ends at all */
 };
 /* How far a page may go so that its ends take no more than half of `budget`, and what they may take at most. */
 MUST_CHECK enum err serve_ends_limit(struct hub *h, const struct hub_node *n, struct ends_span *span, size_t budget,

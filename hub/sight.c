@@ -51,6 +51,12 @@ enum err sight_grow(void *array, size_t *cap, size_t n, size_t size, struct why 
     return ERR_OK;
 }
 
+/* An exchange on PostgreSQL: the number was read when the transaction had the lock, and hub_commit writes it. */
+bool sight_counts_here(const struct hub *h)
+{
+    return h->routine && db_is_postgres(h->db) && db_era(h->db) != 0;
+}
+
 enum err sight_step(struct hub *h, struct why *why)
 {
     struct stmt *s;
@@ -62,6 +68,11 @@ enum err sight_step(struct hub *h, struct why *why)
         return why_next(why, ERR_BUSY, "spoke-hub restore status says which devices are missing.");
     }
     sight_forget(h);
+    if (sight_counts_here(h)) {
+        h->version++;
+        h->sight->open = true;
+        return ERR_OK;
+    }
     enum err e = db_prepare(h->db,
                             "INSERT INTO h_counter(name, value) VALUES ('version', 1)"
                             " ON CONFLICT(name) DO UPDATE SET value = h_counter.value + 1 RETURNING value",
@@ -120,70 +131,10 @@ static enum err touch_decided(struct hub *h, int64_t case_no, struct why *why)
     return sight_touch_case(h, &c, why);
 }
 
-/* An agency that wrote in a case, or is addressed there, has a channel of its own in it, and so perhaps a seat. */
-static enum err add_voice(struct hub *h, int64_t case_no, const uint8_t case_id[16], struct value agency,
-                          struct why *why)
-{
-    struct sight_case c = {.no = case_no, .seats = true};
-    struct sight_last *last = &h->sight->last;
-    struct stmt *s;
-    if (agency.kind != VALUE_TEXT) return ERR_OK;
-    if (last->voice_case == case_no && bytes_equal(agency.s, bytes_of_str(last->voice))) return ERR_OK;
-    enum err e =
-        db_prepare(h->db, "INSERT INTO case_voice(case_id, agency) VALUES ($1, $2) ON CONFLICT DO NOTHING", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, case_id);
-    db_bind_text(s, 2, agency.s);
-    e = db_run(s, why);
-    if (e == ERR_OK && db_changes(h->db) > 0) e = sight_touch_case(h, &c, why);
-    if (e != ERR_OK || agency.s.n == 0 || agency.s.n >= sizeof last->voice) return e;
-    memcpy(last->voice, agency.s.p, agency.s.n);
-    last->voice[agency.s.n] = '\0';
-    last->voice_case = case_no;
-    return ERR_OK;
-}
-
 static struct value column(const struct row *r, const char *name)
 {
     int at = rules_column_index(r->table, bytes_of_str(name));
     return at < 0 ? value_none() : r->v[at];
-}
-
-/* The two people whose values met in a conflict may have written nothing else in the case: their agencies have a
- * voice. */
-enum err sight_author_voice(struct hub *h, int64_t case_no, const uint8_t case_id[16], struct bytes person,
-                            struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT s.agency FROM practitioner p JOIN site s ON s.code = p.site WHERE p.id = $1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_blob(s, 1, person);
-    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        e = add_voice(h, case_no, case_id, value_text(db_bytes(s, 0)), why);
-        if (e != ERR_OK) break;
-    }
-    db_done(s);
-    return e;
-}
-
-static enum err add_author_voice(struct hub *h, const struct sight_row *r, const uint8_t case_id[16],
-                                 struct value person, struct why *why)
-{
-    if (person.kind != VALUE_BLOB) return ERR_OK;
-    return sight_author_voice(h, r->case_no, case_id, person.s, why);
-}
-
-static enum err add_voices(struct hub *h, const struct row *r, const struct sight_row *noted, struct why *why)
-{
-    const uint8_t *case_id = r->v[1].s.p;
-    enum err e = add_voice(h, noted->case_no, case_id, r->v[2], why);
-    if (e == ERR_OK) e = add_voice(h, noted->case_no, case_id, column(r, "to_agency"), why);
-    if (e == ERR_OK) e = add_voice(h, noted->case_no, case_id, column(r, "member"), why);
-    if (e == ERR_OK) e = add_author_voice(h, noted, case_id, column(r, "kept_by"), why);
-    if (e == ERR_OK) e = add_author_voice(h, noted, case_id, column(r, "lost_by"), why);
-    return e;
 }
 
 /* Times at which the views will say something else, although nobody writes. */
@@ -295,7 +246,7 @@ static enum err add_agency_channel(struct hub *h, struct value code, struct why 
 /* What else the hub keeps of a new row: voices, due times, its site's number, its agency's channel. */
 static enum err after_insert(struct hub *h, const struct row *r, const struct sight_row *noted, struct why *why)
 {
-    enum err e = r->table->kind == TABLE_CASE ? add_voices(h, r, noted, why)
+    enum err e = r->table->kind == TABLE_CASE ? sight_add_voices(h, r, noted, why)
                                               : sight_place_touch(h, r->table, noted->id, why);
     for (size_t i = 0; e == ERR_OK && i < r->table->n_columns; i++) {
         if (decided_says(r->table, i, r->v[i])) e = touch_decided(h, noted->case_no, why);
@@ -326,22 +277,6 @@ static enum err find_row(struct hub *h, const struct table_rule *t, const uint8_
     return e == ERR_OK && !found ? why_set(why, ERR_NOTFOUND, "There is no such row.") : e;
 }
 
-/* Is there a row of this key, here now or taken away? */
-static enum err is_known(struct hub *h, int tbl, const uint8_t id[16], bool *out_known, bool *out_gone, struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT gone FROM h_row WHERE id = $1 AND tbl = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
-    db_bind_int(s, 2, tbl);
-    e = db_step(s, &row, why);
-    *out_known = e == ERR_OK && row;
-    *out_gone = *out_known && db_int(s, 0) != 0;
-    db_done(s);
-    return e;
-}
-
 enum err sight_insert(struct hub *h, const struct row *r, const struct actor *by, struct why *why)
 {
     struct sight_row noted = {.tbl = rules_table_index(bytes_of_str(r->table->name))};
@@ -352,7 +287,7 @@ enum err sight_insert(struct hub *h, const struct row *r, const struct actor *by
         e = why_set(why, ERR_FORMAT, "A row came without its id.");
     if (e != ERR_OK) return e;
     memcpy(noted.id, r->v[0].s.p, 16);
-    e = is_known(h, noted.tbl, noted.id, &known, &gone, why);
+    e = sight_row_gone(h, noted.tbl, noted.id, &known, &gone, why);
     if (e == ERR_OK && known && !gone) e = why_set(why, ERR_EXISTS, "There is a row of this id already.");
     if (e == ERR_OK) e = case_of(h, r, by, &noted.case_no, why);
     if (e == ERR_OK) e = db_row_put(h->db, r, why);
@@ -411,7 +346,7 @@ static enum err after_set(struct hub *h, const struct table_rule *t, const struc
     e = db_step(s, &row, why);
     bool known = e == ERR_OK && row && db_id(s, 0, case_id);
     db_done(s);
-    return known ? add_author_voice(h, &noted, case_id, v, why) : e;
+    return known ? sight_author_voice_of(h, &noted, case_id, v, why) : e;
 }
 
 enum err sight_set(struct hub *h, const struct table_rule *t, const uint8_t id[16], size_t col, struct value v,

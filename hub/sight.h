@@ -79,14 +79,12 @@ MUST_CHECK enum err sight_since(struct hub *h, int64_t site_no, const struct hub
                                 struct why *why);
 
 /* ------------------------------------------------------------------------------------------------------ cuts */
-struct cut {
-    uint8_t name[16];
-    int64_t lo, hi, pos, pos_from, at; /* see h_cut */
-    uint64_t schema, schema_lo;
-};
 /* zeros name gives the empty cut (lo = hi = 0, pos = INT64_MAX, no schema version). ERR_REFUSED: not a cut of this
  * node. */
 MUST_CHECK enum err cut_get(struct hub *h, int64_t node_no, const uint8_t name[16], struct cut *out, struct why *why);
+/* The same of the node's own; the one that it got last is at hand. */
+MUST_CHECK enum err cut_of(struct hub *h, const struct hub_node *n, const uint8_t name[16], struct cut *out,
+                           struct why *why);
 /* Version up to which a node at this cut has seen the row numbered row_no. */
 static inline int64_t cut_seen(const struct cut *c, int64_t row_no)
 {

@@ -7,6 +7,10 @@ enum err sight_version(struct hub *h, int64_t *out, struct why *why)
 {
     struct stmt *s;
     bool row = false;
+    if (sight_counts_here(h)) {
+        *out = h->version;
+        return ERR_OK;
+    }
     enum err e = db_prepare(h->db, "SELECT value FROM h_counter WHERE name = 'version'", &s, why);
     if (e != ERR_OK) return e;
     e = db_step(s, &row, why);
@@ -21,6 +25,35 @@ static struct sight_last *last_of(struct hub *h)
     return h->sight != NULL && h->sight->open ? &h->sight->last : NULL;
 }
 
+/* Also of one that was taken away. *out is to be given back, unless this fails. */
+static enum err ask_row(struct hub *h, int table_index, const uint8_t id[16], struct stmt **out, bool *out_row,
+                        struct why *why)
+{
+    enum err e = db_prepare(h->db,
+                            "SELECT no, case_no, mask, mask_version, version, born, born_node, born_hlc, born_user, gone"
+                            " FROM h_row WHERE id = $1 AND tbl = $2",
+                            out, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(*out, 1, id);
+    db_bind_int(*out, 2, table_index);
+    e = db_step(*out, out_row, why);
+    if (e != ERR_OK) db_done(*out);
+    return e;
+}
+
+enum err sight_row_gone(struct hub *h, int table_index, const uint8_t id[16], bool *out_known, bool *out_gone,
+                        struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = ask_row(h, table_index, id, &s, &row, why);
+    if (e != ERR_OK) return e;
+    *out_known = row;
+    *out_gone = row && db_int(s, 9) != 0;
+    db_done(s);
+    return e;
+}
+
 enum err sight_row(struct hub *h, int table_index, const uint8_t id[16], struct hub_row *out, bool *out_found,
                    struct why *why)
 {
@@ -32,15 +65,10 @@ enum err sight_row(struct hub *h, int table_index, const uint8_t id[16], struct 
         *out_found = true;
         return ERR_OK;
     }
-    enum err e = db_prepare(h->db,
-                            "SELECT no, case_no, mask, mask_version, version, born, born_node, born_hlc, born_user"
-                            " FROM h_row WHERE id = $1 AND tbl = $2 AND gone = 0",
-                            &s, why);
+    enum err e = ask_row(h, table_index, id, &s, &row, why);
     if (e != ERR_OK) return e;
-    db_bind_id(s, 1, id);
-    db_bind_int(s, 2, table_index);
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) {
+    row = row && db_int(s, 9) == 0;
+    if (row) {
         *out = (struct hub_row){.no = db_int(s, 0),
                                 .case_no = db_int(s, 1),
                                 .mask = db_int(s, 2),

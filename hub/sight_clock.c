@@ -83,17 +83,23 @@ static bool fell_back(const struct clock *c, int64_t wall)
     return c->now - wall > HOUR_MS;
 }
 
+/* A machine with a flat battery begins in the same year each time that it is started: it is behind where it was before
+ * the first time, until it is there again. A clock that is set back to before the first place was ahead there. */
+static void note_fall(struct clock *c, int64_t wall)
+{
+    const bool again = c->high > c->now && wall >= c->low - DAY_MS;
+    c->high = again ? c->high : c->now;
+    c->low = again && c->low < wall ? c->low : wall;
+    c->moved = true;
+}
+
 /* Set back by less than an hour, time stands still until it is reached again: an end that was acted upon is not
  * undone. */
 static void believe(struct hub *h, struct clock *c, int64_t wall, int64_t steady)
 {
     int64_t ahead = wall - steady;
     c->went_back = fell_back(c, wall);
-    if (c->went_back) {
-        c->high = c->now;
-        c->low = wall;
-        c->moved = true;
-    }
+    if (c->went_back) note_fall(c, wall);
     if (c->now < wall || c->went_back) c->now = wall;
     /* Else it stays: many small steps forward are together a jump. */
     if (!h->clock_known || c->went_back || ahead - h->clock_ahead > HOUR_MS) h->clock_ahead = ahead;

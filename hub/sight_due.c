@@ -31,11 +31,10 @@ static enum err find_due(struct hub *h, bool *out_any, struct why *why)
 {
     struct stmt *q;
     bool row = false;
-    enum err e = db_prepare(h->db, "SELECT 1 FROM h_due WHERE at <= $1 LIMIT 1", &q, why);
+    enum err e = db_prepare(h->db, "SELECT min(at) FROM h_due", &q, why);
     if (e != ERR_OK) return e;
-    db_bind_int(q, 1, h->now_ms);
     e = db_step(q, &row, why);
-    *out_any = e == ERR_OK && row;
+    *out_any = e == ERR_OK && row && !db_is_null(q, 0) && db_int(q, 0) <= h->now_ms;
     db_done(q);
     return e;
 }

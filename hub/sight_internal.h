@@ -142,6 +142,11 @@ MUST_CHECK enum err sight_unbroken(struct hub *h, int64_t site_no, int64_t case_
 
 /* A case that the step touched. */
 MUST_CHECK enum err sight_touch_case(struct hub *h, const struct sight_case *c, struct why *why);
+/* sight_voice.c. Those that a new row of a case gives a voice to. */
+MUST_CHECK enum err sight_add_voices(struct hub *h, const struct row *r, const struct sight_row *noted, struct why *why);
+/* The agency of a conflict's author, where a column names one. */
+MUST_CHECK enum err sight_author_voice_of(struct hub *h, const struct sight_row *r, const uint8_t case_id[16],
+                                          struct value person, struct why *why);
 /* The agency of a conflict's author has a voice in the case. */
 MUST_CHECK enum err sight_author_voice(struct hub *h, int64_t case_no, const uint8_t case_id[16], struct bytes person,
                                        struct why *why);
@@ -176,6 +181,11 @@ MUST_CHECK enum err sight_could_hold(struct hub *h, const struct sight_row *r, c
 /* Authors of this step whose site does not see what they named. */
 MUST_CHECK enum err sight_drop_named(struct hub *h, struct why *why);
 
+/* sight_ask.c: is there a row of this key, here now or taken away? */
+MUST_CHECK enum err sight_row_gone(struct hub *h, int table_index, const uint8_t id[16], bool *out_known, bool *out_gone,
+                                   struct why *why);
+/* Is the number of the hub's order counted in memory, and written when the transaction ends? */
+bool sight_counts_here(const struct hub *h);
 /* Number of the hub's order as it stands in the store: unlike h->version it cannot be ahead of what was kept. */
 MUST_CHECK enum err sight_version(struct hub *h, int64_t *out, struct why *why);
 

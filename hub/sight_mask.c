@@ -2,6 +2,7 @@
 #include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,10 +164,24 @@ static bool is_conflict(int tbl)
     return tbl == rules_table_index(bytes_of_str("conflict"));
 }
 
+/* PostgreSQL makes ready every table that the view has for each question, unless the text names the one. */
+static enum err mask_by_name(struct hub *h, struct sight_row *r, struct why *why)
+{
+    struct stmt *q;
+    char sql[160];
+    (void)snprintf(sql, sizeof sql, "SELECT channel FROM %s.plain_channel WHERE tbl = '%s' AND id = $1",
+                   h->sight->views == VIEWS_COMING ? "temp" : "main", rules_table((size_t)r->tbl)->name);
+    enum err e = db_prepare(h->db, sql, &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(q, 1, r->id);
+    return take_mask(h, q, &r->new_mask, why);
+}
+
 enum err sight_mask_row(struct hub *h, struct sight_row *r, struct why *why)
 {
     struct stmt *q;
     if (is_conflict(r->tbl)) return mask_conflict(h, r, why);
+    if (db_is_postgres(h->db)) return mask_by_name(h, r, why);
     enum err e = db_prepare(h->db,
                             h->sight->views == VIEWS_COMING
                                 ? "SELECT channel FROM temp.plain_channel WHERE tbl = $1 AND id = $2"

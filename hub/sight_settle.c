@@ -90,11 +90,27 @@ enum err sight_all_rows(struct hub *h, int64_t case_no, struct why *why)
     return e;
 }
 
+static enum err any_consent_row(struct hub *h, int64_t case_no, bool *out, struct why *why)
+{
+    struct stmt *q;
+    enum err e = db_prepare(h->db,
+                            "SELECT 1 FROM h_case c JOIN record x ON x.case_id = c.id"
+                            " WHERE c.no = $1 AND x.needs_consent = 1 LIMIT 1",
+                            &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, case_no);
+    e = db_step(q, out, why);
+    db_done(q);
+    return e;
+}
+
 static enum err add_consent_rows(struct hub *h, int64_t case_no, struct why *why)
 {
     struct stmt *q;
-    enum err e =
-        db_prepare(h->db,
+    bool any = false;
+    enum err e = any_consent_row(h, case_no, &any, why);
+    if (e != ERR_OK || !any) return e;
+    e = db_prepare(h->db,
                    "SELECT r.no, r.case_no, r.tbl, r.id, r.mask"
                    " FROM h_case c JOIN record x ON x.case_id = c.id JOIN h_row r ON r.id = x.id AND r.tbl = $1"
                    " WHERE c.no = $2 AND x.needs_consent = 1",
@@ -320,22 +336,22 @@ static enum err write_seat(struct hub *h, const struct sight_case *c, const stru
  * through all its cases again and again, and find nothing. */
 static enum err write_news(struct hub *h, int64_t case_no, int64_t changed, struct why *why)
 {
-    struct sight *s = h->sight;
     struct stmt *q;
     enum err e = db_prepare(h->db, "UPDATE h_case SET news = $1 WHERE no = $2", &q, why);
     if (e != ERR_OK) return e;
     db_bind_int(q, 1, h->version);
     db_bind_int(q, 2, case_no);
     e = db_run(q, why);
-    for (size_t j = 0; e == ERR_OK && j < s->n_seats; j++) {
-        if ((s->seats[j].new_mask & changed) == 0) continue;
-        e = db_prepare(h->db, "UPDATE h_site SET news = $1 WHERE no = $2", &q, why);
-        if (e != ERR_OK) break;
-        db_bind_int(q, 1, h->version);
-        db_bind_int(q, 2, s->seats[j].site_no);
-        e = db_run(q, why);
-    }
-    return e;
+    if (e == ERR_OK) /* its seats are written already */
+        e = db_prepare(h->db,
+                       "UPDATE h_site SET news = $1 WHERE no IN (SELECT t.site_no FROM h_seat t WHERE t.case_no = $2"
+                       " AND (t.mask & $3) <> 0)",
+                       &q, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(q, 1, h->version);
+    db_bind_int(q, 2, case_no);
+    db_bind_int(q, 3, changed);
+    return db_run(q, why);
 }
 
 /* A case that is put under another policy has news for those who see a row of it that they did not see: the rows

@@ -6,6 +6,7 @@
  *   recovery.key  wraps the X25519 secret to which nodes seal what the hub acknowledged; only needed to rebuild a lost
  *                 hub, so it belongs on another machine: here it is of use to whoever steals this one. */
 #include "hub/admins.h"
+#include "hub/kept.h"
 #include "hub/later.h"
 #include "hub/log.h"
 #include "hub/move.h"
@@ -127,6 +128,18 @@ static enum err lead(struct hub *h, struct why *why)
     return e;
 }
 
+/* Tables of a later program. With them what notes their rows for a journal, so that nobody finds one without. */
+static enum err bring_later(struct hub *h, struct why *why)
+{
+    enum err e = db_begin(h->db, why);
+    if (e != ERR_OK) return e;
+    e = later_bring_here(h->db, why);
+    if (e == ERR_OK) e = redo_lay(h->db, true, why);
+    if (e == ERR_OK) return db_commit(h->db, why);
+    db_rollback(h->db);
+    return e;
+}
+
 /* Everything that a hub knows from its store. */
 static enum err open_store(struct hub *h, struct why *why)
 {
@@ -138,8 +151,9 @@ static enum err open_store(struct hub *h, struct why *why)
     if (e == ERR_OK) h->generation = db_generation(h->db);
     if (e == ERR_OK) e = lead(h, why);
     if (e == ERR_OK) e = begin_logs(h, why);
-    if (e == ERR_OK) e = later_bring(h->db, why);
+    if (e == ERR_OK) e = bring_later(h, why);
     if (e == ERR_OK) e = redo_again(h, why);
+    if (e == ERR_OK) e = kept_begin(h->db, why);
     if (e == ERR_OK) e = load_counters(h, why);
     if (e == ERR_OK) e = sight_new(&h->sight, why);
     if (e == ERR_OK) h->rows = row_cache_new();
@@ -154,6 +168,8 @@ void hub_pause(struct hub *h)
     h->sight = NULL;
     row_cache_free(h->rows);
     h->rows = NULL;
+    free(h->tails); /* db_era counts anew in the next store */
+    h->tails = NULL;
     redo_close(h);
     db_close(h->db);
     h->db = NULL;
@@ -169,11 +185,25 @@ enum err hub_resume(struct hub *h, struct why *why)
     return e;
 }
 
+/* Whoever begins to serve need not end because somebody else is at work: that passes. What `turn` says does not. */
+static enum err open_when_free(struct hub *h, const struct hub_opening *how, struct why *why)
+{
+    struct hub_clock clock = {0};
+    enum err e = ERR_BUSY;
+    do {
+        enum err turn = how != NULL && how->turn != NULL ? how->turn(how->ctx, &clock, why) : ERR_OK;
+        hub_clock_set(h, &clock);
+        if (turn != ERR_OK) return turn;
+        e = open_store(h, why);
+        if (e == ERR_BUSY) hub_pause(h);
+    } while (e == ERR_BUSY && how != NULL && how->again != NULL && how->again(how->again_ctx));
+    return e;
+}
+
 enum err hub_open_at(struct hub **out, const struct env *env, const struct hub_place *at, struct bytes passphrase,
                      const struct hub_opening *how, struct why *why)
 {
     struct store_place p = {0};
-    struct hub_clock clock = {0};
     struct hub *h = calloc(1, sizeof *h);
     if (h == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     h->env = env;
@@ -183,9 +213,7 @@ enum err hub_open_at(struct hub **out, const struct env *env, const struct hub_p
     if (e == ERR_OK && ((h->store = strdup(p.store)) == NULL || (h->keyfile = strdup(p.key)) == NULL))
         e = why_set(why, ERR_NOMEM, "There is not enough memory to open the hub.");
     if (e == ERR_OK) e = keyslot_open(env, &(struct keyfile){.path = p.key}, passphrase, &h->keys, why);
-    if (e == ERR_OK && how != NULL && how->turn != NULL) e = how->turn(how->ctx, &clock, why);
-    hub_clock_set(h, &clock);
-    if (e == ERR_OK) e = open_store(h, why);
+    if (e == ERR_OK) e = open_when_free(h, how, why);
     if (e == ERR_OK)
         *out = h;
     else
@@ -196,7 +224,7 @@ enum err hub_open_at(struct hub **out, const struct env *env, const struct hub_p
 enum err hub_open_in_turn(struct hub **out, const struct env *env, const char *home, struct bytes passphrase,
                           hub_turn_fn turn, void *ctx, struct why *why)
 {
-    return hub_open_at(out, env, &(struct hub_place){.home = home}, passphrase, &(struct hub_opening){turn, ctx}, why);
+    return hub_open_at(out, env, &(struct hub_place){.home = home}, passphrase, &(struct hub_opening){.turn = turn, .ctx = ctx}, why);
 }
 
 enum err hub_open(struct hub **out, const struct env *env, const char *home, struct bytes passphrase, struct why *why)
@@ -347,7 +375,7 @@ enum err hub_commit(struct hub *h, struct why *why)
     if (e != ERR_OK)
         hub_abort(h);
     else
-        h->policy_moved = false;
+        h->policy_moved = h->routine = false;
     return e;
 }
 
@@ -362,7 +390,7 @@ void hub_abort(struct hub *h)
         row_cache_free(h->rows); /* what is certain is not known any more */
         h->rows = NULL;
     }
-    h->moved = false;
+    h->moved = h->routine = false;
     policy_change_forget(h);
     sight_free(h->sight);
     h->sight = NULL; /* hub_begin makes a new one */

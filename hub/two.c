@@ -12,7 +12,7 @@
 
 static int64_t default_of(const char *name)
 {
-    return strcmp(name, RULE_PROPOSAL) == 0 ? PROPOSAL_MS_DEFAULT : 0;
+    return strcmp(name, RULE_PROPOSAL) == 0 ? PROPOSAL_MS_DEFAULT : strcmp(name, RULE_RETURNED) == 0 ? RETURNED_MB_DEFAULT : 0;
 }
 
 enum err rule_get(struct hub *h, const char *name, int64_t *out, struct why *why)
@@ -52,6 +52,8 @@ enum err rule_check(const char *name, int64_t value, struct why *why)
     if (known && (value == 0 || value == 1)) return ERR_OK;
     if (strcmp(name, RULE_PROPOSAL) == 0 && value >= 60 * 1000 && value <= 30 * DAY_MS) return ERR_OK;
     if (strcmp(name, RULE_PROPOSAL) == 0) return why_set(why, ERR_USAGE, "A proposal stands for a minute to 30 days.");
+    if (strcmp(name, RULE_RETURNED) == 0 && value >= 1 && value <= 1000000) return ERR_OK;
+    if (strcmp(name, RULE_RETURNED) == 0) return why_set(why, ERR_USAGE, "A device may return 1 to 1000000 MB that nothing vouches for.");
     return why_set(why, ERR_USAGE, "A rule is on or off.");
 }
 

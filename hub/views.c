@@ -83,13 +83,14 @@ static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
     const struct taking *t = ctx;
     struct hub_row row;
     struct stmt *s;
-    bool found = false, could = false;
+    bool found = false, could = false, fresh = false;
     enum err e = sight_row(t->h, v->table_index, v->id, &row, &found, why);
     if (e == ERR_OK && found) e = could_see(t, row.no, &could, why);
     if (e == ERR_OK && !found) e = could_see_held(t, v, &could, why);
     if (e != ERR_OK || !could) return e; /* not told apart from one that is taken */
     e = db_prepare(t->h->db,
-                   "INSERT INTO h_view(node_no, user, tbl, id, at) VALUES($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                   "INSERT INTO h_view(node_no, user, tbl, id, at) VALUES($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING "
+                   "RETURNING at",
                    &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, t->n->no);
@@ -97,8 +98,9 @@ static enum err take_view(void *ctx, const struct view_item *v, struct why *why)
     db_bind_int(s, 3, v->table_index);
     db_bind_id(s, 4, v->id);
     db_bind_int(s, 5, (int64_t)v->at_ms);
-    e = db_run(s, why);
-    return e == ERR_OK && db_changes(t->h->db) > 0 ? log_look(t, v, why) : e;
+    e = db_step(s, &fresh, why);
+    db_done(s);
+    return e == ERR_OK && fresh ? log_look(t, v, why) : e;
 }
 
 enum err views_take(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)

@@ -30,12 +30,19 @@ MUST_CHECK enum err db_begin(struct db *db, struct why *why);
 /* Only questions, all answered as the store stood at one moment, while others may write. Ends with db_commit or
  * db_rollback. */
 MUST_CHECK enum err db_begin_read(struct db *db, struct why *why);
+/* As db_begin, and every question in it is answered as the store stood when it began and as this transaction left it:
+ * also where somebody writes who does not wait for the hub's lock (psql). On SQLite nobody can, and it is db_begin. */
+MUST_CHECK enum err db_begin_still(struct db *db, struct why *why);
 MUST_CHECK enum err db_commit(struct db *db, struct why *why);
 void db_rollback(struct db *db); /* fine outside a transaction */
 MUST_CHECK enum err db_savepoint(struct db *db, const char *name, struct why *why);
 MUST_CHECK enum err db_savepoint_release(struct db *db, const char *name, struct why *why);
 MUST_CHECK enum err db_savepoint_rollback(struct db *db, const char *name,
                                           struct why *why); /* rolls back to it and releases it */
+
+/* Another number in each transaction, and from each rollback to a savepoint on: what was remembered of the store under
+ * another one may not be so any more. 0: there is no transaction, and nothing can be remembered. */
+uint64_t db_era(const struct db *db);
 
 /* Prepare (cached). On failure *out is NULL. */
 MUST_CHECK enum err db_prepare(struct db *db, const char *sql, struct stmt **out, struct why *why);
@@ -63,6 +70,9 @@ const char *db_column_name(struct stmt *s, int col);
 /* Conveniences for one-row questions: false in *out_found when there is none. */
 MUST_CHECK enum err db_exec(struct db *db, const char *sql, struct why *why); /* several statements, no parameters */
 int64_t db_changes(struct db *db);                                            /* rows changed by the last run */
+/* Was the last fault of a statement a rule of the table that it writes to (a key, NOT NULL, a type), so that nothing is
+ * wrong with the store itself? */
+bool db_refused(const struct db *db);
 
 /* Maintenance. */
 MUST_CHECK enum err db_vacuum(struct db *db, struct why *why);       /* rewrite: no stale bytes in free pages */
@@ -100,6 +110,14 @@ bool db_is_postgres(const struct db *db);
  * 0, and always the same on SQLite. Look at it after db_begin: a connection is never exchanged within a transaction. */
 uint64_t db_generation(const struct db *db);
 
+/* Answers that need not be asked for again; on SQLite nothing. Outside a transaction, once the tables are there. Both
+ * lists are static storage and end with NULL. Of the tables `within`, answers are kept while a transaction of db_begin
+ * runs, and what that writes is minded; who writes without waiting for the hub's lock (psql) is seen by the next
+ * transaction. Of the tables `between`, which seldom change, answers outlive their transaction until the table is
+ * changed, by whomever: PostgreSQL gets a trigger on each that tells. Questions that name any other table or a view are
+ * asked each time. */
+MUST_CHECK enum err db_keep(struct db *db, const char *const *within, const char *const *between, struct why *why);
+
 /* Statements that are in nobody's hand are prepared anew when they are used next. On PostgreSQL one that was prepared
  * keeps the table or view that a name meant then: when a temporary view comes to stand in front of another, or goes,
  * it must be told. */
@@ -118,6 +136,13 @@ MUST_CHECK enum err db_listen(struct db *db, const char *channel, struct why *wh
  * database is away; call again. */
 typedef void (*db_told_fn)(void *ctx, const char *channel, const char *payload);
 MUST_CHECK enum err db_wait(struct db *db, int timeout_ms, int wake_fd, db_told_fn each, void *ctx, struct why *why);
+
+/* Of all connections to a store one at a time has a thing to itself, until db_unclaim or until the connection ends,
+ * which it does with its process. `what` as a channel; a connection has one such thing at most. *out_mine false:
+ * another one has it. On SQLite it is always ours. A connection that was lost and is a new one (db_generation) has it
+ * no more. */
+MUST_CHECK enum err db_claim(struct db *db, const char *what, bool *out_mine, struct why *why);
+void db_unclaim(struct db *db);
 
 /* Whole rows of synced tables, by rule (one prepared statement a table, kept in the connection). Columns that the
  * store's schema version does not have yet are NULL when read; a value for one is refused: ERR_DENIED. */

@@ -15,7 +15,7 @@ static const char postgres[] =
     "JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
     "JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid "
     "LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = c.oid AND i.indisprimary "
-    "WHERE c.relkind IN ('r', 'p') AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n "
+    "WHERE c.relkind IN ('r', 'p') AND NOT starts_with(c.relname, 'spoke_') AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n "
     "WHERE n.nspname = current_schema()) ORDER BY c.relname, a.attnum";
 
 static bool take_name(char out[NAME_BYTES], struct bytes name)

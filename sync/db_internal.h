@@ -5,6 +5,7 @@
 #define SPOKE_SYNC_DB_INTERNAL_H
 
 #include "sync/db.h"
+#include "sync/db_note.h"
 #include "sync/db_view.h"
 
 #define DB_MAX_PARAMS 64  /* $1 to $64 in one statement */
@@ -29,6 +30,7 @@ struct db_engine {
     void (*close)(struct db *db); /* its statements are gone; frees db */
     enum err (*begin)(struct db *db, struct why *why);      /* not within a transaction */
     enum err (*begin_read)(struct db *db, struct why *why); /* likewise */
+    enum err (*begin_still)(struct db *db, struct why *why); /* likewise; NULL: as begin */
     enum err (*commit)(struct db *db, struct why *why); /* within one; on an error db_rollback is called next */
     void (*rollback)(struct db *db);                    /* also outside a transaction */
     enum err (*savepoint)(struct db *db, const char *name, struct why *why);
@@ -41,9 +43,18 @@ struct db_engine {
     enum err (*check)(struct db *db, struct why *why);
     enum err (*view_create)(struct db *db, const char *sql, struct db_view_fault *fault, struct why *why);
     uint64_t (*generation)(const struct db *db);
+    enum err (*keep)(struct db *db, const char *const *within, const char *const *between, struct why *why); /* NULL: no need */
     enum err (*notify)(struct db *db, const char *channel, const char *payload, struct why *why);
     enum err (*listen)(struct db *db, const char *channel, struct why *why);
     enum err (*wait)(struct db *db, int timeout_ms, int wake_fd, db_told_fn each, void *ctx, struct why *why);
+    enum err (*claim)(struct db *db, const char *what, bool *out_mine, struct why *why); /* NULL: nobody else can be */
+    void (*unclaim)(struct db *db);
+    /* sync/db_note.h; NULL: it notes nothing by itself */
+    enum err (*note_lay)(struct db *db, const struct db_note_options *opt, size_t *out_laid, struct why *why);
+    enum err (*note_lift)(struct db *db, struct why *why);
+    enum err (*note_holds)(struct db *db, const struct db_note_options *opt, bool *out, struct why *why);
+    enum err (*note_waits)(struct db *db, int64_t *out_since_ms, struct why *why);
+    enum err (*note_take)(struct db *db, db_track_fn each, void *ctx, struct why *why);
 
     enum err (*stmt_new)(struct db *db, const char *sql, struct stmt **out, struct why *why); /* *out only on success */
     void (*stmt_free)(struct stmt *s);
@@ -64,7 +75,9 @@ struct db {
     struct stmt *buckets[DB_BUCKETS]; /* the cache, by hash of the text */
     size_t n_cached;                  /* statements in it */
     uint64_t clock;                   /* counts db_prepare */
+    uint64_t era;                     /* db_era within a transaction */
     bool in_tx;                       /* between db_begin and db_commit or db_rollback */
+    bool refused;                     /* db_refused */
     uint64_t schema;                  /* version of the synced tables */
     uint64_t tx_schema;               /* the same when the transaction began */
     struct stmt *get[DB_MAX_TABLES];  /* whole-row statements by table number; NULL until first used */

@@ -53,14 +53,28 @@ static const char prelude[] =
 
 /* ------------------------------------------------------------------------------------------------ transactions */
 
-static enum err open_tx(struct db_pg *db, const char *sql, struct why *why)
+/* Of one that has the lock the last statement asks for the stamps, where they are known. */
+static enum err open_by(struct db_pg *db, const char *sql, bool locked, struct why *why)
+{
+    char text[PG_SQL];
+    const char *stamps = locked ? pg_stamps_sql(db) : "";
+    (void)snprintf(text, sizeof text, "%s%s", sql, stamps);
+    PGresult *r = PQexec(db->conn, text);
+    ExecStatusType status = PQresultStatus(r);
+    enum err e = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? ERR_OK : pg_fault(db, r, sql, why);
+    if (e == ERR_OK && locked && db->kept.shape != 0) pg_kept_began(db, stamps[0] != '\0' ? r : NULL);
+    PQclear(r);
+    return e;
+}
+
+static enum err open_tx(struct db_pg *db, const char *sql, bool locked, struct why *why)
 {
     if (db->doomed.len > 0) {
         const char *text = buf_cstr(&db->doomed);
         if (text != NULL && pg_run(db, text, NULL) != ERR_OK && db->conn == NULL) return ERR_UNREACHABLE;
         if (db->conn != NULL) buf_reset(&db->doomed);
     }
-    enum err e = pg_run(db, sql, why);
+    enum err e = open_by(db, sql, locked, why);
     /* BEGIN was done, and the lock was not to be had. */
     if (e != ERR_OK && db->conn != NULL && PQtransactionStatus(db->conn) != PQTRANS_IDLE &&
         pg_run(db, "ROLLBACK", NULL) != ERR_OK)
@@ -69,14 +83,14 @@ static enum err open_tx(struct db_pg *db, const char *sql, struct why *why)
 }
 
 /* Nothing was done yet when the connection turns out to be broken: once more, on a new one. */
-static enum err begin_by(struct db_pg *db, const char *sql, struct why *why)
+static enum err begin_by(struct db_pg *db, const char *sql, bool locked, struct why *why)
 {
     enum err e = pg_ready(db, why);
     if (e != ERR_OK) return e;
-    e = open_tx(db, sql, why);
+    e = open_tx(db, sql, locked, why);
     if (e == ERR_UNREACHABLE && db->conn == NULL) {
         e = pg_ready(db, why);
-        if (e == ERR_OK) e = open_tx(db, sql, why);
+        if (e == ERR_OK) e = open_tx(db, sql, locked, why);
     }
     db->tx_open = e == ERR_OK;
     db->tx_err = ERR_OK;
@@ -93,12 +107,41 @@ enum err pg_begin(struct db *base, struct why *why)
                    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_catalog.pg_advisory_xact_lock(%" PRId64
                    ")",
                    db->lock);
-    return begin_by(db, sql, why);
+    enum err e = begin_by(db, sql, true, why);
+    if (e == ERR_OK && db->kept.shape == 0) e = pg_stamps_learn(db, why);
+    if (e != ERR_OK) pg_rollback(base);
+    return e;
+}
+
+/* The moment of which everything is seen is that of the first question, and a question that waits for the lock would be
+ * of before: so the session waits for it first, and the transaction finds it free. */
+static enum err begin_still(struct db *base, struct why *why)
+{
+    struct db_pg *db = pg_of(base);
+    char wait[PG_SQL], begin[PG_SQL], leave[PG_SQL];
+    (void)snprintf(wait, sizeof wait, "SELECT pg_catalog.pg_advisory_lock(%" PRId64 ")", db->lock);
+    (void)snprintf(leave, sizeof leave, "SELECT pg_catalog.pg_advisory_unlock(%" PRId64 ")", db->lock);
+    (void)snprintf(begin, sizeof begin,
+                   "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE; SELECT pg_catalog.pg_advisory_xact_lock(%" PRId64 "); %.80s",
+                   db->lock, leave);
+    enum err e = pg_ready(db, why);
+    if (e == ERR_OK) e = open_tx(db, wait, false, why);
+    if (e == ERR_UNREACHABLE && db->conn == NULL) {
+        e = pg_ready(db, why);
+        if (e == ERR_OK) e = open_tx(db, wait, false, why);
+    }
+    if (e != ERR_OK) return e;
+    e = open_tx(db, begin, false, why);
+    if (e != ERR_OK && db->conn != NULL && pg_run(db, leave, NULL) != ERR_OK) pg_disconnect(db);
+    db->tx_open = e == ERR_OK;
+    db->tx_err = ERR_OK;
+    db->n_savepoints = 0;
+    return e;
 }
 
 static enum err begin_read(struct db *base, struct why *why)
 {
-    return begin_by(pg_of(base), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1", why);
+    return begin_by(pg_of(base), "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1", false, why);
 }
 
 static void tx_gone(struct db_pg *db)
@@ -107,6 +150,7 @@ static void tx_gone(struct db_pg *db)
     db->tx_err = ERR_OK;
     db->n_savepoints = 0;
     pg_cursors_gone(db, 0, false);
+    pg_kept_ended(db);
 }
 
 void pg_rollback(struct db *base)
@@ -172,7 +216,8 @@ static enum err savepoint(struct db *base, const char *name, struct why *why)
     if (db->n_savepoints == PG_SAVEPOINTS)
         return why_set(why, pg_refuse(db, ERR_LIMIT), "Too many parts of one transaction are open.");
     (void)snprintf(sql, sizeof sql, "SAVEPOINT \"%s\"", name);
-    e = pg_say(db, sql, take_said, db, why);
+    /* As the first of a flight it need not be waited for: a fault before it has been told already. */
+    e = db->n_flying == 0 ? pg_fly_text(db, sql, why) : pg_say(db, sql, take_said, db, why);
     if (e != ERR_OK) return e;
     struct pg_savepoint *s = &db->savepoints[db->n_savepoints++];
     (void)snprintf(s->name, sizeof s->name, "%s", name);
@@ -216,6 +261,7 @@ static enum err savepoint_rollback(struct db *base, const char *name, struct why
     enum err e = pg_run(db, sql, why);
     if (e != ERR_OK) return e;
     db->tx_err = ERR_OK;
+    pg_kept_undone(db);
     pg_cursors_gone(db, s->at, false);
     db->n_savepoints = (size_t)(s - db->savepoints);
     return e;
@@ -247,6 +293,8 @@ static void close_pg(struct db *base)
 {
     struct db_pg *db = pg_of(base);
     pg_disconnect(db);
+    pg_kept_release(db);
+    pg_note_release(db);
     buf_release(&db->doomed);
     if (db->url != NULL) secret_wipe(db->url, strlen(db->url));
     free(db->url);
@@ -332,6 +380,7 @@ const struct db_engine db_postgres_engine = {
     .close = close_pg,
     .begin = pg_begin,
     .begin_read = begin_read,
+    .begin_still = begin_still,
     .commit = pg_commit,
     .rollback = pg_rollback,
     .savepoint = savepoint,
@@ -344,9 +393,17 @@ const struct db_engine db_postgres_engine = {
     .check = nothing,
     .view_create = pg_view_create,
     .generation = generation,
+    .keep = pg_keep,
     .notify = pg_notify,
     .listen = pg_listen,
     .wait = pg_wait,
+    .claim = pg_claim,
+    .unclaim = pg_unclaim,
+    .note_lay = pg_note_lay,
+    .note_lift = pg_note_lift,
+    .note_holds = pg_note_holds,
+    .note_waits = pg_note_waits,
+    .note_take = pg_note_take,
     .stmt_new = pg_stmt_new,
     .stmt_free = pg_stmt_free,
     .bind = pg_bind,

@@ -85,6 +85,8 @@ enum err pg_fault(struct db_pg *db, const PGresult *r, const char *sql, struct w
 {
     const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
     enum err e = ERR_OK;
+    if (!db->tx_open || db->tx_err == ERR_OK) /* what was sent behind the first fault is not done because of it */
+        db->base.refused = state != NULL && (state_is(state, "22") || state_is(state, "23"));
     if (db->conn == NULL || PQstatus(db->conn) == CONNECTION_BAD) {
         e = away(why);
         pg_disconnect(db);
@@ -113,6 +115,7 @@ void pg_disconnect(struct db_pg *db)
     if (db->conn != NULL) PQfinish(db->conn);
     db->conn = NULL;
     db->n_flying = 0;
+    pg_kept_forget(db);
     buf_reset(&db->doomed);
 }
 

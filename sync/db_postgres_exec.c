@@ -95,6 +95,7 @@ static enum err exec_all(struct db_pg *db, const char *sql, struct why *why)
     buf_init(&text, DB_MAX_SQL);
     buf_init(&views.texts, DB_MAX_SQL);
     enum err e = pg_ready(db, why);
+    pg_kept_forget(db);
     while (e == ERR_OK) {
         e = pg_translate(&sql, db->schema, &text, &facts, why);
         if (e != ERR_OK || facts.empty) break;
@@ -130,6 +131,7 @@ enum err pg_view_create(struct db *base, const char *sql, struct db_view_fault *
     struct pg_facts facts;
     const char *rest = sql;
     memset(fault, 0, sizeof *fault);
+    pg_kept_forget(db);
     buf_init(&text, DB_MAX_SQL);
     enum err e = pg_ready(db, why);
     if (e == ERR_OK) e = pg_translate(&rest, db->schema, &text, &facts, why);

@@ -95,6 +95,14 @@ enum err pg_fly(struct stmt_pg *s, const struct pg_variant *v, const struct pg_s
     return ERR_OK;
 }
 
+enum err pg_fly_text(struct db_pg *db, const char *sql, struct why *why)
+{
+    if (PQenterPipelineMode(db->conn) == 0) return pg_fault(db, NULL, sql, why);
+    if (PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL, 0) == 0) return astray(db, why);
+    db_kind_of(sql, db->flying[db->n_flying++]);
+    return ERR_OK;
+}
+
 enum err pg_fly_and_land(struct db_pg *db, bool rows_one_by_one, pg_take_fn take, void *ctx, struct why *why)
 {
     unsigned n = db->n_flying;

@@ -18,6 +18,10 @@
 #define PG_PAUSE_MIN_MS 100  /* between two tries to connect: doubled each time */
 #define PG_PAUSE_MAX_MS 5000
 #define PG_NAME_MAX     80
+#define PG_TABLES       256  /* and views of a schema; of one with more nothing is kept (sync/db_postgres_kept.c) */
+#define PG_ANSWER_SLOTS 1024
+#define PG_SET_MAX      16 /* columns of an UPDATE that is looked at column by column */
+#define PG_COLUMN_CLOCKS 16
 #define PG_IN_FLIGHT    64 /* statements that nobody has waited for; their answers, some 50 bytes each, find room on the way back */
 
 /* PostgreSQL's numbers of its own types (src/include/catalog/pg_type.dat), which never change. */
@@ -40,6 +44,51 @@ enum pg_type {
 struct pg_savepoint {
     char name[PG_NAME_MAX];
     uint64_t at; /* db_pg.moment when it was set */
+};
+
+struct pg_set {
+    uint64_t bits[PG_TABLES / 64];
+};
+
+/* What a statement names (sync/db_postgres_named.c). */
+struct pg_named {
+    uint64_t shape;       /* pg_kept.shape that it was found by; 0: not looked yet */
+    bool keepable;        /* a question about tables of db_keep, and nothing else */
+    struct pg_set tables; /* that it asks, or that it may write to */
+    uint64_t *words;      /* owned: hashes of all words of a question */
+    size_t n_words;
+    int one; /* it is an UPDATE of this table, and of these columns; else -1 */
+    uint64_t set[PG_SET_MAX];
+    size_t n_set;
+};
+
+/* A table or view of the schema. Moments are of pg_kept.clock. */
+struct pg_table {
+    char name[PG_NAME_MAX];
+    bool keep;        /* answers about it may be kept */
+    bool calm;        /* and between transactions: it has a stamp */
+    uint64_t changed; /* when it may have changed last, any column */
+    uint64_t mine;    /* pg_kept.tx that wrote to it last */
+    char stamp[80];
+    struct {
+        uint64_t word, changed;
+    } column[PG_COLUMN_CLOCKS];
+    size_t n_columns;
+};
+
+struct pg_answer; /* sync/db_postgres_kept.c */
+
+struct pg_kept {
+    const char *const *within, *const *between; /* db_keep; borrowed */
+    bool on;                                    /* the running transaction has the lock, and the tables are known */
+    bool any_calm;
+    uint64_t shape, n_shapes; /* of the list of tables; 0: not known */
+    uint64_t prepared;        /* generation of the connection that has the question for stamps */
+    uint64_t clock, tx;       /* counts moments, and transactions */
+    struct pg_table *tables;  /* owned, by name; without them nothing is kept */
+    size_t n_tables;
+    struct pg_answer *answers[PG_ANSWER_SLOTS]; /* owned */
+    size_t bytes;
 };
 
 struct db_pg {
@@ -66,6 +115,10 @@ struct db_pg {
     char channels[PG_CHANNELS][24]; /* db_listen */
     size_t n_channels;
     bool told_all; /* a new connection listens: anything may have been told since the old one */
+    char claim[24];          /* db_claim */
+    uint64_t claimed;        /* by the connection of this generation; 0: by none */
+    struct track_set *noted; /* what pg_note_take told last; NULL: nothing yet */
+    struct pg_kept kept;
 };
 
 struct pg_variant {
@@ -117,6 +170,8 @@ struct stmt_pg {
     uint64_t opened;         /* moment at which it was opened */
     int fetch;               /* rows of the next chunk */
     struct stmt_pg *next_cursor;
+    struct pg_named named;
+    struct pg_answer *given; /* its rows are of an answer that is kept, and not its own; NULL: its own */
 };
 
 extern const struct db_engine db_postgres_engine;
@@ -187,6 +242,8 @@ MUST_CHECK enum err pg_params(struct stmt_pg *s, struct pg_sent *out, struct why
 /* Prepared at the server for parameters of these types. *out borrowed. */
 MUST_CHECK enum err pg_prepared(struct stmt_pg *s, const struct pg_sent *sent, struct pg_variant **out,
                                 struct why *why);
+/* Rows that are somebody else's, in place of its own. False: no memory. */
+bool pg_give(struct stmt_pg *s, PGresult *const *results, size_t n);
 /* No rows, no cursor: as before the first step. */
 void pg_reset(struct stmt_pg *s);
 /* Cursors opened after `moment` went with the savepoint or (0) the transaction; `held`: all, with the connection. */
@@ -212,6 +269,46 @@ MUST_CHECK enum err pg_land(struct db_pg *db, struct why *why);
 MUST_CHECK enum err pg_fly_and_land(struct db_pg *db, bool rows_one_by_one, pg_take_fn take, void *ctx, struct why *why);
 /* One statement without rows, in the same flight as what flies already. */
 MUST_CHECK enum err pg_say(struct db_pg *db, const char *sql, pg_take_fn take, void *ctx, struct why *why);
+
+/* Begin a flight with a text that answers nothing. */
+MUST_CHECK enum err pg_fly_text(struct db_pg *db, const char *sql, struct why *why);
+
+/* ---- db_postgres_named.c */
+/* What the translated text names, of the tables in db->kept. */
+void pg_name(const struct db_pg *db, const char *sql, bool select, struct pg_named *out);
+void pg_named_release(struct pg_named *n);
+
+/* ---- db_postgres_kept.c */
+/* Within a transaction: an answer that still stands, if there is one; s stands before its first row. */
+bool pg_kept_find(struct stmt_pg *s, const struct pg_variant *v, const struct pg_sent *sent);
+/* The rows that it has are all of the answer: they are kept, if they may be. */
+void pg_kept_put(struct stmt_pg *s, const struct pg_variant *v, const struct pg_sent *sent);
+void pg_kept_wrote(struct stmt_pg *s); /* when a statement that is no question is sent */
+void pg_kept_given_back(struct stmt_pg *s);
+void pg_kept_began(struct db_pg *db, const PGresult *stamps); /* NULL: there are none */
+void pg_kept_ended(struct db_pg *db);                         /* the transaction, either way */
+void pg_kept_undone(struct db_pg *db);                        /* back to a savepoint */
+void pg_kept_forget(struct db_pg *db); /* anything may have changed, or the connection is another: until the next one */
+void pg_kept_release(struct db_pg *db);
+
+/* ---- db_postgres_stamp.c */
+enum err pg_keep(struct db *db, const char *const *within, const char *const *between, struct why *why);
+/* What is added to the text that begins a transaction, so that its last answer is the stamps; "": none are known. */
+const char *pg_stamps_sql(const struct db_pg *db);
+/* Within a transaction: which tables are there, and their stamps. */
+MUST_CHECK enum err pg_stamps_learn(struct db_pg *db, struct why *why);
+
+/* ---- db_postgres_claim.c */
+enum err pg_claim(struct db *db, const char *what, bool *out_mine, struct why *why);
+void pg_unclaim(struct db *db);
+
+/* ---- db_postgres_note.c */
+enum err pg_note_lay(struct db *db, const struct db_note_options *opt, size_t *out_laid, struct why *why);
+enum err pg_note_lift(struct db *db, struct why *why);
+enum err pg_note_holds(struct db *db, const struct db_note_options *opt, bool *out, struct why *why);
+enum err pg_note_waits(struct db *db, int64_t *out_since_ms, struct why *why);
+enum err pg_note_take(struct db *db, db_track_fn each, void *ctx, struct why *why);
+void pg_note_release(struct db_pg *db);
 
 /* ---- db_postgres_told.c */
 enum err pg_notify(struct db *db, const char *channel, const char *payload, struct why *why);

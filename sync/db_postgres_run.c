@@ -22,7 +22,8 @@ static struct db_pg *connection(const struct stmt_pg *s)
 
 static void drop_results(struct stmt_pg *s)
 {
-    for (size_t i = 0; i < s->n_results; i++) PQclear(s->results[i]);
+    for (size_t i = 0; s->given == NULL && i < s->n_results; i++) PQclear(s->results[i]);
+    pg_kept_given_back(s);
     s->n_results = s->at = 0;
     s->row = -1;
 }
@@ -36,20 +37,35 @@ static void drop_scraps(struct stmt_pg *s)
     }
 }
 
+static bool has_room(struct stmt_pg *s, size_t n)
+{
+    if (n <= s->cap_results) return true;
+    size_t cap = s->cap_results == 0 ? 4 : s->cap_results * 2;
+    if (cap < n) cap = n;
+    PGresult **more = reallocarray(s->results, cap, sizeof *more);
+    if (more == NULL) return false;
+    s->results = more;
+    s->cap_results = cap;
+    return true;
+}
+
 /* Takes r over. */
 static bool keep(struct stmt_pg *s, PGresult *r)
 {
-    if (s->n_results == s->cap_results) {
-        size_t cap = s->cap_results == 0 ? 4 : s->cap_results * 2;
-        PGresult **more = realloc(s->results, cap * sizeof *more);
-        if (more == NULL) {
-            PQclear(r);
-            return false;
-        }
-        s->results = more;
-        s->cap_results = cap;
+    if (!has_room(s, s->n_results + 1)) {
+        PQclear(r);
+        return false;
     }
     s->results[s->n_results++] = r;
+    return true;
+}
+
+bool pg_give(struct stmt_pg *s, PGresult *const *results, size_t n)
+{
+    drop_results(s);
+    if (!has_room(s, n)) return false;
+    for (size_t i = 0; i < n; i++) s->results[i] = results[i];
+    s->n_results = n;
     return true;
 }
 
@@ -207,7 +223,8 @@ static enum err run_at_once(struct stmt_pg *s, const struct pg_sent *sent, struc
     char name[32];
     PGresult *r;
     enum err e = pg_prepared(s, sent, &v, why);
-    if (e != ERR_OK) return e;
+    if (e != ERR_OK || pg_kept_find(s, v, sent)) return e;
+    if (!s->facts.select) pg_kept_wrote(s);
     if (s->mute && db->tx_open) return pg_fly(s, v, sent, why);
     (void)snprintf(name, sizeof name, "s%" PRIu64, v->name);
     if (PQsendQueryPrepared(db->conn, name, s->facts.n_params, sent->values, sent->lengths, sent->formats, 1) == 0)
@@ -222,6 +239,7 @@ static enum err run_at_once(struct stmt_pg *s, const struct pg_sent *sent, struc
         }
     }
     s->large = e == ERR_OK && t.over;
+    if (e == ERR_OK && !t.over) pg_kept_put(s, v, sent);
     return e;
 }
 
@@ -287,7 +305,7 @@ static enum err advance(struct stmt_pg *s, bool *out_row, struct why *why)
                 *out_row = true;
                 return ERR_OK;
             }
-            PQclear(s->results[s->at]);
+            if (s->given == NULL) PQclear(s->results[s->at]);
             s->results[s->at++] = NULL;
             s->row = -1;
             continue;

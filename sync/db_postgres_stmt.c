@@ -66,6 +66,7 @@ void pg_stmt_free(struct stmt *base)
     pg_reset(s);
     for (size_t i = 0; i < s->n_variants; i++) doom(pg_of(base->db), &s->variants[i]);
     PQclear(s->shape);
+    pg_named_release(&s->named);
     free(s->results);
     free(s->variants);
     free(s->param);

@@ -63,6 +63,7 @@ static enum err translate(sqlite3 *sql, int rc, const char *text, struct why *wh
 enum err db_sqlite_fault(struct db_sqlite *db, int rc, const char *sql, struct why *why)
 {
     enum err e = translate(db->sql, rc, sql, why);
+    db->base.refused = (rc & 0xff) == SQLITE_CONSTRAINT || (rc & 0xff) == SQLITE_MISMATCH;
     if (db->base.in_tx && db->tx_err == ERR_OK && sqlite3_get_autocommit(db->sql))
         db->tx_err = e;
     return e;

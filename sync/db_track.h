@@ -1,10 +1,11 @@
 /* Which rows a transaction touches, for who keeps a journal of them. Only on SQLite: there the process that writes a
- * row can be asked.
+ * row can be asked. On PostgreSQL the database notes them (sync/db_note.h).
  *
  * Rows are remembered by table and primary key, each once, however often it changed. What was rolled back to a
  * savepoint stays remembered: who asks reads the rows as they stand. So does what changed outside a transaction, until
  * the next one commits. A table without a primary key, or one that came
- * to the store since db_track_start, is remembered as a whole. */
+ * to the store since db_track_start, is remembered as a whole. Of all tables together 128 MiB of keys are remembered,
+ * with what finds them. */
 #ifndef SPOKE_SYNC_DB_TRACK_H
 #define SPOKE_SYNC_DB_TRACK_H
 

@@ -3,7 +3,8 @@
  * meanwhile, each round with another of the three, and often with the very same request at two of them at once.
  * Afterwards everything is let run to its end: every edit that was committed on a device is at the hub, once; every
  * device holds exactly the rows that its site may see; hub, logs and devices verify; every order to forget is
- * confirmed (tests/lib/kill_check.c). */
+ * confirmed (tests/lib/kill_check.c). All three keep one journal folder, and what a backup from before and the folder
+ * make is the hub that they left (tests/lib/kill_journal.c). STORE ends in schema=NAME: NAME_back is used too. */
 #include "tests/lib/kill.h"
 
 #include <fcntl.h>
@@ -29,7 +30,7 @@ struct news { /* worker to parent, over a pipe, in one piece */
 
 struct many {
     struct kill_world w;
-    char program[600], pass[500];
+    char program[600], pass[500], far[500], back[1100]; /* far: the journal's folder; back: another schema */
     pid_t hub[HUBS], worker[WORKERS];
     unsigned port[HUBS];
     int news, stop;        /* stop: its other end is closed when the workers are to end */
@@ -53,7 +54,7 @@ static void exec_hub(const struct many *m, unsigned i, int out)
     (void)snprintf(listen, sizeof listen, "127.0.0.1:%u", m->port[i]);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || dup2(out, 1) < 0) _exit(71);
     execl(m->program, "spoke-hub", "--home", m->w.hub_home, "--passphrase-file", m->pass, "--no-input", "serve",
-          "--listen", listen, "--device-rate", "0", "--stranger-rate", "0", "--quiet", (char *)NULL);
+          "--listen", listen, "--journal", m->far, "--device-rate", "0", "--stranger-rate", "0", "--quiet", (char *)NULL);
     _exit(72);
 }
 
@@ -269,9 +270,12 @@ static void set_up(struct many *m, char **argv, int argc)
     (void)snprintf(m->w.store, sizeof m->w.store, "%s", argv[2]);
     printf("seed %llu\n", (unsigned long long)m->w.random);
     kill_set_up(&m->w, argv[1]);
+    (void)snprintf(m->back, sizeof m->back, "%s_back", m->w.store);
     m->w.store[0] = '\0'; /* its home remembers */
+    kill_journal_begin(&m->w, argv[1]);
     struct why why = {0};
     kill_must(path_join(m->pass, sizeof m->pass, argv[1], "pass", &why), "path", &why);
+    kill_must(path_join(m->far, sizeof m->far, argv[1], "far", &why), "path", &why);
     kill_must(env_posix()->write_file(NULL, m->pass, kill_passphrase(), &why), "passphrase", &why);
 }
 
@@ -304,6 +308,7 @@ int main(int argc, char **argv)
         "%zu edits committed\n",
         m.kills, HUBS, (long long)(now_ms() - from) / 1000, m.again, m.w.n_nodes, (unsigned long long)m.rounds,
         (unsigned long long)m.failed, (unsigned long long)m.doubled, m.w.n_notes);
+    kill_journal_check(&m.w, argv[1], m.back);
     kill_check(&m.w);
     kill_release(&m.w);
     return 0;

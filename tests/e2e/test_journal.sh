@@ -26,11 +26,38 @@ waits() { # waits WORD: how many entries that wait there shall be: none, some
     done
     return 1
 }
-if [ -n "${SPOKE_TEST_POSTGRES:-}" ]; then
-    exits 1 "a hub on PostgreSQL says that it keeps no journal" hub serve --listen "127.0.0.1:$port" --journal "$work/far"
-    says "and what does so there" 'WAL'
-    done_with_claims
-fi
+# On PostgreSQL it comes back into a schema of its own; and there is a second server, which goes on when the first is killed.
+back=()
+second_pid=
+more_than() { # more_than N: entries, soon
+    local i
+    for ((i = 0; i < 200; i++)); do
+        if [ "$(hub journal --json | field entries)" -gt "$1" ]; then return 0; fi
+        sleep 0.1
+    done
+    return 1
+}
+if [ -n "${SPOKE_TEST_POSTGRES:-}" ]; then back=(--store "$SPOKE_TEST_POSTGRES&schema=e2e_$$_back"); fi
+second() { # second stop | start OPTION...
+    if [ -z "${SPOKE_TEST_POSTGRES:-}" ]; then return; fi
+    local how=$1
+    shift
+    if [ "$how" = stop ]; then
+        kill -TERM "$second_pid"
+        wait "$second_pid" 2>/dev/null
+        return
+    fi
+    : >"$work/second.line"
+    "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve --listen 127.0.0.1:0 "$@" \
+        >"$work/second.line" 2>>"$work/hub.log" </dev/null &
+    second_pid=$!
+    local i
+    for ((i = 0; i < 400; i++)); do
+        if grep -q '^listening on ' "$work/second.line"; then return; fi
+        sleep 0.05
+    done
+    not_ok "a second server starts"
+}
 
 exits 1 "a folder that is not there is not made" hub serve --listen "127.0.0.1:$port" --journal "$work/nowhere"
 serve_journal
@@ -57,18 +84,34 @@ claim "a folder that is away stops nobody, and it is said that something waits" 
 mv "$work/away" "$work/far"
 claim "when it is back it gets what waited" waits none
 
+second start
 kill -KILL "$hub_pid"
 wait "$hub_pid" 2>/dev/null
 hub_pid=
+if [ -n "$second_pid" ]; then
+    made=$(hub journal --json | field entries)
+    must hub agency add f "Fire" --kind other >/dev/null
+    claim "a server that is given no folder gathers what is to be written" more_than "$made"
+    claim "and it waits" waits some
+fi
+second stop
+second start --journal "$work/far"
+if [ -n "$second_pid" ]; then
+    must hub agency add e "Education" --kind education >/dev/null
+    claim "a server goes on where another one was killed" waits none
+fi
+second stop
 mv "$work/hub" "$work/burnt"
-exits 1 "another folder is refused" hub restore "$work/old.backup" --recovery "$work/burnt/recovery.key" --journal "$work"
+exits 1 "another folder is refused" hub restore "$work/old.backup" --recovery "$work/burnt/recovery.key" --journal "$work" \
+    "${back[@]}"
 exits 0 "the hub comes back from both" hub restore "$work/old.backup" --recovery "$work/burnt/recovery.key" \
-    --journal "$work/far"
+    --journal "$work/far" "${back[@]}"
 has "and says how far the journal goes" 'The journal goes to'
 claim "who was revoked after the backup is revoked" keep hub node list
 claim "as it was" said "revoked"
 claim "and the agency is there" keep hub agency list
 claim "that came while the folder was away" said "Housing"
+if [ -n "$second_pid" ]; then claim "and that which came when the first server was dead" said "Education"; fi
 serve_journal
 must node a sync >/dev/null
 equal "the only device that is waited for ends the gathering" done "$(hub restore status --json | field state)"

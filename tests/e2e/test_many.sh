@@ -13,7 +13,7 @@ mkdir "$work/many"
 claim "three servers that are killed again and again lose nothing, and all devices converge" \
     "$bin/many" "$work/many" "$database&schema=many_$$" "${SPOKE_MANY_NODES:-5}" "${SPOKE_MANY:-4}" \
     ${SPOKE_SEED:+"$SPOKE_SEED"}
-grep -e '^seed' -e killed -e 'edits are' "$work/out" | sed 's/^/      /'
+grep -e '^seed' -e killed -e 'edits are' -e journal "$work/out" | sed 's/^/      /'
 rm -rf "$work/many"
 
 # ---- a hub with work under way, served from a file
@@ -75,6 +75,19 @@ claim "its masks say what its policy says" back "back_$$" verify
 claim "and its logs hold together" back "back_$$" log verify
 back "back_$$" restore status >"$work/out"
 has "it waits for the devices that had been enrolled" '^0 of [1-9][0-9]* devices have returned everything'
+
+# What was erased since that backup is erased again, from the list that was kept beside it (hub/RETENTION.md).
+one=01890a5d-ac96-774b-bcce-b302099a8057 two=01890a5d-ac96-774b-bcce-b302099a8058
+back "back_$$" erase --again >"$work/out"
+has "which cases were erased since it cannot know, and says so" 'the hub cannot know'
+printf '%s\n' "$one" "${two%??}" >"$work/erased"
+exits 64 "a list that is not whole is refused" back "back_$$" erase --again --list "$work/erased" --reason "as before" --yes
+printf '[{"case_id": "%s"}, {"case_id": "%s"}]\n' "$one" "$two" >"$work/erased"
+exits 0 "a whole one is carried out in one go" back "back_$$" erase --again --list "$work/erased" --reason "as before" --yes
+has "and it is said how many there were" '2 named, 2 erased'
+back "back_$$" retention erased --json >"$work/out"
+has "both are known as erased from then on" "$two"
+claim "and the logs hold together" back "back_$$" log verify
 rm -rf "$work/back"
 
 # ---- two servers

@@ -107,6 +107,7 @@ void hub_fixture_free(struct hub_fixture *f)
     db_close(f->h.db);
     sight_free(f->h.sight);
     row_cache_free(f->h.rows);
+    free(f->h.tails);
     identity_release(&f->h.id);
     secret_release(&f->key);
     (void)snprintf(wal, sizeof wal, "%s-wal", f->path);

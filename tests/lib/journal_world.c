@@ -1,6 +1,8 @@
 #include "tests/lib/journal_world.h"
 
 #include "hub/redo_part.h"
+#include "tests/lib/journal_sum.h"
+#include "tests/lib/test_store.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -98,6 +100,17 @@ enum err journal_try_write(struct why *why)
     return e == ERR_OK && more ? hub_redo_put(writer, why) : e;
 }
 
+void journal_words(enum err e, const struct why *why, char out[REDO_FAULT_BYTES])
+{
+    hub_redo_words(writer, e, why, out);
+}
+
+enum err journal_try_new(struct why *why)
+{
+    writer_here(true);
+    return journal_try_write(why);
+}
+
 void journal_write(bool anew)
 {
     struct why why = {0};
@@ -110,10 +123,19 @@ void journal_write(bool anew)
     assert_int_equal(journal_state().pending, 0);
 }
 
+void journal_noted(void)
+{
+    struct why why = {0};
+    MUST(hub_redo_gather(ends_hub->hub, &why));
+}
+
 enum err journal_try(const char *backup, const char *from, bool until_damage, struct hub_restored *told,
                      struct why *why)
 {
+    char store[TEST_STORE_URL];
+    test_store_url(store, sizeof store);
     const struct hub_restore r = {.home = ends_hub->dir,
+                                  .store = test_store_is_postgres() ? store : NULL,
                                   .backup = lost_file(backup),
                                   .recovery = lost_file("recovery.key"),
                                   .recovery_passphrase = bytes_of_str(passphrase),
@@ -121,6 +143,17 @@ enum err journal_try(const char *backup, const char *from, bool until_damage, st
                                   .journal = from,
                                   .until_damage = until_damage,
                                   .told = told};
+    return hub_restore(&ends_hub->env, &r, why);
+}
+
+enum err journal_try_file(const char *backup, const char *from, struct why *why)
+{
+    const struct hub_restore r = {.home = ends_hub->dir,
+                                  .backup = lost_file(backup),
+                                  .recovery = lost_file("recovery.key"),
+                                  .recovery_passphrase = bytes_of_str(passphrase),
+                                  .passphrase = bytes_of_str(passphrase),
+                                  .journal = from};
     return hub_restore(&ends_hub->env, &r, why);
 }
 
@@ -133,37 +166,16 @@ struct hub_restored journal_restored(const char *backup)
     return told;
 }
 
-static bool compared(const char *table)
-{
-    static const char *const not[] = {
-        "h_act",      "h_act_by",    "h_act_salt", "h_admin",  "h_answer",    "h_awaited",  "h_counter",   "h_cut_back", "h_done",
-        "h_epoch",    "h_held_rows", "h_holds", "h_leaf",      "h_log",      "h_outcome",   "h_probe",    "h_returned",
-        "h_redo",     "h_redo_state", "h_redo_part", "h_redo_backup", "h_state", "h_statement", "h_step_time", "h_tree",
-        "policy_now", "h_clock"};
-    for (size_t i = 0; i < sizeof not / sizeof not[0]; i++)
-        if (strcmp(table, not[i]) == 0) return false;
-    return true;
-}
-
 struct dump_sum journal_sum(void)
 {
     struct why why = {0};
-    struct dump_sum all, s = {0};
-    MUST(db_begin_read(hub_db(ends_hub->hub), &why));
-    MUST(dump_digest(&ends_hub->env, hub_db(ends_hub->hub), NULL, &all, &why));
-    db_rollback(hub_db(ends_hub->hub));
-    for (size_t i = 0; i < all.n; i++)
-        if (compared(all.table[i].name)) s.table[s.n++] = all.table[i];
+    struct dump_sum s;
+    MUST(journal_sum_of(ends_hub->hub, &ends_hub->env, &s, &why));
     return s;
 }
 
 void journal_same(const struct dump_sum *a, const struct dump_sum *b)
 {
-    assert_int_equal(a->n, b->n);
-    for (size_t i = 0; i < a->n; i++) {
-        assert_string_equal(a->table[i].name, b->table[i].name);
-        if (memcmp(a->table[i].hash, b->table[i].hash, HASH_BYTES) != 0)
-            fail_msg("%s differs: %llu rows, %llu rows", a->table[i].name, (unsigned long long)a->table[i].rows,
-                     (unsigned long long)b->table[i].rows);
-    }
+    struct why why = {0};
+    MUST(journal_sum_same(a, b, &why));
 }

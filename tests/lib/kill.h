@@ -67,6 +67,12 @@ void kill_edit(struct node *n, struct kill_world *random, struct kill_report *ou
 void kill_edit_share(struct node *n, const char *member); /* all cases of this node with another agency */
 void kill_edit_new_case(struct node *n, struct kill_world *random);
 
+/* tests/lib/kill_journal.c: a journal and a backup that it goes on from, in dir; the servers are given DIR/far. At the
+ * end, when all have ended: a hub is put back from both into `store` (a URL where nothing is) and into a file, and is
+ * the same. */
+void kill_journal_begin(const struct kill_world *w, const char *dir);
+void kill_journal_check(const struct kill_world *w, const char *dir, const char *store);
+
 /* tests/lib/kill_check.c: let everything come to rest, then judge. */
 void kill_check(struct kill_world *w);
 

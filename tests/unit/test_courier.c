@@ -196,6 +196,66 @@ static void parts_of_different_files_are_refused_and_nothing_is_held_against_the
     buf_release(&out);
 }
 
+/* What went beside a request is at the hub, and the device has not heard of it when its own copy rots. It sends a gap
+ * in that place, and its work again. So it has not got what it sent, whatever its verdict was: none of it may be left
+ * out of what it is told, or it would stand at the hub alone. */
+static void sent_beside_a_request_and_then_rotten(struct ends_node *n)
+{
+    struct buf file;
+    buf_init(&file, 1u << 24);
+    ends_export(n, &file);
+    assert_int_equal(ends_import(n, buf_bytes(&file)).applied, 0);
+    assert_int_equal(unsent(n), 1);
+    assert_int_equal(db_exec(node_db(n->n), "UPDATE n_content SET item = x'00'", NULL), ERR_OK);
+    buf_release(&file);
+}
+
+static void a_row_that_its_device_lost_after_it_was_sent_comes_back_whole(void **state)
+{
+    struct ends_case k;
+    uint8_t made[16];
+    (void)state;
+    ends_case(&k);
+    pol->lose_answer = true;
+    (void)ends_sync(pol, ERR_UNREACHABLE);
+    ends_begin(pol);
+    ends_person(pol, k.c, made, "Made");
+    (void)ends_commit(pol);
+    sent_beside_a_request_and_then_rotten(pol);
+    (void)ends_sync(sam, ERR_OK);
+    ends_shows(sam, "person", made, "family_name", "Made");
+    (void)ends_write(sam, "person", made, "family_name", "Of Sam");
+    (void)ends_sync(sam, ERR_OK);
+    struct round_result r = ends_sync(pol, ERR_OK);
+    assert_int_equal(r.applied, 1); /* what is known again under the number of the gap */
+    assert_int_equal(r.merged, 1);  /* the same written again, which meets Sam's word */
+    ends_same(pol);
+    ends_shows(pol, "person", made, "family_name", "Of Sam");
+}
+
+static void nor_is_a_column_left_out_that_its_device_lost_after_it_was_sent(void **state)
+{
+    struct ends_case k;
+    (void)state;
+    ends_case(&k);
+    pol->lose_answer = true;
+    (void)ends_sync(pol, ERR_UNREACHABLE);
+    ends_begin(pol);
+    ends_set(pol, "person", k.person, "family_name", value_str("Jones"));
+    ends_set(pol, "person", k.person, "given_names", value_str("Of Pol"));
+    (void)ends_commit(pol);
+    sent_beside_a_request_and_then_rotten(pol);
+    (void)ends_sync(sam, ERR_OK);
+    (void)ends_write(sam, "person", k.person, "given_names", "Of Sam");
+    (void)ends_sync(sam, ERR_OK);
+    struct round_result r = ends_sync(pol, ERR_OK);
+    assert_int_equal(r.applied, 1);
+    assert_int_equal(r.merged, 1);
+    ends_same(pol);
+    ends_shows(pol, "person", k.person, "family_name", "Jones"); /* which nobody but Pol ever wrote */
+    ends_shows(pol, "person", k.person, "given_names", "Of Sam");
+}
+
 /* Put back from a copy of before, the device writes other changes under the numbers of those that went by file. */
 static void a_copy_of_the_device_is_found_out_by_what_went_beside_a_request(void **state)
 {
@@ -262,6 +322,8 @@ int main(void)
         cmocka_unit_test(each_new_file_takes_along_what_was_written_since_the_one_before),
         cmocka_unit_test(the_same_file_again_gets_the_same_answer_and_changes_nothing),
         cmocka_unit_test(parts_of_different_files_are_refused_and_nothing_is_held_against_their_devices),
+        cmocka_unit_test(a_row_that_its_device_lost_after_it_was_sent_comes_back_whole),
+        cmocka_unit_test(nor_is_a_column_left_out_that_its_device_lost_after_it_was_sent),
         cmocka_unit_test(a_copy_of_the_device_is_found_out_by_what_went_beside_a_request),
         cmocka_unit_test(a_file_that_is_cut_off_or_of_a_later_form_is_refused_in_words),
     };

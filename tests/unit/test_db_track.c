@@ -162,6 +162,20 @@ static void many_rows_are_all_told(void **state)
     assert_string_equal(heard.said, "t_rows:1;t_rows:2;t_rows:3;");
 }
 
+/* Of all tables together: each of these two alone could be remembered, with its 80 MB. */
+static void more_than_can_be_remembered_is_refused_whichever_tables_it_is_in(void **state)
+{
+    static const char *const fill[] = {
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO t_text SELECT printf('%02000d', i), NULL FROM n",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40000) INSERT INTO t_two SELECT printf('%02000d', i), 1, i FROM n"};
+    (void)state;
+    assert_int_equal(db_begin(heard.db, &why), ERR_OK);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(db_exec(heard.db, fill[i], &why), ERR_OK);
+    assert_int_equal(db_commit(heard.db, &why), ERR_LIMIT);
+    run("INSERT INTO t_rows VALUES(1, 'a')"); /* and the next one is as any other */
+    assert_string_equal(heard.said, "t_rows:1;");
+}
+
 int main(void)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, db_fixture_tear_down)
@@ -174,6 +188,7 @@ int main(void)
         CLAIM(a_row_that_changes_outside_a_transaction_is_told_with_the_next_one_that_commits),
         CLAIM(who_cannot_keep_it_keeps_it_from_being_committed),
         CLAIM(many_rows_are_all_told),
+        CLAIM(more_than_can_be_remembered_is_refused_whichever_tables_it_is_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

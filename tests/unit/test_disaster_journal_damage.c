@@ -2,6 +2,7 @@
 #include "crypto/hash.h"
 #include "hub/redo_part.h"
 #include "tests/lib/journal_world.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,8 +44,10 @@ static void work(const char *word)
 {
     (void)ends_write(pol, "person", k.person, "family_name", word);
     (void)ends_sync(pol, ERR_OK);
+    journal_noted();
     (void)ends_write(sam, "person", k.person, "given_names", word);
     (void)ends_sync(sam, ERR_OK);
+    journal_noted();
 }
 
 /* A backup, which has all of part 1; part 2 with some of the work, part 3 with more, part 4 with the rest; and the hub
@@ -405,7 +408,43 @@ static void what_would_fill_the_disk_gives_the_journal_up_and_says_so(void **ctx
     assert_true(journal_state().joined);
 }
 
-/* A program from before there were journals had the store open meanwhile. */
+/* A database that was put back from an older state of its own: the folder has what the store has no more. */
+static void a_part_that_the_store_knows_nothing_of_is_not_written_over(void **ctx)
+{
+    struct why why = {0};
+    struct buf was, is;
+    (void)ctx;
+    ends_case(&k);
+    journal_write(false);
+    work("Archer");
+    journal_write(true);
+    int64_t part = journal_state().part;
+    load(part, &was);
+    MUST(db_exec(hub_db(ends_hub->hub), "UPDATE h_redo_state SET part = part - 1; DELETE FROM h_redo_part WHERE part > (SELECT part FROM h_redo_state)", &why));
+    struct buf file;
+    struct redo_head head;
+    struct identity hub = *hub_identity(ends_hub->hub);
+    load(part, &file);
+    struct bytes left = buf_bytes(&file);
+    MUST(redo_get_head(&left, &hub, &head, &why));
+    struct stmt *s;
+    MUST(db_prepare(hub_db(ends_hub->hub), "UPDATE h_redo_state SET written = $1, chain = $2", &s, &why));
+    db_bind_int(s, 1, (int64_t)head.first - 1);
+    db_bind_blob(s, 2, bytes_of(head.chain, sizeof head.chain));
+    MUST(db_run(s, &why));
+    work("Brewer");
+    fake_hub_reopen(ends_hub);
+    enum err e = journal_try_new(&why);
+    if (e != ERR_EXISTS || strstr(why.text, "knows nothing of") == NULL) fail_msg("%s: %s", err_word(e), why.text);
+    load(part, &is);
+    assert_true(bytes_equal(buf_bytes(&was), buf_bytes(&is)));
+    buf_release(&was);
+    buf_release(&is);
+    buf_release(&file);
+}
+
+/* A program from before there were journals had the store open meanwhile; or somebody took away what notes a table's
+ * rows. */
 static void a_store_that_was_written_without_the_journal_is_found_when_it_is_opened(void **ctx)
 {
     struct why why = {0};
@@ -415,7 +454,8 @@ static void a_store_that_was_written_without_the_journal_is_found_when_it_is_ope
     struct hub_redo_state s = journal_state();
     fake_hub_reopen(ends_hub);
     assert_int_equal(journal_state().gave_up, 0);
-    MUST(db_exec(hub_db(ends_hub->hub), "UPDATE h_redo_state SET log_size = log_size - 1", &why));
+    MUST(db_exec(hub_db(ends_hub->hub),
+                 test_store_sql("UPDATE h_redo_state SET log_size = log_size - 1", "DROP TRIGGER spoke_note ON person"), &why));
     fake_hub_reopen(ends_hub);
     assert_true(journal_state().gave_up > 0);
     assert_memory_not_equal(journal_state().id, s.id, sizeof s.id);
@@ -449,6 +489,7 @@ int main(void)
         CLAIM(a_journal_that_ends_before_the_backup_adds_nothing),
         CLAIM(a_restored_hub_begins_a_journal_of_its_own),
         CLAIM(what_would_fill_the_disk_gives_the_journal_up_and_says_so),
+        CLAIM(a_part_that_the_store_knows_nothing_of_is_not_written_over),
         CLAIM(a_store_that_was_written_without_the_journal_is_found_when_it_is_opened),
         CLAIM(who_is_not_a_security_administrator_neither_begins_nor_ends_it),
     };

@@ -212,8 +212,8 @@ static void a_restore_from_an_older_backup_erases_again(void **state)
     assert_int_equal(count("SELECT count(*) FROM h_erased"), 0);
     assert_true(ends_count("SELECT count(*) FROM person WHERE case_id = $1", k.c) > 0);
     assert_int_equal(hub_erase(ends_hub->hub, k.c, true, "again", &why), ERR_DENIED); /* it is open in the backup */
-    MUST(hub_erase_again(ends_hub->hub, k.c, "erased before the disaster", &why));
-    MUST(hub_erase_again(ends_hub->hub, k.c, "erased before the disaster", &why)); /* as often as one likes */
+    MUST(hub_erase_again(ends_hub->hub, bytes_of(k.c, 16), "erased before the disaster", NULL, &why));
+    MUST(hub_erase_again(ends_hub->hub, bytes_of(k.c, 16), "erased before the disaster", NULL, &why)); /* as often as one likes */
     assert_int_equal(ends_count("SELECT count(*) FROM person WHERE case_id = $1", k.c), 0);
     ends_all_sync();
     assert_string_equal(lost_status().state, "done");
@@ -225,7 +225,7 @@ static void a_restore_from_an_older_backup_erases_again(void **state)
         assert_true(lost_holds(all[i], "case_file", other.c));
         ends_same(all[i]);
     }
-    assert_int_equal(hub_erase_again(ends_hub->hub, other.c, "not in an open hub", &why), ERR_DENIED);
+    assert_int_equal(hub_erase_again(ends_hub->hub, bytes_of(other.c, 16), "not in an open hub", NULL, &why), ERR_DENIED);
     assert_int_equal(ends_count("SELECT count(*) FROM person WHERE case_id = $1", k.c), 0);
     assert_int_equal(ends_count("SELECT count(*) FROM case_file WHERE id = $1", k.c), 0);
     all_holds();
@@ -244,7 +244,7 @@ static void a_case_that_the_backup_never_had_does_not_come_in(void **state)
     erases(k.c);
     lost_destroy();
     lost_restored("old");
-    MUST(hub_erase_again(ends_hub->hub, k.c, "erased before the disaster", &why));
+    MUST(hub_erase_again(ends_hub->hub, bytes_of(k.c, 16), "erased before the disaster", NULL, &why));
     ends_all_sync();
     ends_all_sync();
     ends_all_sync();
@@ -252,6 +252,49 @@ static void a_case_that_the_backup_never_had_does_not_come_in(void **state)
     for (size_t i = 0; i < 5; i++) assert_false(lost_holds(all[i], "case_file", k.c) || lost_holds(all[i], "person", k.person));
     assert_int_equal(ends_count("SELECT count(*) FROM case_file WHERE id = $1", k.c), 0);
     assert_int_equal(lost_status().strange, 0);
+    all_holds();
+}
+
+/* Some are in the backup, one is not, one is named twice: all of them, in one go; or none. */
+static void all_that_a_restored_hub_must_erase_again_it_erases_at_once(void **state)
+{
+    struct why why = {0};
+    struct ends_case k[3], other;
+    struct buf ids;
+    uint64_t n = 0;
+    (void)state;
+    buf_init(&ids, 1u << 20);
+    ends_case(&k[0]);
+    ends_case(&k[1]);
+    ends_case(&other);
+    (void)lost_backup("old");
+    ends_case(&k[2]);
+    for (size_t i = 0; i < 3; i++) {
+        closes(k[i].c);
+        erases(k[i].c);
+        buf_put(&ids, k[i].c, 16);
+    }
+    ends_all_sync();
+    buf_put(&ids, k[0].c, 16);
+    lost_destroy();
+    lost_restored("old");
+    assert_int_equal(hub_erase_again(ends_hub->hub, buf_bytes(&ids), "", &n, &why), ERR_USAGE);
+    assert_int_equal(hub_erase_again(ends_hub->hub, bytes_of(ids.data, 24), "half an id", &n, &why), ERR_USAGE);
+    assert_int_equal(hub_erase_again(ends_hub->hub, bytes_of(ids.data, 0), "none", &n, &why), ERR_USAGE);
+    assert_int_equal(count("SELECT count(*) FROM h_erased"), 0);
+    MUST(hub_erase_again(ends_hub->hub, buf_bytes(&ids), "erased before the disaster", &n, &why));
+    assert_int_equal(n, 3);
+    MUST(hub_erase_again(ends_hub->hub, buf_bytes(&ids), "erased before the disaster", &n, &why));
+    assert_int_equal(n, 0);
+    for (int i = 0; i < 3; i++) ends_all_sync();
+    struct ends_node *const all[] = {ann, ada, pol, pat, sam};
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t j = 0; j < 3; j++) assert_false(lost_holds(all[i], "case_file", k[j].c) || lost_holds(all[i], "person", k[j].person));
+        assert_true(lost_holds(all[i], "case_file", other.c));
+        ends_same(all[i]);
+    }
+    assert_int_equal(count("SELECT count(*) FROM h_act WHERE act = 'erase again'"), 3);
+    buf_release(&ids);
     all_holds();
 }
 
@@ -303,6 +346,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_wrote_too_late_is_told_and_keeps_his_own_words, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(looks_and_words_about_it_go_and_the_logs_still_hold, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_restore_from_an_older_backup_erases_again, lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(all_that_a_restored_hub_must_erase_again_it_erases_at_once, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_case_that_the_backup_never_had_does_not_come_in, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_hub_that_waits_for_devices_erases_nothing_by_time, lost_start, lost_stop),
     };

@@ -218,6 +218,57 @@ static void a_hub_that_dies_at_the_commit_has_told_nobody_and_takes_all_of_it_ag
     group_settle(8);
 }
 
+/* ---- refusals */
+
+static int count_commit(void *ctx)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* Each time as a device that was put back would ask: with a number that was answered. */
+static void ask_as_a_copy(struct hub_asked *a, struct fake_node *n, struct buf *request)
+{
+    buf_init(request, 1u << 20);
+    n->request--;
+    fake_node_pack(n);
+    n->request++;
+    buf_put_bytes(request, buf_bytes(&n->sent));
+    group_ask(a, n, false);
+    a->request = buf_bytes(request);
+}
+
+/* Whoever knows a device's id, or has a copy of it, makes nobody else wait for commits. */
+static void refusals_are_written_in_the_same_commit_also_where_a_device_asks_twice(void **state)
+{
+    struct fake_node *copy = group_devices[GROUP_MANY - 1], *other = group_devices[GROUP_MANY - 2];
+    struct hub_asked v[5];
+    struct buf request[3];
+    int commits = 0;
+    (void)state;
+    int64_t refused = group_count("SELECT count(*) FROM h_act WHERE act = 'refused'");
+    group_pack(group_devices[0], "Smith");
+    group_pack(group_devices[1], "Smith");
+    group_ask(&v[0], group_devices[0], false);
+    ask_as_a_copy(&v[1], copy, &request[0]);
+    ask_as_a_copy(&v[2], copy, &request[1]);
+    ask_as_a_copy(&v[3], other, &request[2]);
+    group_ask(&v[4], group_devices[1], false);
+    if (!test_store_is_postgres()) (void)sqlite3_commit_hook(db_sqlite(hub_db(round_hub->hub)), count_commit, &commits);
+    assert_int_equal(hub_exchange_all(round_hub->hub, v, 5), 5);
+    if (!test_store_is_postgres()) (void)sqlite3_commit_hook(db_sqlite(hub_db(round_hub->hub)), NULL, NULL);
+    group_must(&v[0], ERR_OK);
+    for (size_t i = 1; i < 4; i++) group_must(&v[i], ERR_REFUSED);
+    group_must(&v[4], ERR_OK);
+    if (!test_store_is_postgres()) assert_int_equal(commits, 1);
+    assert_true(group_count("SELECT count(*) FROM h_act WHERE act = 'refused'") >= refused + 2);
+    assert_int_equal(group_count("SELECT count(*) FROM h_node WHERE state = 'forked'"), 2);
+    for (size_t i = 0; i < 3; i++) buf_release(&request[i]);
+    for (size_t i = 0; i < 2; i++) group_read_applied(group_devices[i]);
+    group_all_is_well();
+    group_settle(2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +277,7 @@ int main(void)
         cmocka_unit_test(where_the_database_goes_away_all_are_told_so_and_come_again),
         cmocka_unit_test(when_the_commit_fails_no_answer_leaves_and_all_come_again),
         cmocka_unit_test(a_hub_that_dies_at_the_commit_has_told_nobody_and_takes_all_of_it_again),
+        cmocka_unit_test(refusals_are_written_in_the_same_commit_also_where_a_device_asks_twice), /* the copies are of no use after it */
     };
     return cmocka_run_group_tests_name("exchange_group_store", tests, group_start, group_stop);
 }

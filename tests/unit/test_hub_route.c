@@ -42,7 +42,7 @@ static int make_rig(void **state)
 static int drop_rig(void **state)
 {
     struct rig *r = *state;
-    static const char *const names[] = {"hub.key", "hub.db", "hub.db-wal", "hub.db-shm", "recovery.key"};
+    static const char *const names[] = {"hub.key", "hub.db", "hub.db-wal", "hub.db-shm", "recovery.key", "store"};
     char path[128];
     hub_close(r->route.hub);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

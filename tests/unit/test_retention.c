@@ -2,6 +2,7 @@
 #include "hub/retention.h"
 #include "tests/lib/intake_fixture.h"
 #include "tests/lib/policy_variant.h"
+#include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,6 +173,30 @@ static void a_hold_keeps_it_where_it_is_and_brings_it_back_to_its_keepers_alone(
     verifies();
 }
 
+/* What the store could not do is told as that: not as if there had been nothing to release. */
+static void a_release_that_the_store_refuses_is_not_said_to_be_of_a_case_that_is_not_held(void **state)
+{
+    struct why why = {0};
+    uint8_t c[16];
+    (void)state;
+    closed_case(c);
+    for (int i = 0; i < 2; i++) { /* on PostgreSQL a write is waited for when it is made first */
+        assert_int_equal(hub_retention_hold(hub->hub, c, "public inquiry", &why), ERR_OK);
+        if (i == 0) assert_int_equal(hub_retention_release(hub->hub, c, "the inquiry is over", &why), ERR_OK);
+    }
+    assert_int_equal(db_exec(hub_db(hub->hub),
+                             test_store_sql("CREATE TRIGGER keeps_it BEFORE DELETE ON h_hold BEGIN SELECT RAISE(ABORT, 'no'); END",
+                                            "CREATE TABLE keeps_it(case_id BLOB PRIMARY KEY REFERENCES h_hold(case_id)); INSERT INTO "
+                                            "keeps_it(case_id) SELECT case_id FROM h_hold"),
+                             &why),
+                     ERR_OK);
+    assert_int_equal(hub_retention_release(hub->hub, c, "the inquiry is over", &why), ERR_FAILED);
+    assert_non_null(strstr(why.text, "The store refused"));
+    assert_int_equal(db_exec(hub_db(hub->hub), test_store_sql("DROP TRIGGER keeps_it", "DROP TABLE keeps_it"), &why), ERR_OK);
+    assert_int_equal(hub_retention_release(hub->hub, c, "the inquiry is over", &why), ERR_OK);
+    assert_int_equal(hub_retention_release(hub->hub, c, "the inquiry is over", &why), ERR_NOTFOUND);
+}
+
 /* As a policy goes through its phases: what has left is nobody's under either. */
 static void another_policy_gives_back_nothing_that_has_left(void **state)
 {
@@ -328,6 +353,67 @@ static void a_clock_that_fell_back_for_a_while_makes_no_case_old(void **state)
     verifies();
 }
 
+/* What is closed meanwhile is as old as the moment in which the clock was put right: partners keep it for their time,
+ * and the keepers for theirs. */
+static void a_case_closed_while_the_clock_was_years_behind_is_kept_as_long_as_any(void **state)
+{
+    uint8_t c[16];
+    (void)state;
+    times(10, 20, 60);
+    int64_t was = hub->now;
+    hub->now -= 7000 * DAY;
+    hours(3);
+    closed_case(c);
+    hub->now = was + 2 * DAY;
+    hours(3);
+    days(8);
+    assert_true(sees("school-1", c) && sees("care-mash", c));
+    days(3);
+    assert_true(!sees("school-1", c) && sees("care-mash", c));
+    days(10);
+    assert_false(sees("care-mash", c));
+    assert_false(announced(c));
+    days(30);
+    assert_true(announced(c) && at_hub("case_file", c));
+    days(12);
+    assert_false(at_hub("case_file", c));
+    times(0, 0, 0);
+    go_on();
+    verifies();
+}
+
+/* A machine with a flat battery begins in the same year long past each time that it is started. */
+static void nor_does_a_clock_that_falls_back_twice_before_it_is_put_right(void **state)
+{
+    uint8_t c[16];
+    (void)state;
+    times(10, 20, 60);
+    int64_t was = hub->now;
+    hub->now -= 7000 * DAY;
+    hours(3);
+    int64_t started = hub->now;
+    days(2);
+    hub->now = started;
+    hours(3);
+    days(3); /* past where it was when it fell back again */
+    closed_case(c);
+    hub->now = was + 9 * DAY;
+    hours(3);
+    days(8);
+    assert_true(sees("school-1", c) && sees("care-mash", c));
+    days(3);
+    assert_true(!sees("school-1", c) && sees("care-mash", c));
+    days(10);
+    assert_false(announced(c));
+    days(30);
+    assert_true(announced(c) && at_hub("case_file", c));
+    days(12);
+    assert_false(at_hub("case_file", c));
+    times(0, 0, 0);
+    go_on();
+    verifies();
+}
+
 /* The month of notice is one in which the hub was at work: no second jump, and no standing still, uses it up. */
 static void a_second_jump_of_the_clock_does_not_use_up_the_notice(void **state)
 {
@@ -359,12 +445,15 @@ int main(void)
         cmocka_unit_test(a_case_opened_again_comes_back_whole),
         cmocka_unit_test(what_a_partner_had_not_sent_is_held_and_nothing_of_it_is_lost),
         cmocka_unit_test(a_hold_keeps_it_where_it_is_and_brings_it_back_to_its_keepers_alone),
+        cmocka_unit_test(a_release_that_the_store_refuses_is_not_said_to_be_of_a_case_that_is_not_held),
         cmocka_unit_test(another_policy_gives_back_nothing_that_has_left),
         cmocka_unit_test(nothing_but_opening_it_gives_it_back),
         cmocka_unit_test(a_clock_put_right_gives_back_what_it_took),
         cmocka_unit_test(every_erasure_is_announced_a_month_before),
         cmocka_unit_test(times_that_contradict_each_other_are_refused),
         cmocka_unit_test(a_clock_that_fell_back_for_a_while_makes_no_case_old),
+        cmocka_unit_test(a_case_closed_while_the_clock_was_years_behind_is_kept_as_long_as_any),
+        cmocka_unit_test(nor_does_a_clock_that_falls_back_twice_before_it_is_put_right),
         cmocka_unit_test(a_second_jump_of_the_clock_does_not_use_up_the_notice),
     };
     return cmocka_run_group_tests(tests, intake_start, intake_stop);

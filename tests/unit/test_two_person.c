@@ -208,6 +208,29 @@ static void a_whole_site_is_cut_off_by_two(void **state)
     assert_string_equal(second, "Ines");
 }
 
+/* Cases that no backup had, and open ones: nothing reaches further, so one person alone does not do it. */
+static void what_a_restored_hub_must_erase_again_takes_two(void **state)
+{
+    static const uint8_t ids[32] = "the first case--the second case";
+    const struct hub_proposal p = {.kind = PROPOSE_ERASE_AGAIN, .text = bytes_of(ids, sizeof ids), .reason = "as before the fire"};
+    uint64_t n = 0;
+    (void)state;
+    assert_int_equal(hub_propose(HUB, &p, "two cases", &no, &why), ERR_NOTFOUND); /* this hub was never put back */
+    assert_int_equal(db_exec(hub_db(HUB), "INSERT INTO h_epoch(epoch, at, backup_at, version, state) VALUES(1, 1, 1, 1, 'gathering')", &why),
+                     ERR_OK);
+    assert_int_equal(hub_erase_again(HUB, p.text, "alone", &n, &why), ERR_REFUSED);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_erased"), 0);
+    propose(&p);
+    assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED); /* one's own */
+    admin_as("Ines");
+    if (hub_approve(HUB, no, NULL, &why) != ERR_OK) fail_msg("%s", why.text);
+    assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_erased WHERE who = 'admin' AND second = 'Ines'"), 2);
+    admin_last_act("erase again", who, second);
+    assert_string_equal(who, "admin");
+    assert_string_equal(second, "Ines");
+    assert_int_equal(states("done"), 1);
+}
+
 static void the_rule_itself_and_its_people_take_two(void **state)
 {
     const struct hub_proposal up = {
@@ -436,6 +459,7 @@ int main(void)
         T(a_proposal_is_void_when_the_hub_has_changed),
         T(a_proposal_whose_bytes_were_changed_is_not_carried_out),
         T(a_whole_site_is_cut_off_by_two),
+        T(what_a_restored_hub_must_erase_again_takes_two),
         T(the_rule_itself_and_its_people_take_two),
         T(a_policy_comes_into_force_by_two_as_it_was_read),
         T(a_proposal_of_somebody_who_is_no_security_administrator_any_more_is_none),
