@@ -25,11 +25,11 @@ stand_in() { # stand_in BODY: a program for the place of sim
 }
 good='echo "sim: worlds; no promise was broken"'
 export SIM_SEEDS=$work/seeds
-printf '# a comment\n\n77  what it found  (test that keeps it: none)\n88  another\n' >"$SIM_SEEDS"
+printf '# a comment\n\n77 twins  what it found  (test that keeps it: none)\n88  another\n' >"$SIM_SEEDS"
 
 stand_in "$good"
 expect 0 "no promise was broken" "$check" "$work" 101
-for call in '--seeds 1 --first 77 --twins 1' '--seeds 1 --first 88 --twins 1' '--twice' '--seeds 101 '; do
+for call in '--seeds 1 --first 77 --twins 1' '--seeds 1 --first 88 --twins 0' '--twice' '--seeds 101 '; do
     if ! grep -q -e "$call" "$work/calls"; then
         echo "sim is not called with $call"
         failed=1

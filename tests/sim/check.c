@@ -9,7 +9,16 @@ void check_hub(struct sim *s)
     told_hub(s);
 }
 
-static void put_ids(struct sim *s, const struct device *d, const struct ids *without, struct buf *line)
+/* A row that it had of a hub that was lost, and that this one did not know when it last met the device: it may come to
+ * know it by somebody else's work. */
+static bool is_strange(struct sim *s, struct device *d, const uint8_t id[16])
+{
+    bool out = disaster_strange(s, id);
+    if (out) ids_add(&d->strange, id);
+    return out;
+}
+
+static void put_ids(struct sim *s, struct device *d, const struct ids *without, struct buf *line)
 {
     size_t n_tables;
     const struct table_rule *t = rules_tables(&n_tables);
@@ -20,25 +29,28 @@ static void put_ids(struct sim *s, const struct device *d, const struct ids *wit
         (void)snprintf(sql, sizeof sql, "SELECT id FROM \"%s\"", t[i].name);
         struct stmt *st = ask(s, node_db(d->n), sql);
         while (ask_next(s, st))
-            if (db_id(st, 0, id) && !ids_has(without, id) && !disaster_strange(s, id)) told_id(line, (int)i, id);
+            if (db_id(st, 0, id) && !ids_has(without, id) && !is_strange(s, d, id)) told_id(line, (int)i, id);
         db_done(st);
     }
 }
 
 /* Rows that it holds and does not show. */
-static void put_hidden(struct sim *s, const struct device *d, const struct ids *without, struct buf *line)
+static void put_hidden(struct sim *s, struct device *d, const struct ids *without, struct buf *line)
 {
     uint8_t id[16];
     struct stmt *st = ask(s, node_db(d->n), "SELECT tbl, id FROM n_hidden");
     while (ask_next(s, st))
-        if (db_id(st, 1, id) && !ids_has(without, id) && !disaster_strange(s, id)) told_id(line, (int)db_int(st, 0), id);
+        if (db_id(st, 1, id) && !ids_has(without, id) && !is_strange(s, d, id)) told_id(line, (int)db_int(st, 0), id);
     db_done(st);
 }
 
-static void tell_holds(struct sim *s, const struct device *d, bool complete)
+static void tell_holds(struct sim *s, struct device *d, bool complete)
 {
     struct ids own = {0};
     struct buf line;
+    if (disaster_was(s) && s->hub == NULL) return; /* nobody can say which rows this one knows */
+    if (complete) ids_clear(&d->strange);
+    if (!complete) ids_add_all(&own, &d->strange);
     if (!complete) ledger_made(s->ledger, d, &own);
     if (!complete) disaster_ordered(s, d, &own);
     told_start(&line, "holds ");
@@ -51,7 +63,7 @@ static void tell_holds(struct sim *s, const struct device *d, bool complete)
 }
 
 /* By its clock, what has ended is not shown, and all else is. */
-void check_shown(struct sim *s, const struct device *d)
+void check_shown(struct sim *s, struct device *d)
 {
     static const char *const words[] = {"shows", "hides"};
     struct ids none = {0};

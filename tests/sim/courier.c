@@ -84,19 +84,24 @@ static void export_failed(struct sim *s, struct device *d, enum err e, bool aili
     device_stuck(s, d, why->text);
 }
 
-void courier_post(struct sim *s, struct device *d)
+bool courier_export(struct sim *s, struct device *d, struct buf *out)
 {
     struct why why = {0};
-    struct buf out;
-    if (d->n == NULL || d->mixed) return;
-    buf_init(&out, SIM_BUNDLE);
     device_enter(s, d);
-    enum err e = node_bundle_export(d->n, &out, &why);
+    enum err e = node_bundle_export(d->n, out, &why);
     bool died = device_leave(s, d), ailing = d->ailing;
     mishap_over(d);
     sim_note(s, "device %d exports: %s", d->no, died ? "died" : err_word(e));
     if (!died && e != ERR_OK) export_failed(s, d, e, ailing, &why);
-    if (!died && e == ERR_OK) {
+    return !died && e == ERR_OK;
+}
+
+void courier_post(struct sim *s, struct device *d)
+{
+    struct buf out;
+    if (d->n == NULL || d->mixed) return;
+    buf_init(&out, SIM_BUNDLE);
+    if (courier_export(s, d, &out)) {
         s->counts[COUNT_PARCELS]++;
         bring_again(s, SIM_AT_HUB, d, &d->old_request);
         bring_again(s, SIM_AT_DEVICE, d, &d->old_answer);
@@ -121,8 +126,7 @@ static uint64_t hub_number(struct sim *s, const struct device *d)
 }
 
 /* The next one must be taken, unless there is something against its device. */
-static void judge_at_hub(struct sim *s, const struct device *d, const struct parcel *p, enum err e, uint64_t before,
-                         const struct why *why)
+void courier_judge(struct sim *s, const struct device *d, uint64_t number, uint64_t before, enum err e, const struct why *why)
 {
     bool good = !d->suspect && !d->hostile && !s->hub_lost_time && !disaster_was(s);
     /* An envelope of no known form makes its request one of no known form; a hub that was put back does not know what
@@ -130,14 +134,14 @@ static void judge_at_hub(struct sim *s, const struct device *d, const struct par
     bool odd = (d->hostile && d->suspect) || s->hub_lost_time;
     if (e != ERR_OK && e != ERR_REFUSED && e != ERR_EXISTS && !(odd && (e == ERR_FORMAT || e == ERR_TAMPERED)))
         sim_fail(s, 0, "a courier's request of device %d: %s: %s", d->no, err_word(e), why->text);
-    if ((e == ERR_REFUSED || e == ERR_EXISTS) && good && p->number == before)
+    if ((e == ERR_REFUSED || e == ERR_EXISTS) && good && number == before)
         sim_fail(s, 0, "a courier's request of device %d is refused, and is the next: %s", d->no, why->text);
-    if (e == ERR_REFUSED && good && p->number < before)
+    if (e == ERR_REFUSED && good && number < before)
         sim_fail(s, 0, "a courier's request of device %d came late, and is taken for that of a copy: %s", d->no,
                  why->text);
 }
 
-static void answer_leaves(struct sim *s, struct device *d, struct bytes answer)
+void courier_answer(struct sim *s, struct device *d, struct bytes answer)
 {
     uint64_t number = hub_number(s, d);
     int to = d->no;
@@ -166,7 +170,7 @@ static bool at_hub(struct sim *s, struct device *d, const struct parcel *p)
         buf_release(&out);
         return false;
     }
-    judge_at_hub(s, d, p, e, before, &why);
+    courier_judge(s, d, p->number, before, e, &why);
     bool more = e == ERR_OK && wire_brings_more(buf_bytes(&p->body));
     /* What came back is taken in before anything that is asked, whoever asks. */
     if (sample && hub_number(s, d) == before && !more && !disaster_replays(s)) {
@@ -174,7 +178,7 @@ static bool at_hub(struct sim *s, struct device *d, const struct parcel *p)
         if (memcmp(hash[0], hash[1], HASH_BYTES) != 0)
             sim_fail(s, 3, "an old or refused request of device %d changed the hub", d->no);
     }
-    if (e == ERR_OK) answer_leaves(s, d, buf_bytes(&out));
+    if (e == ERR_OK) courier_answer(s, d, buf_bytes(&out));
     buf_reset(&out);
     if (e == ERR_OK && again) { /* two copies at once; wire_at_hub compares the answers */
         e = wire_at_hub(s, d, buf_bytes(&p->body), &out, &why);
@@ -265,6 +269,7 @@ static void at_device(struct sim *s, struct device *d, const struct parcel *p)
     mishap_over(d);
     sim_note(s, "a courier's answer for device %d at device %d: %s, in %llu, dropped %llu", p->device, d->no,
              died ? "died" : err_word(e), (unsigned long long)r.rows_in, (unsigned long long)r.rows_dropped);
+    d->forgot |= died;
     if (died) return;
     if (wiped) {
         wipe_done(s, d);
@@ -274,6 +279,13 @@ static void at_device(struct sim *s, struct device *d, const struct parcel *p)
     if (d->n == NULL) return;
     wire_result(s, d, &r);
     if ((e == ERR_OK || r.rows_dropped > 0) && !d->unproven) check_device(s, d, false);
+}
+
+void courier_deliver(struct sim *s, struct device *d, struct bytes answer)
+{
+    struct parcel *p = parcel_new(d, hub_number(s, d), answer);
+    at_device(s, d, p);
+    parcel_free(p);
 }
 
 void courier_at_device(struct sim *s, struct event *e)

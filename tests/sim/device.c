@@ -34,7 +34,9 @@ void device_on(struct sim *s, struct device *d)
     if (locked) e = node_open_as(&d->n, &d->m.env, d->home, &key, NODE_FOR_HUB, &why);
     if (e == ERR_OK) lease_opened(s, d, locked);
     if (e == ERR_OK) e = read_self(d, &why);
-    if (device_leave(s, d) || e == ERR_OK || wipe_was_found(s, d, e)) return;
+    bool died = device_leave(s, d);
+    if (!died && e == ERR_OK) disaster_learns(s, d);
+    if (died || e == ERR_OK || wipe_was_found(s, d, e)) return;
     if (!d->suspect) sim_fail(s, 0, "device %d does not open: %s: %s", d->no, err_word(e), why.text);
     s->counts[COUNT_ROTS_NOTICED]++;
     device_stuck(s, d, why.text);
@@ -222,5 +224,6 @@ void device_release(struct device *d)
     disk_image_free(d->image);
     buf_release(&d->old_request);
     buf_release(&d->old_answer);
+    ids_clear(&d->strange);
     *d = (struct device){.clone_of = -1};
 }

@@ -180,7 +180,7 @@ static void put_back(struct sim *s)
     c->phase = PHASE_GATHERS;
     s->counts[COUNT_DISASTERS]++;
     s->hub_version = -1;
-    s->hub_died_for = NULL;
+    s->hub_died_for = 0;
     told_hub_lost(s);
     ledger_hub_lost(s);
     hub_on(s);

@@ -12,32 +12,6 @@ bool calamity_hub_is_there(const struct sim *s)
 
 /* ------------------------------------------------------------------------------------------- what was known before */
 
-static struct known *known_of(struct calamity *c, int64_t node_no, int64_t seq)
-{
-    for (size_t i = 0; i < c->n_known; i++)
-        if (c->known[i].node_no == node_no && c->known[i].seq == seq) return &c->known[i];
-    c->known = judge_room(c->known, c->n_known, &c->cap_known, sizeof *c->known);
-    c->known[c->n_known] = (struct known){.node_no = node_no, .seq = seq};
-    return &c->known[c->n_known++];
-}
-
-static void know_verdict(struct sim *s, int64_t node_no, int64_t seq, struct bytes state)
-{
-    struct stmt *st = ask(s, hub_db(s->hub), "SELECT hash, verdict, version, received_at FROM h_envelope WHERE node_no = $1 AND seq = $2");
-    db_bind_int(st, 1, node_no);
-    db_bind_int(st, 2, seq);
-    if (ask_next(s, st) && db_bytes(st, 0).n == HASH_BYTES) {
-        struct known *k = known_of(s->calamity, node_no, seq);
-        memcpy(k->hash, db_bytes(st, 0).p, sizeof k->hash);
-        k->stands = false;
-        k->verdict = (enum verdict)db_int(st, 1);
-        k->settled = bytes_equal(state, bytes_of_str(verdict_word(k->verdict)));
-        k->version = db_int(st, 2);
-        k->received_at = db_int(st, 3);
-    }
-    db_done(st);
-}
-
 static bool may_see(struct sim *s, const struct device *d, const struct dropped *x)
 {
     struct why why = {0};
@@ -68,89 +42,29 @@ static void know_drops(struct sim *s, const struct device *d, int64_t node_no)
     rows_free(&here);
 }
 
-/* What each device that is switched on has learnt. */
+/* What each device has learnt. */
 void calamity_look_before(struct sim *s)
 {
     if (s->calamity->phase == PHASE_GATHERS) return; /* what was known before the first one stands still */
     s->calamity->n_dropped = 0;
     s->calamity->last_seq = (uint64_t)ask_number(s, hub_db(s->hub), "SELECT coalesce(sum(last_seq), 0) FROM h_node");
+    known_look_before(s);
     for (unsigned i = 0; i < s->n_devices; i++) {
         struct device *d = &s->devices[i];
         if (d->state != DEVICE_LIVE || d->n == NULL) continue;
-        int64_t node_no = ask_node(s, d);
-        struct stmt *st = ask(s, node_db(d->n), "SELECT seq, state FROM n_outbox WHERE state <> 'unsent'");
-        while (ask_next(s, st)) know_verdict(s, node_no, db_int(st, 0), db_bytes(st, 1));
-        db_done(st);
-        know_drops(s, d, node_no);
+        know_drops(s, d, ask_node(s, d));
     }
 }
 
 /* ---------------------------------------------------------------------------------------------------------- judging */
 
+/* A hub of which a read fails just now is as it was. */
 static enum phase phase_now(struct sim *s)
 {
-    enum phase out = PHASE_CALM;
-    struct stmt *st = ask(s, hub_db(s->hub), "SELECT state FROM h_epoch ORDER BY epoch DESC LIMIT 1");
-    if (ask_next(s, st)) {
-        struct bytes v = db_bytes(st, 0);
-        out = bytes_equal(v, bytes_of_str("done")) ? PHASE_DONE : PHASE_RELEASED;
-        if (bytes_equal(v, bytes_of_str("gathering")) || bytes_equal(v, bytes_of_str("applying"))) out = PHASE_GATHERS;
-    }
-    db_done(st);
-    return out;
-}
-
-static bool has_applied(struct sim *s, int64_t node_no)
-{
-    struct stmt *st = ask(s, hub_db(s->hub), "SELECT 1 FROM h_awaited WHERE node_no = $1 AND state = 'applied'");
-    db_bind_int(st, 1, node_no);
-    bool out = ask_next(s, st);
-    db_done(st);
-    return out;
-}
-
-/* A courier may have brought its device another verdict since, of the hub that was lost. */
-static bool knows_still(struct sim *s, const struct known *k)
-{
-    bool out = true;
-    for (unsigned i = 0; i < s->n_devices; i++) {
-        const struct device *d = &s->devices[i];
-        if (d->state != DEVICE_LIVE || d->n == NULL || ask_node(s, d) != k->node_no) continue;
-        struct stmt *st = ask(s, node_db(d->n), "SELECT state FROM n_outbox WHERE seq = $1");
-        db_bind_int(st, 1, k->seq);
-        out = ask_next(s, st) && bytes_equal(db_bytes(st, 0), bytes_of_str(verdict_word(k->verdict)));
-        db_done(st);
-    }
-    return out;
-}
-
-/* Every verdict that its device knew is what it was, and its time. */
-static void verdicts_stand(struct sim *s, bool pure)
-{
-    const struct calamity *c = s->calamity;
-    for (size_t i = 0; i < c->n_known; i++) {
-        struct known *k = &c->known[i];
-        if (k->stands || !has_applied(s, k->node_no)) continue;
-        k->stands = true;
-        struct stmt *st =
-            ask(s, hub_db(s->hub), "SELECT hash, verdict, version, received_at FROM h_envelope WHERE node_no = $1 AND seq = $2");
-        db_bind_int(st, 1, k->node_no);
-        db_bind_int(st, 2, k->seq);
-        if (!ask_next(s, st))
-            sim_fail(s, 14, "node %lld: envelope %lld was acknowledged, and is lost with the hub", (long long)k->node_no,
-                     (long long)k->seq);
-        if (!bytes_equal(db_bytes(st, 0), bytes_of(k->hash, sizeof k->hash)))
-            sim_fail(s, 14, "node %lld: another envelope came back for %lld", (long long)k->node_no, (long long)k->seq);
-        if (db_int(st, 3) != k->received_at)
-            sim_fail(s, 14, "node %lld: envelope %lld was received at %lld, and now at %lld", (long long)k->node_no,
-                     (long long)k->seq, (long long)k->received_at, (long long)db_int(st, 3));
-        bool open = !pure && (k->verdict == VERDICT_HELD || k->verdict == VERDICT_WAITS); /* new work may have decided it */
-        /* Where somebody was not waited for, what rests upon his work is not what it was. */
-        if (k->settled && c->strict && !open && (enum verdict)db_int(st, 1) != k->verdict && knows_still(s, k))
-            sim_fail(s, 14, "node %lld: envelope %lld was %s, and is %s since the hub was put back", (long long)k->node_no,
-                     (long long)k->seq, verdict_word(k->verdict), verdict_word((enum verdict)db_int(st, 1)));
-        db_done(st);
-    }
+    int64_t n = 0;
+    static const char sql[] = "SELECT CASE WHEN state IN ('gathering', 'applying') THEN 1 WHEN state = 'done' THEN 3 ELSE 2 END "
+                              "FROM h_epoch ORDER BY epoch DESC LIMIT 1";
+    return wire_ask(hub_db(s->hub), sql, NULL, &n) ? (enum phase)n : s->calamity->phase;
 }
 
 /* Unless its withdrawal is one that nobody had been told of: it was not acknowledged, and comes as a new one. */
@@ -188,18 +102,22 @@ static bool replay(struct sim *s)
     return true;
 }
 
+/* It is judged when nothing is wrong with its disk. */
 void disaster_look(struct sim *s)
 {
     struct calamity *c = s->calamity;
-    if (c == NULL || c->times == 0 || !calamity_hub_is_there(s)) return;
-    bool shut = phase_now(s) == PHASE_GATHERS, pure = replay(s);
-    if (!calamity_hub_is_there(s)) return;
+    if (c == NULL || c->times == 0 || s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
+    bool shut = phase_now(s) == PHASE_GATHERS, pure = !s->hub_ailing && replay(s);
+    if (s->hub == NULL || disk_is_dead(s->hub_machine.disk)) return;
     enum phase now = phase_now(s), before = c->phase;
     c->phase = now;
     if (now == PHASE_GATHERS) return;
     if (before == PHASE_GATHERS) sim_note(s, "the hub is open again");
-    if (before != now || now == PHASE_RELEASED) verdicts_stand(s, shut && pure);
+    c->unjudged |= before != now || now == PHASE_RELEASED;
     c->owes |= before == PHASE_GATHERS && c->strict;
+    if (s->hub_ailing) return;
+    if (c->unjudged) known_must_stand(s, shut && pure);
+    c->unjudged = false;
     if (c->owes && !pure) { /* it has looked at its clock since */
         c->owes = false;
         drops_stand(s);
@@ -220,17 +138,13 @@ void disaster_at_rest(struct sim *s)
     sim_must(s, hub_restore_missing(s->hub, still_missing, s, &why), "ask whom the hub waits for", &why);
 }
 
-bool disaster_was_released(const struct sim *s)
-{
-    return s->calamity != NULL && s->calamity->times > 0 && !s->calamity->strict;
-}
-
 /* What the hub judged and nobody was told of comes as new work; until then others hold rows of it. Where somebody was
- * not waited for, it may never come: the hub then counts it as a row that a device holds (hub/DISASTER.md, Limits). */
+ * not waited for, it may never come; nor does a conflict that the lost hub found between two changes of which one comes
+ * as new: the hub then counts it as a row that a device holds (hub/DISASTER.md, Limits). */
 bool disaster_strange(struct sim *s, const uint8_t id[16])
 {
     int64_t there = 0;
-    if (!disaster_was(s) || s->hub == NULL || (s->calamity->strict && s->calamity->rests)) return false;
+    if (!disaster_was(s) || s->hub == NULL || (s->calamity->strict && !s->calamity->gaps && s->calamity->rests)) return false;
     if (wire_ask(hub_db(s->hub), "SELECT 1 FROM h_row WHERE id = $1", id, &there)) return false;
     return !s->calamity->rests || wire_ask(hub_db(s->hub), "SELECT 1 FROM h_holds WHERE id = $1", id, &there);
 }

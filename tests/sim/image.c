@@ -135,7 +135,7 @@ static void put_hub_back(struct sim *s)
     s->hub_image = NULL;
     s->hub_lost_time = true;
     s->hub_version = -1; /* the oracle is told everything anew */
-    s->hub_died_for = NULL;
+    s->hub_died_for = 0;
     hub_on(s);
     if (s->hub == NULL) return;
     forget_since(s);

@@ -42,6 +42,8 @@ struct posted { /* an envelope */
     bool known;   /* the hub had that one when this came: it changes nothing */
     int64_t node_no, version;
     enum verdict verdict;
+    bool learnt;       /* its device knows a verdict, in worlds with disasters … */
+    enum verdict told; /* … and this is it */
     uint8_t salt[16]; /* a piece of its first part's salt, which stands nowhere but in its content; zeros: not known */
 };
 struct chain { /* a device at the hub: its envelopes up to last_seq were looked at */
@@ -153,7 +155,7 @@ void question_world(struct sim *s); /* is break-glass switched on? */
 void question_at_rest(struct sim *s, const struct device *d);
 
 /* ---- check.c */
-void check_shown(struct sim *s, const struct device *d); /* after it looked at its clock */
+void check_shown(struct sim *s, struct device *d); /* after it looked at its clock */
 void check_cursor(struct sim *s, const struct device *d); /* of one that was told that it is up to date */
 
 /* ---- check_rows.c */

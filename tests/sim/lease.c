@@ -29,10 +29,13 @@ static void judge(struct sim *s, struct device *d, bool refused)
 {
     int64_t days = number(d, "SELECT value FROM n_number WHERE name = 'lease_days'");
     int64_t lease = (days == 0 ? 30 : days) * SIM_DAY, wall = env_now(&d->m.env), passed = s->clock - d->contact_world;
-    int64_t highest = d->m.seen_max > wall ? d->m.seen_max : wall;
+    int64_t highest = d->m.seen_max > wall ? d->m.seen_max : wall, since = d->contact_hub;
     if (!is_fair(s, d)) return;
+    /* One that broke may have counted, with a hub that had not come to believe its clock yet. */
+    int64_t noted = d->contact_unsure ? number(d, "SELECT value FROM n_number WHERE name = 'lease_contact'") : since;
+    if (noted < since) since = noted;
     s->counts[COUNT_LOCKED] += refused;
-    if (refused && highest - d->contact_hub <= lease - SLACK && passed <= lease - SLACK)
+    if (refused && highest - since <= lease - SLACK && passed <= lease - SLACK)
         sim_fail(s, 11, "device %d is locked %lld hours after its last contact, with %lld days allowed", d->no,
                  (long long)(passed / SIM_HOUR), (long long)(lease / SIM_DAY));
     if (!refused && !d->contact_unsure && (wall - d->contact_hub > lease + SLACK || passed > lease + SLACK))

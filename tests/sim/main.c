@@ -31,6 +31,8 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_CRASHES] = "power failures",
     [COUNT_TORN] = "unsynced writes lost or torn",
     [COUNT_TOGETHER] = "requests that the hub took in one commit with others",
+    [COUNT_BAGS] = "requests brought with others of other devices, all of them whole",
+    [COUNT_UNDONE] = "commits of several requests that came to nothing",
     [COUNT_ROTS] = "disks with flipped bits",
     [COUNT_ROTS_NOTICED] = "of them noticed",
     [COUNT_SPOILT] = "unsent envelopes with flipped bits",
@@ -53,6 +55,7 @@ const char *const sim_count_names[COUNTS] = {
     [COUNT_DISASTERS] = "hubs destroyed and put back",
     [COUNT_GONE] = "devices lost with them",
     [COUNT_GHOSTS] = "devices that met the hub of before",
+    [COUNT_COMPARED] = "verdicts compared with those of before",
     [COUNT_SEEN_AGAIN] = "rows that a device had lost, seen again for their withdrawal was not acknowledged",
     [COUNT_LIES] = "devices that a hub lied to about its log, and that found out",
 };

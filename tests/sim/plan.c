@@ -39,6 +39,7 @@ const char *const sim_kind_names[SIM_KINDS] = {
     [SIM_LOST] = "lost device",
     [SIM_RELEASE] = "release",
     [SIM_OLD_HUB] = "the old hub",
+    [SIM_BAG] = "requests at one moment",
 };
 
 /* Relative rates where everything is on. What bars a device for good is rare: a world of barred devices says nothing.
@@ -106,9 +107,15 @@ static void disasters(struct plan *p, uint64_t seed)
     p->disasters = draw_chance(&d, 200) || seed >= ALL_DISASTERS;
     if (!p->disasters) return;
     for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) p->weight[without[i]] = 0;
-    p->few_rows = false;
     p->weight[SIM_BACKUP] = 8 + up_to(&d, 16);
     p->weight[SIM_DISASTER] = 4 + up_to(&d, 8);
+}
+
+/* Several devices' requests at one moment: in a quarter of the worlds, drawn apart as well. */
+static void bags(struct plan *p, uint64_t seed)
+{
+    struct draw d = draw_stream(seed, 25, 0);
+    if (draw_chance(&d, 250)) p->weight[SIM_BAG] = 15 + up_to(&d, 30);
 }
 
 void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt)
@@ -132,10 +139,12 @@ void plan_draw(struct plan *out, uint64_t seed, const struct sim_options *opt)
     p.clocks_wrong = draw_chance(&d, 500) ? 300 + up_to(&d, 700) : 0;
     p.skew_max_ms = draw_chance(&d, 500) ? 6 * (int64_t)SIM_HOUR : 3653 * SIM_DAY;
     p.few_rows = draw_chance(&d, 300) && !opt->calm;
-    if (opt->calm)
+    if (opt->calm) {
         calm(&p);
-    else
+    } else {
         disasters(&p, seed);
+        bags(&p, seed);
+    }
     /* An answer that holds one conflict more may take one round more, which would draw what the next was to draw. */
     if (opt->no_steering) p.lose = p.cut = p.lose_answer = p.repeat = 0;
     if (opt->shadowed) p.weight[SIM_SHADOW] = 100;

@@ -233,6 +233,12 @@ bool ids_has(const struct ids *s, const uint8_t id[16])
     return s->cap > 0 && memcmp(id, nobody, 16) != 0 && memcmp(s->v[slot(s, id)], id, 16) == 0;
 }
 
+void ids_add_all(struct ids *s, const struct ids *of)
+{
+    for (size_t i = 0; i < of->cap; i++)
+        if (memcmp(of->v[i], nobody, 16) != 0) ids_add(s, of->v[i]);
+}
+
 void ids_clear(struct ids *s)
 {
     free(s->v);

@@ -34,6 +34,7 @@ struct ids {
     size_t n, cap;
 };
 void ids_add(struct ids *s, const uint8_t id[16]);
+void ids_add_all(struct ids *s, const struct ids *of);
 bool ids_has(const struct ids *s, const uint8_t id[16]);
 void ids_clear(struct ids *s);
 const char *ids_hex(const uint8_t id[16], char out[33]);

@@ -73,6 +73,8 @@ enum sim_kind {
     SIM_LOST,                      /* a device is lost for ever while the hub gathers (queued) */
     SIM_RELEASE,                   /* the hub is opened before all have reported (queued) */
     SIM_OLD_HUB,                   /* the hub of before is there again (queued) */
+    /* in some worlds (bag.c) */
+    SIM_BAG, /* several devices' requests at one moment */
     SIM_KINDS
 };
 extern const char *const sim_kind_names[SIM_KINDS]; /* plan.c */
@@ -151,6 +153,8 @@ struct device {
     bool mixed;    /* its disk lied and the power failed: nobody can say what it should hold */
     bool damaged;  /* bits flipped in what it had not sent, and it did not empty that page since */
     bool rotten;   /* bits of its disk flipped */
+    bool forgot;   /* it was told to forget something, or may have been when its power failed */
+    struct ids strange; /* rows that it had of a hub that was lost; check.c */
     bool refused;  /* by the hub, because it was put back or cloned: it can be enrolled anew, once */
     struct disk_image *image;               /* owned; NULL: none taken */
     uint64_t image_seq;                     /* last envelope written when it was taken */
@@ -187,6 +191,8 @@ enum sim_count {
     COUNT_CRASHES,
     COUNT_TORN /* unsynced writes lost or torn */,
     COUNT_TOGETHER /* requests that the hub took in one commit with others */,
+    COUNT_BAGS /* of them: whole requests of several devices */,
+    COUNT_UNDONE /* commits of several requests that came to nothing */,
     COUNT_ROTS,
     COUNT_ROTS_NOTICED,
     COUNT_SPOILT,
@@ -209,6 +215,7 @@ enum sim_count {
     COUNT_DISASTERS,
     COUNT_GONE /* devices lost with it */,
     COUNT_GHOSTS /* devices that met the hub of before */,
+    COUNT_COMPARED /* verdicts of before, once the hub was put back */,
     COUNT_SEEN_AGAIN /* rows seen again because their withdrawal had not been acknowledged */,
     COUNT_LIES /* devices that a hub lied to about its log, at the end of a world */,
     COUNTS
@@ -244,7 +251,7 @@ struct sim {
     bool hub_ailing;    /* faults of the hub's disk are armed */
     struct machine hub_machine;
     struct hub *hub;             /* NULL while it is switched off */
-    struct device *hub_died_for; /* NULL, or in whose exchange its power failed; it may have committed */
+    uint32_t hub_died_for; /* in whose exchanges its power failed, a bit for each; it may have committed */
     int64_t hub_died_at;
     struct machine *outside_hub, *outside_device; /* whose randomness comes back at hub_leave, device_leave */
     uint32_t *children;                           /* owned; events queued so far by each planned one */
@@ -373,8 +380,22 @@ bool budget_stops(struct sim *s, const struct device *d); /* it got nothing new 
 void budget_at_rest(struct sim *s, const struct device *d);
 
 bool wire_ask(struct db *db, const char *sql, const uint8_t id[16], int64_t *out);
+/* What counts of a request that the hub answered, and what everybody is told of it; for requests taken in one commit
+ * apart. `before`: the number of the device's last one. false: nothing of it is new. */
+bool wire_count(struct sim *s, struct device *d, struct bytes request, struct bytes answer, uint64_t before);
+void wire_tell(struct sim *s, const uint32_t devices); /* a bit for each that was answered */
+uint64_t wire_last_request(struct sim *s, const struct device *d);
+
+/* bag.c: several devices' requests at one moment, in one commit. */
+void bag_event(struct sim *s);
+
 /* courier.c */
 void courier_post(struct sim *s, struct device *d);
+bool courier_export(struct sim *s, struct device *d, struct buf *out); /* false: it could not, or its power failed */
+/* What the hub says to a request that was handed over when it had answered `number` of that device; it has `before`. */
+void courier_judge(struct sim *s, const struct device *d, uint64_t number, uint64_t before, enum err e, const struct why *why);
+void courier_answer(struct sim *s, struct device *d, struct bytes answer);  /* goes on its way */
+void courier_deliver(struct sim *s, struct device *d, struct bytes answer); /* is there */
 void courier_at_hub(struct sim *s, struct event *e);
 void courier_at_device(struct sim *s, struct event *e);
 void parcel_free(struct parcel *p);
@@ -405,20 +426,6 @@ void image_put_back(struct sim *s);
 void image_clone(struct sim *s);
 void image_hub_back(struct sim *s, const struct event *e);
 
-/* disaster.c: a hub that is destroyed, and put back from a backup. Promise 14. */
-void disaster_event(struct sim *s, const struct event *e);
-void disaster_look(struct sim *s);               /* after each request at the hub, and once it was judged by the others */
-bool disaster_was(const struct sim *s);          /* ever, in this world */
-bool disaster_serves(const struct sim *s);       /* it does not gather */
-bool disaster_replays(const struct sim *s);      /* it may take in what came back */
-bool disaster_was_released(const struct sim *s); /* before all had reported: what rests upon their work is not what it was */
-bool disaster_strange(struct sim *s, const uint8_t id[16]); /* a row that nobody can bring back: its device is lost */
-/* Of rows that it holds, those that the hub has ordered it to forget because it had them of the lost hub. */
-void disaster_ordered(struct sim *s, const struct device *d, struct ids *out);
-void disaster_heal(struct sim *s);
-void disaster_at_rest(struct sim *s);
-void disaster_world(struct sim *s); /* before the first event: nobody is waited for who is not in this world */
-void disaster_free(struct sim *s);
 
 /* ledger.c: what people wrote, and what became of it. Invariants 2, 3 and 5. */
 struct ledger_op { /* one column that somebody wrote, or a row that somebody made (col -1) */
@@ -480,5 +487,7 @@ void check_device(struct sim *s, struct device *d,
                   bool complete); /* after a contact; complete: it was told to be up to date */
 void check_hub(struct sim *s);    /* tells the oracle what changed */
 void check_at_rest(struct sim *s);
+
+#include "tests/sim/lost.h"
 
 #endif

@@ -120,6 +120,8 @@ static enum err say_fault(void *ctx, const struct outbox_item *i, struct why *wh
 void wire_result(struct sim *s, struct device *d, const struct round_result *r)
 {
     struct why why = {0};
+    disaster_learns(s, d);
+    d->forgot |= r->rows_dropped > 0;
     s->counts[COUNT_HELD] += r->held;
     s->counts[COUNT_MERGED] += r->merged;
     s->counts[COUNT_WAITS] += r->waits;
@@ -278,6 +280,7 @@ static bool talk(struct wire *w, const struct round_options *opt, struct round_r
     if (!w->cut_off) lease_contact(s, d, !died && e == ERR_OK && r->rounds > 0 && !r->revoked);
     if (died) {
         mishap_over(d);
+        d->forgot = true;
         s->counts[COUNT_BROKEN]++;
         return false;
     }

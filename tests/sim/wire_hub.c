@@ -17,7 +17,7 @@ bool wire_ask(struct db *db, const char *sql, const uint8_t id[16], int64_t *out
     return good;
 }
 
-static uint64_t last_request(struct sim *s, const struct device *d)
+uint64_t wire_last_request(struct sim *s, const struct device *d)
 {
     int64_t out = 0; /* none, and of a device that this hub does not know */
     (void)wire_ask(hub_db(s->hub), "SELECT last_request FROM h_node WHERE kid = $1", d->kid, &out);
@@ -52,19 +52,22 @@ static void note_number(struct sim *s, struct device *d, uint64_t number)
     }
 }
 
-/* It may have committed an answer in its last moment: that one is given to whoever asks again. Nothing has moved there
+/* It may have committed answers in its last moment: they are given to whoever asks again. Nothing has moved there
  * since. */
 void wire_hub_is_back(struct sim *s)
 {
-    struct device *d = s->hub_died_for;
-    if (s->hub == NULL || d == NULL) return;
-    s->hub_died_for = NULL;
+    uint32_t devices = s->hub_died_for;
+    if (s->hub == NULL || devices == 0) return;
+    s->hub_died_for = 0;
     check_hub(s);
     ledger_at_hub(s);
-    note_number(s, d, last_request(s, d));
     int64_t now = told_time(s);
     told_now_is(s, now < s->hub_died_at ? now : s->hub_died_at);
-    tell_meeting(s, d);
+    for (unsigned i = 0; i < s->n_devices; i++) {
+        if ((devices >> i & 1) == 0) continue;
+        note_number(s, &s->devices[i], wire_last_request(s, &s->devices[i]));
+        tell_meeting(s, &s->devices[i]);
+    }
     told_now_is(s, now);
 }
 
@@ -94,17 +97,23 @@ bool wire_brings_more(struct bytes file)
     return courier_split(file, &request, &more, NULL) == ERR_OK && more.n > 0;
 }
 
-static void answered(struct sim *s, struct device *d, struct bytes request, struct bytes answer, uint64_t before)
+bool wire_count(struct sim *s, struct device *d, struct bytes request, struct bytes answer, uint64_t before)
 {
-    uint64_t number = last_request(s, d);
+    uint64_t number = wire_last_request(s, d);
     sim_traffic(s, d, false, answer);
     same_again(s, d, request, answer, number != before);
     note_number(s, d, number);
-    if (number == before && !wire_brings_more(request)) return;
+    return number != before || wire_brings_more(request);
+}
+
+void wire_tell(struct sim *s, const uint32_t devices)
+{
+    if (devices == 0) return;
     if (!disaster_replays(s)) told_wrote(s);
     check_hub(s);
     disaster_look(s);
-    tell_meeting(s, d);
+    for (unsigned i = 0; i < s->n_devices; i++)
+        if ((devices >> i & 1) != 0) tell_meeting(s, &s->devices[i]);
     ledger_at_hub(s);
 }
 
@@ -181,18 +190,20 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
     sim_traffic(s, d, true, request);
     if (s->hub == NULL) return unreachable(out, at, why);
     wire_hub_is_back(s);
-    uint64_t before = last_request(s, d);
+    uint64_t before = wire_last_request(s, d);
     if (s->opt.shadowed) tie_randomness(s, request);
     machine_blank_notes(s->opt.shadowed);
     hub_enter(s);
     enum err e = exchange(s, d, request, out, why);
     if (hub_leave(s)) {
-        s->hub_died_for = d;
+        s->hub_died_for = UINT32_C(1) << d->no;
         s->hub_died_at = s->clock;
         return unreachable(out, at, why);
     }
     switch (e) {
-    case ERR_OK: answered(s, d, request, bytes_of(out->data + at, out->len - at), before); return ERR_OK;
+    case ERR_OK:
+        if (wire_count(s, d, request, bytes_of(out->data + at, out->len - at), before)) wire_tell(s, UINT32_C(1) << d->no);
+        return ERR_OK;
     case ERR_REFUSED:
     case ERR_EXISTS: /* these very bytes were answered, and newer ones since */
     case ERR_FORMAT:
@@ -202,7 +213,7 @@ enum err wire_at_hub(struct sim *s, struct device *d, struct bytes request, stru
         if (!s->hub_ailing) sim_fail(s, 0, "device %d at the hub: %s: %s", d->no, err_word(e), why->text);
         return unreachable(out, at, why);
     }
-    if (last_request(s, d) != before) sim_fail(s, 3, "device %d: a refused request counted", d->no);
+    if (wire_last_request(s, d) != before) sim_fail(s, 3, "device %d: a refused request counted", d->no);
     out->len = at;
     return e;
 }

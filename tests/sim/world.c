@@ -86,6 +86,7 @@ static void handle(struct sim *s, struct event *e)
     case SIM_HOSTILE: with_device(s, hostile_act); return;
     case SIM_OFFICE: office_act(s); return;
     case SIM_SHADOW: shadow_act(s); return;
+    case SIM_BAG: bag_event(s); return;
     case SIM_SYNC: with_device(s, wire_sync); return;
     case SIM_POST: with_device(s, courier_post); return;
     case SIM_AT_HUB: courier_at_hub(s, e); return;
