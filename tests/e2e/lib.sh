@@ -2,6 +2,8 @@
 # Source it; it needs bash, coreutils, grep, sed and awk, and the programs in $SPOKE_BIN.
 # shellcheck shell=bash
 set -u
+# The log of whoever runs the tests comes here open, with words of other scripts in it, and is not for our programs.
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 export LC_ALL=C
 umask 077
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
