@@ -3,6 +3,7 @@
 #include "hub/policy_change.h"
 #include "hub/row_cache.h"
 #include "hub/store.h"
+#include "tests/lib/must.h"
 #include "tests/lib/test_store.h"
 
 #include <setjmp.h>
@@ -13,13 +14,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 static uint64_t mix(uint64_t *s)
 {

@@ -2,6 +2,7 @@
 #include "tests/lib/hub_fixture.h"
 
 #include "sync/changeset.h"
+#include "tests/lib/must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,13 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 #define MAX_BYTES ((size_t)64 << 20)
 

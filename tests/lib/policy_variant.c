@@ -4,6 +4,7 @@
 #include "hub/policy_change.h"
 #include "hub/policy_sql.h"
 #include "tests/lib/hub_fixture.h"
+#include "tests/lib/must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,13 +73,6 @@ char *policy_variant_changed(const char *what, const char *by)
     (void)snprintf(text, n, "%.*s%s%s", (int)(at - hub_policy_sql), hub_policy_sql, by, at + strlen(what));
     return text;
 }
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 void policy_variant_begin(struct hub_fixture *f, const struct policy_variant *v)
 {

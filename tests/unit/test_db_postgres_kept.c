@@ -3,8 +3,7 @@
  * its trigger: then the old answer comes. */
 #include "sync/db_postgres.h"
 
-#include "tests/lib/db_fixture.h"
-#include "tests/lib/other_session.h"
+#include "tests/lib/kept_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,40 +14,28 @@
 
 #include <cmocka.h>
 
-static const char *const within[] = {"note", NULL};
-static const char *const between[] = {"rule", "other_rule", NULL};
-
 #define NOTE "SELECT r FROM note WHERE n = 1"
 #define RULE "SELECT value FROM rule WHERE n = 1"
 
 static struct db_fixture *f;
 static struct other_session *psql;
 
-static void keep(struct db *db)
-{
-    struct why why = {0};
-    if (db_keep(db, within, between, &why) != ERR_OK) fail_msg("%s", why.text);
-}
-
 static int set_up(void **state)
 {
-    if (db_fixture_set_up_bare(state) != 0) return -1;
-    f = *state;
-    db_fixture_run(f->db, "CREATE TABLE rule(n INTEGER PRIMARY KEY, value INTEGER) STRICT;"
-                          "CREATE TABLE other_rule(n INTEGER PRIMARY KEY) STRICT;"
-                          "CREATE TABLE unlisted(n INTEGER PRIMARY KEY) STRICT;"
-                          "CREATE VIEW rules AS SELECT n, value FROM rule;"
-                          "INSERT INTO rule VALUES(1, 10);"
-                          "INSERT INTO note(n, t, r) VALUES(1, 'a', 10)");
-    keep(f->db);
-    psql = other_session_open(f->url, f->schema);
+    f = kept_fixture_start(state,
+                           "CREATE TABLE rule(n INTEGER PRIMARY KEY, value INTEGER) STRICT;"
+                           "CREATE TABLE other_rule(n INTEGER PRIMARY KEY) STRICT;"
+                           "CREATE TABLE unlisted(n INTEGER PRIMARY KEY) STRICT;"
+                           "CREATE VIEW rules AS SELECT n, value FROM rule;"
+                           "INSERT INTO rule VALUES(1, 10);"
+                           "INSERT INTO note(n, t, r) VALUES(1, 'a', 10)",
+                           &psql);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    other_session_close(psql);
-    return db_fixture_tear_down_postgres(state);
+    return kept_fixture_stop(state, psql);
 }
 
 static void begin(void)
@@ -274,7 +261,7 @@ static void a_change_after_one_that_was_taken_back_is_seen_by_others(void **stat
 {
     struct db *other = db_fixture_another(f, env_posix());
     (void)state;
-    keep(other);
+    kept_fixture_keep(other);
     assert_int_equal(db_begin(other, NULL), ERR_OK);
     assert_int_equal(db_fixture_number(other, RULE), 10);
     assert_int_equal(db_commit(other, NULL), ERR_OK);
@@ -353,7 +340,7 @@ static void one_transaction_may_change_that_table_of_two_schemas(void **state)
                                         &why),
                      ERR_OK);
     assert_int_equal(db_open_postgres(&north, env_posix(), f->url, schema, &why), ERR_OK);
-    keep(north);
+    kept_fixture_keep(north);
     db_close(north);
     assert_int_equal(ask_in_one(RULE), 10);
     (void)snprintf(sql, sizeof sql, "BEGIN; UPDATE \"%s\".rule SET value = 11; UPDATE rule SET value = 11; COMMIT", schema);
@@ -379,7 +366,7 @@ static void a_schema_of_very_many_tables_is_asked_each_time(void **state)
     other_session_run(psql, "UPDATE note SET r = 12 WHERE n = 1");
     assert_int_equal(ask(NOTE), 12);
     commit();
-    keep(f->db);
+    kept_fixture_keep(f->db);
     assert_int_equal(ask_in_one(RULE), 12);
 }
 
@@ -416,7 +403,7 @@ static void a_table_without_its_trigger_is_asked_each_time(void **state)
         assert_int_equal(db_commit(other, NULL), ERR_OK);
         other_session_run(psql, "UPDATE rule SET value = 11");
     }
-    keep(other); /* and it is there again */
+    kept_fixture_keep(other); /* and it is there again */
     db_close(other);
     assert_int_equal(ask_in_one("SELECT count(*) FROM pg_catalog.pg_trigger WHERE tgname = 'spoke_stamped' AND "
                                 "tgrelid = 'rule'::regclass"),

@@ -3,8 +3,7 @@
  * always says what is true. Each question is put in two ways: the second has words for which it is asked each time. */
 #include "sync/db_postgres.h"
 
-#include "tests/lib/db_fixture.h"
-#include "tests/lib/other_session.h"
+#include "tests/lib/kept_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,9 +17,6 @@
 #define SEEDS  6
 #define ROUNDS 300
 #define DEPTH  5
-
-static const char *const within[] = {"note", NULL};
-static const char *const between[] = {"rule", "other_rule", NULL};
 
 static const char *const writes[] = {
     "UPDATE rule SET value = value + 1",
@@ -144,17 +140,11 @@ static void seldom(struct db *db)
     }
 }
 
-static void keep(struct db *db)
-{
-    struct why why = {0};
-    if (db_keep(db, within, between, &why) != ERR_OK) fail_msg("%s", why.text);
-}
-
 static void what_is_kept_is_always_true(void **state)
 {
     struct db *two[2] = {f->db, db_fixture_another(f, env_posix())};
     (void)state;
-    keep(two[1]);
+    kept_fixture_keep(two[1]);
     for (uint64_t k = 1; k <= SEEDS; k++) {
         seed = k;
         for (size_t n = 0; n < ROUNDS; n++) {
@@ -173,21 +163,18 @@ static void what_is_kept_is_always_true(void **state)
 
 static int set_up(void **state)
 {
-    if (db_fixture_set_up_bare(state) != 0) return -1;
-    f = *state;
-    db_fixture_run(f->db, "CREATE TABLE rule(n INTEGER PRIMARY KEY, value INTEGER, other INTEGER) STRICT;"
-                          "CREATE TABLE other_rule(n INTEGER PRIMARY KEY) STRICT;"
-                          "INSERT INTO rule VALUES(1, 10, 1), (2, 2, 2);"
-                          "INSERT INTO note(n, t, r) VALUES(1, 'a', 10)");
-    keep(f->db);
-    psql = other_session_open(f->url, f->schema);
+    f = kept_fixture_start(state,
+                           "CREATE TABLE rule(n INTEGER PRIMARY KEY, value INTEGER, other INTEGER) STRICT;"
+                           "CREATE TABLE other_rule(n INTEGER PRIMARY KEY) STRICT;"
+                           "INSERT INTO rule VALUES(1, 10, 1), (2, 2, 2);"
+                           "INSERT INTO note(n, t, r) VALUES(1, 'a', 10)",
+                           &psql);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    other_session_close(psql);
-    return db_fixture_tear_down_postgres(state);
+    return kept_fixture_stop(state, psql);
 }
 
 int main(void)

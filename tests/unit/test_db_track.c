@@ -1,11 +1,11 @@
 /* Who keeps a journal is told of every row that a transaction touched, and of none that it did not. */
 #include "sync/db_track.h"
 #include "tests/lib/db_fixture.h"
+#include "tests/lib/told_rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,43 +14,17 @@ static struct why why;
 static struct heard {
     struct db *db;
     unsigned commits;
-    size_t n;
-    char said[4000]; /* "table:key,key;" of each, as the last commit told */
+    struct told_rows rows; /* as the last commit told */
     enum err answer;
 } heard;
-
-static enum err hear(void *ctx, const char *table, const struct value *key, size_t n_key, struct why *w)
-{
-    struct heard *h = ctx;
-    size_t at = strnlen(h->said, sizeof h->said - 200);
-    (void)w;
-    at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s:", table);
-    for (size_t i = 0; i < n_key; i++) {
-        if (key[i].kind == VALUE_INT)
-            at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s%lld", i > 0 ? "," : "", (long long)key[i].i);
-        else
-            at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s%.*s", i > 0 ? "," : "", (int)key[i].s.n,
-                                   (const char *)key[i].s.p);
-    }
-    (void)snprintf(h->said + at, sizeof h->said - at, ";");
-    h->n++;
-    return ERR_OK;
-}
 
 static enum err before_commit(void *ctx, struct why *w)
 {
     struct heard *h = ctx;
     h->commits++;
-    h->n = 0;
-    h->said[0] = '\0';
-    enum err e = db_track_each(h->db, hear, h, w);
+    h->rows = (struct told_rows){0};
+    enum err e = db_track_each(h->db, told_rows_hear, &h->rows, w);
     return e == ERR_OK ? h->answer : e;
-}
-
-static bool wants(void *ctx, const char *table)
-{
-    (void)ctx;
-    return strncmp(table, "t_", 2) == 0;
 }
 
 static int start(void **state)
@@ -62,7 +36,7 @@ static int start(void **state)
     db_fixture_run(heard.db, "CREATE TABLE t_text(k TEXT NOT NULL PRIMARY KEY, v INTEGER UNIQUE) STRICT");
     db_fixture_run(heard.db, "CREATE TABLE t_one(v INTEGER) STRICT");
     db_fixture_run(heard.db, "CREATE TABLE other(no INTEGER PRIMARY KEY) STRICT");
-    const struct db_track_options opt = {.ctx = &heard, .wants = wants, .before_commit = before_commit};
+    const struct db_track_options opt = {.ctx = &heard, .wants = told_rows_wants, .before_commit = before_commit};
     assert_int_equal(db_track_start(heard.db, &opt, &why), ERR_OK);
     assert_int_equal(db_track_start(heard.db, &opt, &why), ERR_FAILED);
     return 0;
@@ -81,13 +55,13 @@ static void rows_are_told_by_their_key_and_once_each(void **state)
     (void)state;
     run("INSERT INTO t_rows VALUES(7, 'a'), (8, 'b'); UPDATE t_rows SET v = 'c' WHERE no = 7; DELETE FROM t_rows WHERE no = 8;"
         "INSERT INTO t_two VALUES('x', 1, 5); INSERT INTO other VALUES(1)");
-    assert_string_equal(heard.said, "t_rows:7;t_rows:8;t_two:5,x;");
+    assert_string_equal(heard.rows.said, "t_rows:7;t_rows:8;t_two:5,x;");
     run("UPDATE t_two SET v = 2");
-    assert_string_equal(heard.said, "t_two:5,x;");
+    assert_string_equal(heard.rows.said, "t_two:5,x;");
     run("UPDATE t_two SET b = 'y'"); /* both: the one that is gone, and the one that is there */
-    assert_string_equal(heard.said, "t_two:5,x;t_two:5,y;");
+    assert_string_equal(heard.rows.said, "t_two:5,x;t_two:5,y;");
     run("UPDATE t_rows SET no = 9");
-    assert_string_equal(heard.said, "t_rows:7;t_rows:9;");
+    assert_string_equal(heard.rows.said, "t_rows:7;t_rows:9;");
 }
 
 static void a_row_that_another_one_takes_the_place_of_is_told_too(void **state)
@@ -95,8 +69,8 @@ static void a_row_that_another_one_takes_the_place_of_is_told_too(void **state)
     (void)state;
     run("INSERT INTO t_text VALUES('a', 1), ('b', 2)");
     run("INSERT OR REPLACE INTO t_text VALUES('c', 2)"); /* b goes, by a column that is not its key */
-    assert_non_null(strstr(heard.said, "t_text:b;"));
-    assert_non_null(strstr(heard.said, "t_text:c;"));
+    assert_non_null(strstr(heard.rows.said, "t_text:b;"));
+    assert_non_null(strstr(heard.rows.said, "t_text:c;"));
 }
 
 static void a_table_that_is_emptied_is_told_row_by_row_and_one_without_a_key_as_a_whole(void **state)
@@ -104,16 +78,16 @@ static void a_table_that_is_emptied_is_told_row_by_row_and_one_without_a_key_as_
     (void)state;
     run("INSERT INTO t_rows VALUES(1, 'a'), (2, 'b'), (3, 'c'); INSERT INTO t_one VALUES(1)");
     run("DELETE FROM t_rows");
-    assert_string_equal(heard.said, "t_rows:1;t_rows:2;t_rows:3;");
+    assert_string_equal(heard.rows.said, "t_rows:1;t_rows:2;t_rows:3;");
     run("UPDATE t_one SET v = 2; UPDATE t_one SET v = 3");
-    assert_string_equal(heard.said, "t_one:;");
+    assert_string_equal(heard.rows.said, "t_one:;");
 }
 
 static void a_table_that_came_since_is_told_as_a_whole(void **state)
 {
     (void)state;
     run("CREATE TABLE t_new(no INTEGER PRIMARY KEY) STRICT; INSERT INTO t_new VALUES(1), (2); INSERT INTO t_rows VALUES(4, 'd')");
-    assert_string_equal(heard.said, "t_rows:4;t_new:;");
+    assert_string_equal(heard.rows.said, "t_rows:4;t_new:;");
 }
 
 static void nobody_is_told_of_what_was_undone_or_only_read(void **state)
@@ -125,7 +99,7 @@ static void nobody_is_told_of_what_was_undone_or_only_read(void **state)
     run("INSERT INTO other VALUES(5)");
     assert_int_equal(heard.commits, 0);
     run("INSERT INTO t_rows VALUES(2, 'a')");
-    assert_string_equal(heard.said, "t_rows:2;");
+    assert_string_equal(heard.rows.said, "t_rows:2;");
 }
 
 /* It is committed already, whatever becomes of the transaction that follows. */
@@ -137,7 +111,7 @@ static void a_row_that_changes_outside_a_transaction_is_told_with_the_next_one_t
     assert_int_equal(db_exec(heard.db, "INSERT INTO t_rows VALUES(2, 'a')", &why), ERR_OK);
     db_rollback(heard.db);
     run("INSERT INTO other VALUES(5)");
-    assert_string_equal(heard.said, "t_rows:1;t_rows:2;"); /* of the second, who reads it finds none */
+    assert_string_equal(heard.rows.said, "t_rows:1;t_rows:2;"); /* of the second, who reads it finds none */
 }
 
 static void who_cannot_keep_it_keeps_it_from_being_committed(void **state)
@@ -157,9 +131,9 @@ static void many_rows_are_all_told(void **state)
 {
     (void)state;
     run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) INSERT INTO t_rows SELECT i, 'x' FROM n");
-    assert_int_equal(heard.n, 50000);
+    assert_int_equal(heard.rows.n, 50000);
     run("UPDATE t_rows SET v = 'y' WHERE no <= 3");
-    assert_string_equal(heard.said, "t_rows:1;t_rows:2;t_rows:3;");
+    assert_string_equal(heard.rows.said, "t_rows:1;t_rows:2;t_rows:3;");
 }
 
 /* Of all tables together: each of these two alone could be remembered, with its 80 MB. */
@@ -173,7 +147,7 @@ static void more_than_can_be_remembered_is_refused_whichever_tables_it_is_in(voi
     for (size_t i = 0; i < 2; i++) assert_int_equal(db_exec(heard.db, fill[i], &why), ERR_OK);
     assert_int_equal(db_commit(heard.db, &why), ERR_LIMIT);
     run("INSERT INTO t_rows VALUES(1, 'a')"); /* and the next one is as any other */
-    assert_string_equal(heard.said, "t_rows:1;");
+    assert_string_equal(heard.rows.said, "t_rows:1;");
 }
 
 int main(void)

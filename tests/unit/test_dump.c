@@ -4,69 +4,15 @@
 
 #include "hub/dump_frame.h"
 #include "hub/dump_tables.h"
-#include "hub/store.h"
-#include "sync/db_view.h"
-#include "tests/lib/hub_fixture.h"
+#include "tests/lib/dump_tape.h"
+#include "tests/lib/must.h"
 #include "tests/lib/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
-
-/* ------------------------------------------------------------------------------------------------------- the stream */
-
-struct tape {
-    struct buf buf;
-    size_t at, end; /* read so far, and what there is */
-    size_t flip;    /* the byte of which a bit is other; SIZE_MAX none */
-    uint8_t mask;
-    size_t fail_at; /* the place where reading or writing fails; 0 never */
-    size_t largest; /* piece that was written */
-};
-
-static enum err tape_write(void *ctx, struct bytes piece, struct why *why)
-{
-    struct tape *t = ctx;
-    if (t->fail_at != 0 && t->buf.len + piece.n > t->fail_at) return why_set(why, ERR_FULL, "full");
-    if (piece.n > t->largest) t->largest = piece.n;
-    buf_put_bytes(&t->buf, piece);
-    return t->buf.err;
-}
-
-static enum err tape_read(void *ctx, uint8_t *out, size_t n, size_t *out_got, struct why *why)
-{
-    struct tape *t = ctx;
-    size_t got = t->end - t->at < n ? t->end - t->at : n;
-    if (t->fail_at != 0 && t->at + got > t->fail_at) return why_set(why, ERR_IO, "unreadable");
-    memcpy(out, t->buf.data + t->at, got);
-    if (t->flip >= t->at && t->flip < t->at + got) out[t->flip - t->at] ^= t->mask;
-    t->at += got;
-    *out_got = got;
-    return ERR_OK;
-}
-
-static void tape_init(struct tape *t)
-{
-    *t = (struct tape){.flip = SIZE_MAX};
-    buf_init(&t->buf, 64u << 20);
-}
-
-static struct dump_source source_of(struct tape *t)
-{
-    t->at = 0;
-    return (struct dump_source){t, tape_read};
-}
 
 static struct dump_sum sum_of(const struct env *env, struct db *db)
 {
@@ -75,44 +21,6 @@ static struct dump_sum sum_of(const struct env *env, struct db *db)
     MUST(dump_digest(env, db, NULL, &sum, &why));
     db_rollback(db);
     return sum;
-}
-
-static void write_all(struct hub_fixture *f, struct tape *t, const struct dump_keeper *keeper)
-{
-    struct dump_sink sink = {t, tape_write};
-    struct dump_sum sum;
-    MUST(db_begin_read(f->h.db, &why));
-    MUST(dump_write(&f->env, f->h.db, keeper, &sink, &sum, &why));
-    db_rollback(f->h.db);
-    t->end = t->buf.len;
-    assert_int_equal(sum.bytes, t->end);
-}
-
-static enum err read_into(struct hub_fixture *f, struct db *db, struct tape *t, const struct dump_keeper *keeper,
-                          struct why *out_why)
-{
-    struct dump_source source = source_of(t);
-    MUST(db_begin(db, &why));
-    enum err e = dump_read(&f->env, db, keeper, &source, NULL, out_why);
-    if (e == ERR_OK) return db_commit(db, out_why);
-    db_rollback(db);
-    return e;
-}
-
-/* A store that was just made. */
-static struct db *new_store(struct hub_fixture *f)
-{
-    struct db *db = NULL;
-    struct buf sql;
-    buf_init(&sql, 1u << 20);
-    MUST(store_schema(&sql, &why));
-    MUST(db_open_memory(&db, &f->env, buf_cstr(&sql), &why));
-    buf_release(&sql);
-    MUST(db_begin(db, &why));
-    MUST(db_migrate(db, rules_schema_newest(), &why));
-    MUST(store_put_counter(db, "schema", (int64_t)rules_schema_newest(), &why));
-    MUST(db_commit(db, &why));
-    return db;
 }
 
 static struct hub_fixture *small_hub(void)
@@ -170,14 +78,10 @@ static struct hub_fixture *full_hub(void)
 /* ------------------------------------------------------------------------------------------------------- the claims */
 
 /* Into a store of PostgreSQL. */
-static void and_back(struct hub_fixture *f, struct tape *t, const struct dump_sum *want)
+static void and_back(struct hub_fixture *f, struct dump_tape *t, const struct dump_sum *want)
 {
-    char url[1024];
-    struct db *db = NULL;
-    test_store_url(url, sizeof url);
-    MUST(store_make(&f->env, url, &f->key, &why));
-    MUST(store_open(&db, &f->env, url, &f->key, &why));
-    MUST(read_into(f, db, t, NULL, &why));
+    struct db *db = dump_tape_store(f, true);
+    MUST(dump_tape_read(f, db, t, NULL, &why));
     struct dump_sum got = sum_of(&f->env, db);
     MUST(dump_same(want, &got, &why));
     db_close(db);
@@ -187,19 +91,19 @@ static void what_is_read_is_what_was_written(void **state)
 {
     (void)state;
     struct hub_fixture *f = full_hub();
-    struct db *db = new_store(f);
-    struct tape t, again;
-    tape_init(&t);
-    tape_init(&again);
-    write_all(f, &t, NULL);
-    MUST(read_into(f, db, &t, NULL, &why));
+    struct db *db = dump_tape_store(f, false);
+    struct dump_tape t, again;
+    dump_tape_init(&t);
+    dump_tape_init(&again);
+    dump_tape_write(f, &t, NULL);
+    MUST(dump_tape_read(f, db, &t, NULL, &why));
     struct dump_sum a = sum_of(&f->env, f->h.db), b = sum_of(&f->env, db);
     MUST(dump_same(&a, &b, &why));
     if (test_store_is_postgres()) and_back(f, &t, &a);
     assert_memory_equal(a.hash, b.hash, HASH_BYTES);
     assert_true(a.rows > (test_store_is_postgres() ? 450 : 1000));
     assert_true(t.largest < 128u << 10); /* bytes at a time, not the store */
-    write_all(f, &again, NULL);
+    dump_tape_write(f, &again, NULL);
     assert_int_equal(again.end, t.end);
     assert_memory_equal(again.buf.data, t.buf.data, t.end);
     hub_fixture_sql(f, "DELETE FROM h_rival WHERE col = 2");
@@ -216,12 +120,12 @@ static void whatever_is_cut_off_or_altered_is_refused_and_nothing_is_taken(void 
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
+    struct db *db = dump_tape_store(f, false);
     struct dump_shapes shapes;
     struct dump_sum made = sum_of(&f->env, db), sum;
-    struct tape t;
-    tape_init(&t);
-    write_all(f, &t, NULL);
+    struct dump_tape t;
+    dump_tape_init(&t);
+    dump_tape_write(f, &t, NULL);
     MUST(dump_shapes_load(&shapes, db, &f->env, &why));
     size_t whole = t.end;
     for (size_t i = 0; i < 2 * whole; i++) {
@@ -230,7 +134,7 @@ static void whatever_is_cut_off_or_altered_is_refused_and_nothing_is_taken(void 
         t.flip = flip ? i - whole : SIZE_MAX;
         t.mask = (uint8_t)(1u << hub_fixture_random(f, 8));
         if (!flip && i % 7 != 0 && whole - i > 100) continue;
-        struct dump_source source = source_of(&t);
+        struct dump_source source = dump_tape_source(&t);
         struct why said = {0};
         MUST(db_begin(db, &why));
         enum err e = dump_shapes_read(&shapes, db, NULL, &source, &sum, &said);
@@ -244,7 +148,7 @@ static void whatever_is_cut_off_or_altered_is_refused_and_nothing_is_taken(void 
     MUST(dump_same(&made, &after, &why));
     t.end = whole;
     t.flip = SIZE_MAX;
-    MUST(read_into(f, db, &t, NULL, &why)); /* and the whole one is taken */
+    MUST(dump_tape_read(f, db, &t, NULL, &why)); /* and the whole one is taken */
     buf_release(&t.buf);
     db_close(db);
     hub_fixture_free(f);
@@ -254,13 +158,13 @@ static void nothing_may_follow_the_end(void **state)
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
-    struct tape t;
-    tape_init(&t);
-    write_all(f, &t, NULL);
+    struct db *db = dump_tape_store(f, false);
+    struct dump_tape t;
+    dump_tape_init(&t);
+    dump_tape_write(f, &t, NULL);
     buf_put_u8(&t.buf, 0x40);
     t.end++;
-    assert_int_equal(read_into(f, db, &t, NULL, NULL), ERR_TAMPERED);
+    assert_int_equal(dump_tape_read(f, db, &t, NULL, NULL), ERR_TAMPERED);
     buf_release(&t.buf);
     db_close(db);
     hub_fixture_free(f);
@@ -276,10 +180,9 @@ static void a_table_or_column_that_the_program_does_not_know_is_not_left_out(voi
         sizeof change / sizeof change[0] - (test_store_is_postgres() ? 1 : 0); /* the last is none of the shared SQL */
     for (size_t i = 0; i < n; i++) {
         struct hub_fixture *f = small_hub();
-        struct dump_sink sink;
-        struct tape t;
-        tape_init(&t);
-        sink = (struct dump_sink){&t, tape_write};
+        struct dump_tape t;
+        dump_tape_init(&t);
+        struct dump_sink sink = dump_tape_sink(&t);
         hub_fixture_sql(f, change[i]);
         MUST(db_begin_read(f->h.db, &why));
         assert_int_equal(dump_write(&f->env, f->h.db, NULL, &sink, NULL, NULL), ERR_VERSION);
@@ -307,13 +210,13 @@ static void a_store_that_holds_something_is_not_filled(void **state)
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
-    struct tape t;
-    tape_init(&t);
-    write_all(f, &t, NULL);
+    struct db *db = dump_tape_store(f, false);
+    struct dump_tape t;
+    dump_tape_init(&t);
+    dump_tape_write(f, &t, NULL);
     MUST(db_exec(db, "INSERT INTO h_act(no, at, act) VALUES(1, 1, 'act')", &why));
     struct dump_sum before = sum_of(&f->env, db);
-    assert_int_equal(read_into(f, db, &t, NULL, NULL), ERR_EXISTS);
+    assert_int_equal(dump_tape_read(f, db, &t, NULL, NULL), ERR_EXISTS);
     struct dump_sum after = sum_of(&f->env, db);
     MUST(dump_same(&before, &after, &why));
     buf_release(&t.buf);
@@ -325,19 +228,19 @@ static void an_error_of_what_is_written_to_or_read_from_is_handed_on(void **stat
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
-    struct tape t;
-    tape_init(&t);
-    struct dump_sink sink = {&t, tape_write};
+    struct db *db = dump_tape_store(f, false);
+    struct dump_tape t;
+    dump_tape_init(&t);
+    struct dump_sink sink = dump_tape_sink(&t);
     t.fail_at = 10;
     MUST(db_begin_read(f->h.db, &why));
     assert_int_equal(dump_write(&f->env, f->h.db, NULL, &sink, NULL, NULL), ERR_FULL);
     db_rollback(f->h.db);
     t.fail_at = 0;
     buf_reset(&t.buf);
-    write_all(f, &t, NULL);
+    dump_tape_write(f, &t, NULL);
     t.fail_at = t.end / 2;
-    assert_int_equal(read_into(f, db, &t, NULL, NULL), ERR_IO);
+    assert_int_equal(dump_tape_read(f, db, &t, NULL, NULL), ERR_IO);
     buf_release(&t.buf);
     db_close(db);
     hub_fixture_free(f);
@@ -356,24 +259,24 @@ static void keys_of_the_hub_are_opened_on_the_way_out_and_sealed_on_the_way_in(v
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
+    struct db *db = dump_tape_store(f, false);
     struct stmt *s = NULL;
     bool row = false;
     int calls = 0;
     struct dump_keeper keeper = {&calls, turn_over, turn_over};
-    struct tape t;
-    tape_init(&t);
-    write_all(f, &t, &keeper);
+    struct dump_tape t;
+    dump_tape_init(&t);
+    dump_tape_write(f, &t, &keeper);
     assert_int_equal(calls, 1);
-    MUST(read_into(f, db, &t, NULL, &why));
+    MUST(dump_tape_read(f, db, &t, NULL, &why));
     MUST(db_prepare(db, "SELECT value FROM secret_state WHERE name = 'identity'", &s, &why));
     MUST(db_step(s, &row, &why));
     static const uint8_t open[] = {0x54, 0x57, 0x56, 0x51, 0x50};
     assert_true(row && bytes_equal(db_bytes(s, 0), bytes_of(open, sizeof open)));
     db_done(s);
     db_close(db);
-    db = new_store(f);
-    MUST(read_into(f, db, &t, &keeper, &why));
+    db = dump_tape_store(f, false);
+    MUST(dump_tape_read(f, db, &t, &keeper, &why));
     struct dump_sum a = sum_of(&f->env, f->h.db), b = sum_of(&f->env, db);
     MUST(dump_same(&a, &b, &why));
     buf_release(&t.buf);
@@ -382,7 +285,7 @@ static void keys_of_the_hub_are_opened_on_the_way_out_and_sealed_on_the_way_in(v
 }
 
 /* The stream again, with its head's schema version and its hashes made for it. */
-static void rewrite(const struct tape *in, uint64_t schema, const char *table, struct tape *out)
+static void rewrite(const struct dump_tape *in, uint64_t schema, const char *table, struct dump_tape *out)
 {
     struct dump_sum sum;
     struct dump_count count;
@@ -448,16 +351,16 @@ static void a_copy_of_an_older_program_is_read_and_one_of_a_newer_is_refused(voi
 {
     (void)state;
     struct hub_fixture *f = small_hub();
-    struct db *db = new_store(f);
-    struct tape t, older, later;
-    tape_init(&t);
-    tape_init(&older);
-    tape_init(&later);
-    write_all(f, &t, NULL);
+    struct db *db = dump_tape_store(f, false);
+    struct dump_tape t, older, later;
+    dump_tape_init(&t);
+    dump_tape_init(&older);
+    dump_tape_init(&later);
+    dump_tape_write(f, &t, NULL);
     rewrite(&t, rules_schema_newest() + 1, "", &later);
-    assert_int_equal(read_into(f, db, &later, NULL, NULL), ERR_VERSION);
+    assert_int_equal(dump_tape_read(f, db, &later, NULL, NULL), ERR_VERSION);
     rewrite(&t, rules_schema_newest() - 1, "h_step_time", &older); /* as if that had come since */
-    MUST(read_into(f, db, &older, NULL, &why));
+    MUST(dump_tape_read(f, db, &older, NULL, &why));
     struct stmt *s = NULL;
     bool row = false;
     MUST(db_prepare(db, "SELECT value FROM h_counter WHERE name = 'schema'", &s, &why));

@@ -2,6 +2,7 @@
  * says over how many; the time it took is printed. */
 #include "hub/policy_change.h"
 #include "tests/lib/hub_fixture.h"
+#include "tests/lib/must.h"
 #include "tests/lib/policy_variant.h"
 
 #include <setjmp.h>
@@ -13,13 +14,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 #define AGENCIES 10
 #define SITES    30

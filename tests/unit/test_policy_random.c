@@ -3,6 +3,7 @@
  * that. SPOKE_SEED and SPOKE_SEEDS choose which and how many worlds. */
 #include "hub/policy_change.h"
 #include "tests/lib/hub_world.h"
+#include "tests/lib/must.h"
 #include "tests/lib/policy_variant.h"
 
 #include <setjmp.h>
@@ -13,13 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 #define MAX_NODES 8
 #define POLICIES  3

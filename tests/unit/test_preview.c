@@ -1,6 +1,7 @@
 /* What an administrator is told beforehand is what then happens, and being told changes nothing. */
 #include "hub/policy_change.h"
 #include "tests/lib/hub_fixture.h"
+#include "tests/lib/must.h"
 #include "tests/lib/policy_variant.h"
 #include "tests/lib/test_store.h"
 
@@ -12,13 +13,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-#define MUST(call)                                                                                                     \
-    do {                                                                                                               \
-        struct why why = {0};                                                                                          \
-        enum err err_ = (call);                                                                                        \
-        if (err_ != ERR_OK) fail_msg("%s: %s (%s)", #call, err_word(err_), why.text);                                  \
-    } while (0)
 
 #define PLENTY    (1u << 20)
 #define CASES     5
