@@ -40,7 +40,8 @@ void buf_release(struct buf *b)
 
 void buf_reset(struct buf *b)
 {
-    if (b->data != NULL) explicit_bzero(b->data, b->cap);
+    if (b->soiled > 0) explicit_bzero(b->data, b->soiled);
+    b->soiled = 0;
     b->len = 0;
     b->err = ERR_OK;
 }
@@ -66,6 +67,12 @@ static bool buf_reserve(struct buf *b, size_t need)
     return true;
 }
 
+static void grown_by(struct buf *b, size_t n)
+{
+    b->len += n;
+    if (b->len > b->soiled) b->soiled = b->len;
+}
+
 uint8_t *buf_grow(struct buf *b, size_t n)
 {
     if (b->err != ERR_OK) return NULL;
@@ -76,7 +83,7 @@ uint8_t *buf_grow(struct buf *b, size_t n)
     /* one byte at least, so that growing an empty buf by nothing is no failure to the caller */
     if (!buf_reserve(b, b->len + (n > 0 ? n : 1))) return NULL;
     uint8_t *at = b->data + b->len;
-    b->len += n;
+    grown_by(b, n);
     return at;
 }
 
@@ -144,7 +151,7 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf((char *)b->data + b->len, (size_t)n + 1, fmt, args);
     va_end(args);
-    b->len += (size_t)n;
+    grown_by(b, (size_t)n);
 }
 
 const char *buf_cstr(struct buf *b)

@@ -21,6 +21,7 @@ struct buf {
     size_t len;    /* bytes in use */
     size_t cap;    /* bytes allocated */
     size_t max;    /* ceiling in bytes; an append past it sets ERR_LIMIT */
+    size_t soiled; /* the first so many bytes of data may hold something: len, or what it was before it was made less */
     enum err err;  /* sticky */
 };
 
@@ -34,7 +35,9 @@ int bytes_compare(struct bytes a, struct bytes b); /* memcmp order, shorter firs
 
 void buf_init(struct buf *b, size_t max); /* empty; max is the ceiling in bytes */
 void buf_release(struct buf *b);          /* wipes and frees; NULL and released bufs are fine */
-void buf_reset(struct buf *b);            /* len = 0, err = OK, keeps (and wipes) the memory */
+/* len = 0, err = OK. Keeps the memory, and wipes what was written since the last time: not all the room there is, or
+ * one large content would make every small one after it dear. */
+void buf_reset(struct buf *b);
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_put_bytes(struct buf *b, struct bytes v);
 void buf_put_str(struct buf *b, const char *s);

@@ -32,15 +32,21 @@ static enum err flush(struct backup *b, bool end, struct why *why)
     hash_add(&b->hash, buf_bytes(&b->sealed));
     enum err e = env->append_file(env->ctx, b->part, b->at, buf_bytes(&b->sealed), end, why);
     b->at += b->sealed.len;
-    b->sealed.len = 0;
+    buf_reset(&b->sealed);
     return e;
 }
 
+/* A row comes in one piece, whatever it holds. */
 static enum err seal_piece(void *ctx, struct bytes piece, struct why *why)
 {
     struct backup *b = ctx;
-    enum err e = seal_write(b->w, piece, why);
-    return e == ERR_OK && b->sealed.len >= PIECE_MAX ? flush(b, false, why) : e;
+    enum err e = ERR_OK;
+    for (size_t at = 0; e == ERR_OK && at < piece.n; at += PIECE_MAX) {
+        size_t n = piece.n - at < PIECE_MAX ? piece.n - at : PIECE_MAX;
+        e = seal_write(b->w, bytes_of(piece.p + at, n), why);
+        if (e == ERR_OK && b->sealed.len >= PIECE_MAX) e = flush(b, false, why);
+    }
+    return e;
 }
 
 /* Which of each device's chain and requests are in the picture. What it returns lies aside until it is re-applied, and

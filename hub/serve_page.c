@@ -204,7 +204,7 @@ static enum err add_row(struct page *p, const struct serve_row *r, const struct 
     if ((how == SERVE_NOTHING || how == SERVE_OWN) && !later) return ERR_OK;
     *out_went = true;
     if (!later && row_cache_find(p->h->rows, &key, &kept)) return add_kept(p, &kept, r, out_full, why);
-    p->scratch.len = 0; /* not buf_reset, which wipes all the room that the largest row took, again for each row */
+    buf_reset(&p->scratch);
     enum err e = db_row_get(p->h->db, t, r->id, &p->scratch, &row, &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_TAMPERED, "The hub lost a row that it should send.");
     if (e == ERR_OK && later) add_later(p, &row, since, &how, columns);

@@ -226,7 +226,7 @@ enum err bundle_next(struct bundle_reader *r, struct bytes *out_item, bool *out_
     bool end = false;
     if (r->err != ERR_OK) return why_set(why, r->err, "This bundle could not be read. Nothing from it was used.");
     if (r->item.cap > ITEM_KEEP) buf_release(&r->item);
-    r->item.len = 0; /* not buf_reset: wiping its memory for every small item would cost more than reading them */
+    buf_reset(&r->item);
     r->err = next(r, &item, &end, why);
     if (r->err != ERR_OK) return r->err;
     r->known = true;

@@ -56,6 +56,48 @@ static void buf_refuses_to_pass_its_ceiling_and_stays_refusing(void **state)
     buf_release(&b);
 }
 
+static bool all_zero(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] != 0) return false;
+    return true;
+}
+
+/* Whichever way it was written, and also where the length was made less since. */
+static void what_was_written_is_wiped_when_a_buffer_is_reset(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 4096);
+    (void)memset(buf_grow(&b, 100), 'x', 100);
+    buf_printf(&b, "%0100d", 7);
+    b.len = 3;
+    buf_put_str(&b, "abc");
+    buf_reset(&b);
+    assert_true(all_zero(b.data, 200));
+    buf_put_str(&b, "secret");
+    buf_reset(&b);
+    assert_true(all_zero(b.data, 200));
+    buf_release(&b);
+}
+
+/* One large content must not make every small one after it as dear: a hub keeps buffers for as long as it lives. */
+static void resetting_a_buffer_touches_no_more_than_was_written_since(void **state)
+{
+    (void)state;
+    struct buf b;
+    buf_init(&b, 1u << 20);
+    assert_non_null(buf_grow(&b, 1u << 20));
+    buf_reset(&b);
+    assert_int_equal(b.cap, 1u << 20);
+    b.data[100] = 'x'; /* behind what is written now */
+    buf_put_str(&b, "small");
+    buf_reset(&b);
+    assert_true(all_zero(b.data, 100));
+    assert_int_equal(b.data[100], 'x');
+    buf_release(&b);
+}
+
 static void buf_grows_over_many_appends_and_prints(void **state)
 {
     (void)state;
@@ -157,6 +199,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buf_appends_big_endian_numbers),
         cmocka_unit_test(buf_refuses_to_pass_its_ceiling_and_stays_refusing),
+        cmocka_unit_test(what_was_written_is_wiped_when_a_buffer_is_reset),
+        cmocka_unit_test(resetting_a_buffer_touches_no_more_than_was_written_since),
         cmocka_unit_test(buf_grows_over_many_appends_and_prints),
         cmocka_unit_test(buf_empty_growth_is_no_failure),
         cmocka_unit_test(bytes_order_is_memcmp_then_length),
