@@ -22,12 +22,14 @@ struct span {
 
 static enum err fill_rows(struct page *p, struct span *span, int64_t upto, struct why *why)
 {
-    struct serve_list list = {.limit = p->budget / SERVE_MIN_ROW + 2};
+    size_t wanted = p->budget / SERVE_MIN_ROW + 2;
+    struct serve_list list = {0};
     bool full = false;
     enum err e;
-    if (list.limit > SERVE_MAX_BATCH) list.limit = SERVE_MAX_BATCH;
     span->last = span->start;
     do {
+        list.limit = wanted < SERVE_MAX_BATCH ? wanted : SERVE_MAX_BATCH;
+        wanted = list.limit * 2; /* rows that the device wrote itself fill nothing, and each look reads all that changed */
         e = serve_collect(p->h, p->n, &span->since, span->last, &list, why);
         for (size_t i = 0; e == ERR_OK && i < list.n && list.rows[i].no <= upto; i++) {
             e = page_add(p, &list.rows[i], &span->since, &full, why);
@@ -113,7 +115,7 @@ static void put_framed(struct buf *items, struct bytes origin, struct buf *item)
     buf_put_bytes(items, origin);
     buf_put_be32(items, (uint32_t)item->len);
     buf_put_bytes(items, buf_bytes(item));
-    item->len = 0; /* not buf_reset, which wipes all the room that the largest part took, again for each part */
+    buf_reset(item);
 }
 
 static enum err sign_page(struct hub *h, const struct hub_node *n, const struct cut *from, const struct cut *to,
