@@ -8,7 +8,7 @@
 
 #define DAY_MS    (24LL * 60 * 60 * 1000)
 #define KEEP_DAYS 90   /* all of them */
-#define MOST      2000 /* taken away in one transaction */
+#define MOST      500 /* taken away in one transaction: others wait meanwhile */
 /* Counters: the day on which this was done last, or is being done; up to which step; which device was the last. */
 #define DAY  "cuts_day"
 #define UPTO "cuts_upto"
@@ -20,7 +20,14 @@ struct thinning {
     uint8_t cursor[16];
     uint8_t (*names)[16]; /* owned: MOST of them */
     size_t n;
+    uint8_t (*bases)[16]; /* owned, sorted: upon which work was made that is held or waits, and is judged again */
+    size_t n_bases, cap;
 };
+
+static int by_name(const void *a, const void *b)
+{
+    return memcmp(a, b, 16);
+}
 
 /* A device that somebody may rescue something from is left alone, and it gets no more of them. */
 static enum err next_node(struct hub *h, struct thinning *t, bool *out_found, struct why *why)
@@ -45,6 +52,32 @@ static enum err next_node(struct hub *h, struct thinning *t, bool *out_found, st
     return e;
 }
 
+/* Once for all its cuts: a device may have sent very many envelopes. */
+static enum err find_bases(struct hub *h, struct thinning *t, struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT DISTINCT base_cut FROM h_envelope WHERE node_no = $1 AND verdict IN ($2, $3)", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, t->node_no);
+    db_bind_int(s, 2, VERDICT_HELD);
+    db_bind_int(s, 3, VERDICT_WAITS);
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) {
+        e = sight_grow(&t->bases, &t->cap, t->n_bases, sizeof *t->bases, why);
+        if (e != ERR_OK) break;
+        t->n_bases += db_id(s, 0, t->bases[t->n_bases]);
+    }
+    db_done(s);
+    if (e == ERR_OK && t->n_bases > 0) qsort(t->bases, t->n_bases, sizeof *t->bases, by_name);
+    return e;
+}
+
+static bool is_needed(const struct thinning *t, const uint8_t name[16])
+{
+    return memcmp(name, t->cursor, sizeof t->cursor) == 0 ||
+           (t->n_bases > 0 && bsearch(name, t->bases, t->n_bases, sizeof *t->bases, by_name) != NULL);
+}
+
 /* Of each day the first that covered all rows stays, so that it can be told to a day since when a device held a row;
  * and with it, from which on the device was told of all that it had been given before. */
 static enum err find(struct hub *h, struct thinning *t, struct why *why)
@@ -64,26 +97,19 @@ static enum err find(struct hub *h, struct thinning *t, struct why *why)
         uint8_t name[16];
         const bool whole = db_int(s, 2) == 0 && db_int(s, 3) == INT64_MAX, again = db_int(s, 4) / DAY_MS == day;
         if (!again && whole) day = db_int(s, 4) / DAY_MS;
-        if (!again || db_int(s, 1) >= t->base_at || !db_id(s, 0, name) || memcmp(name, t->cursor, sizeof name) == 0) continue;
+        if (!again || db_int(s, 1) >= t->base_at || !db_id(s, 0, name) || is_needed(t, name)) continue;
         memcpy(t->names[t->n++], name, sizeof name);
     }
     db_done(s);
     return e;
 }
 
-/* What is held or waits is judged again, as of the cut that it was made upon. */
-static enum err take_away(struct hub *h, const struct thinning *t, const uint8_t name[16], struct why *why)
+static enum err take_away(struct hub *h, const uint8_t name[16], struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "DELETE FROM h_cut WHERE name = $1 AND NOT EXISTS(SELECT 1 FROM h_envelope v WHERE v.node_no = $2 AND v.base_cut = $1 "
-                            "AND v.verdict IN ($3, $4))",
-                            &s, why);
+    enum err e = db_prepare(h->db, "DELETE FROM h_cut WHERE name = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_id(s, 1, name);
-    db_bind_int(s, 2, t->node_no);
-    db_bind_int(s, 3, VERDICT_HELD);
-    db_bind_int(s, 4, VERDICT_WAITS);
     return db_run(s, why);
 }
 
@@ -92,8 +118,11 @@ static enum err thin(struct hub *h, struct thinning *t, bool *out_found, struct 
 {
     enum err e = next_node(h, t, out_found, why);
     if (e != ERR_OK || !*out_found) return e;
-    if (t->full_at > t->to) e = find(h, t, why); /* it was told everything since: what it has of before is in that */
-    for (size_t i = 0; e == ERR_OK && i < t->n; i++) e = take_away(h, t, t->names[i], why);
+    if (t->full_at > t->to) { /* it was told everything since: what it has of before is in that */
+        e = find_bases(h, t, why);
+        if (e == ERR_OK) e = find(h, t, why);
+    }
+    for (size_t i = 0; e == ERR_OK && i < t->n; i++) e = take_away(h, t->names[i], why);
     if (e != ERR_OK || t->n == MOST) return e; /* it has more: once more */
     return store_put_counter(h->db, NODE, t->node_no, why);
 }
@@ -122,6 +151,7 @@ static enum err go_on(struct hub *h, bool *out_done, struct why *why)
     if (e == ERR_OK) e = thin(h, &t, &found, why);
     if (e == ERR_OK && !found) e = end_of_day(h, day, &t, why);
     free(t.names);
+    free(t.bases);
     return e;
 }
 

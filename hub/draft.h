@@ -58,6 +58,7 @@ struct draft {
     struct draft_row *made; /* owned: rows that its INSERTs name, sorted by id and table */
     size_t n_made, cap_made;
     struct cut cut;     /* base cut */
+    int64_t sight_at;   /* where that was thinned (hub/rescue.c): the step as of which it counts what its author was shown; else 0 */
     struct actor actor; /* clock clamped */
     int64_t received_at;
     bool user_known; /* the person is of the device's site */
@@ -102,7 +103,8 @@ static inline bool draft_rescued(const struct draft *d)
 MUST_CHECK enum err rescue_load(struct hub *h, struct draft *d, struct judgement *j, struct why *why);
 /* Is this the author's device, in this life or another? */
 bool draft_own(const struct draft *d, int64_t node_no);
-/* The base cut: of the author's device, or of one whose place it took. ERR_REFUSED as cut_get. */
+/* The base cut: of the author's device, or of one whose place it took; where that was thinned, what stands for it.
+ * ERR_REFUSED as cut_get. */
 MUST_CHECK enum err rescue_cut(struct hub *h, struct draft *d, struct why *why);
 /* Was the content here before, in the chain that it was rescued from or rescued from there already, by whichever copy?
  * Then it is merged without effect: rescue_skip. */

@@ -3,6 +3,7 @@
 #include "hub/draft.h"
 
 #include "crypto/hash.h"
+#include "hub/internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,11 +114,54 @@ static enum err cut_before_loss(struct hub *h, struct draft *d, struct why *why)
     return e == ERR_OK ? cut_get(h, d->node->no, name, &d->cut, why) : e;
 }
 
+static enum err first_cut(struct hub *h, int64_t node_no, struct cut *out, bool *out_found, struct why *why)
+{
+    uint8_t name[16];
+    struct stmt *s;
+    enum err e =
+        db_prepare(h->db, "SELECT name FROM h_cut WHERE node_no = $1 ORDER BY at, served_at, name LIMIT 1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, node_no);
+    e = db_step(s, out_found, why);
+    *out_found = e == ERR_OK && *out_found && db_id(s, 0, name);
+    db_done(s);
+    return e == ERR_OK && *out_found ? cut_get(h, node_no, name, out, why) : e;
+}
+
+static enum err refuse_stranger(struct hub *h, const uint8_t name[16], struct why *why)
+{
+    struct stmt *s;
+    bool row = false;
+    enum err e = db_prepare(h->db, "SELECT 1 FROM h_cut WHERE name = $1", &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_id(s, 1, name);
+    e = db_step(s, &row, why);
+    db_done(s);
+    if (e != ERR_OK || !row) return e;
+    return why_set(why, ERR_REFUSED, "This device stands at a point that the hub gave to another device.");
+}
+
+/* Its cut was thinned since (hub/cut_thin.c), because nobody could know that an image of then would be put back. What
+ * its author had seen of others' values counts as of the first cut of its line: at worst two versions are shown. What
+ * was shown to its site at all, as of the time when it says it was written: that decides only what a manager is
+ * told. */
+static enum err cut_thinned(struct hub *h, struct draft *d, struct why *why)
+{
+    bool found = false;
+    enum err e = refuse_stranger(h, d->env.h.base_cut, why);
+    for (size_t i = d->line.n; e == ERR_OK && !found && i > 0; i--)
+        e = first_cut(h, d->line.no[i - 1], &d->cut, &found, why);
+    if (e == ERR_OK && !found)
+        return why_set(why, ERR_REFUSED, "This device stands at a point that the hub never gave it.");
+    return e == ERR_OK ? step_time_find(h, (int64_t)(d->env.h.hlc >> 16), &d->sight_at, why) : e;
+}
+
 enum err rescue_cut(struct hub *h, struct draft *d, struct why *why)
 {
     enum err e = cut_of(h, d->node, d->env.h.base_cut, &d->cut, why);
     for (size_t i = 0; e == ERR_REFUSED && i < d->line.n; i++)
         e = cut_get(h, d->line.no[i], d->env.h.base_cut, &d->cut, why);
+    if (e == ERR_REFUSED && d->line.n > 0) e = cut_thinned(h, d, why);
     return e == ERR_REFUSED && d->env.h.epoch < h->epoch ? cut_before_loss(h, d, why) : e;
 }
 

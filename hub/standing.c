@@ -91,7 +91,7 @@ enum err standing_of(struct hub *h, const struct draft *d, const uint8_t case_id
     st.case_no = c.no;
     e = sight_row(h, case_file_index(), case_id, &file, &found, why);
     if (e != ERR_OK) return e;
-    int64_t seen = found ? cut_seen(&d->cut, file.no) : d->cut.lo;
+    int64_t seen = later(found ? cut_seen(&d->cut, file.no) : d->cut.lo, d->sight_at);
     st.fresh = draft_own(d, c.born_node) && c.born > seen;
     st.base = written_at(d, seen, c.born, c.born_node);
     e = sight_seat(h, d->node->site_no, c.no, INT64_MAX, &mask, &st.now, why);
@@ -153,7 +153,7 @@ enum err standing_view(struct hub *h, const struct draft *d, const struct hub_ro
     if (e == ERR_OK) e = sight_seat(h, d->node->site_no, r->case_no, INT64_MAX, &seat, &access, why);
     if (e != ERR_OK) return e;
     v.now = (seat & r->mask) != 0;
-    int64_t at = written_at(d, cut_seen(&d->cut, r->no), c.born, c.born_node);
+    int64_t at = written_at(d, later(cut_seen(&d->cut, r->no), d->sight_at), c.born, c.born_node);
     at = written_at(d, at, r->born, r->born_node);
     e = sight_seat(h, d->node->site_no, r->case_no, at, &seat, &access, why);
     if (e == ERR_OK) e = sight_mask(h, r->no, at, &mask, why);
