@@ -30,6 +30,9 @@ struct hub_journal {
     bool abandoned; /* nobody waits for it any more: nothing but itself may be touched */
     unsigned faults; /* one after the other */
     int64_t again_ms;
+    bool unsaid;     /* the store does not have the words of the first one yet */
+    bool rests;      /* another server is to be let try */
+    char words[REDO_FAULT_BYTES];
 };
 
 static void note(const struct hub_journal *j, enum err e, const struct why *why)
@@ -83,55 +86,75 @@ static void give_back(struct hub_journal *j)
     (void)pthread_mutex_unlock(&j->lock);
 }
 
-/* In the store, so that other commands can say it; once for each fault. Another server may have the folder where this
- * one does not: it is let try after the first fault, the second, the fourth, and so on. */
-static void remember_fault(struct hub_journal *j, enum err e, const struct why *why)
+/* One line of the log, also while a command has the store. */
+static void note_now(struct hub_journal *j, enum err e, const struct why *why)
+{
+    (void)pthread_mutex_lock(&j->lock);
+    if (!j->abandoned) note(j, e, why);
+    (void)pthread_mutex_unlock(&j->lock);
+}
+
+/* With the store, so that other commands can say it. Where that fails it is tried again after the next fault. */
+static void say_fault(struct hub_journal *j)
 {
     struct why detail = {0};
-    char words[REDO_FAULT_BYTES];
-    bool first = j->faults++ == 0, rest = (j->faults & (j->faults - 1)) == 0;
+    enum err e = hub_redo_fault(j->route->hub, j->words, &detail);
+    j->unsaid = e != ERR_OK;
+    if (e != ERR_OK) note(j, e, &detail);
+}
+
+/* Once for each fault. Another server may have the folder where this one does not: it is let try after the first fault,
+ * the second, the fourth, and so on. While the store is not to be had, either is done after the next one. */
+static void remember_fault(struct hub_journal *j, enum err e, const struct why *why)
+{
+    bool first = j->faults++ == 0;
+    j->rests = j->rests || (j->faults & (j->faults - 1)) == 0;
     j->again_ms = j->again_ms == 0 ? AGAIN_MS : j->again_ms * 2 > LAST_MS ? LAST_MS : j->again_ms * 2;
-    if (!rest || !borrow(j)) return;
     if (first) {
-        note(j, e, why);
-        hub_redo_words(j->writer, e, why, words);
-        enum err kept = hub_redo_fault(j->route->hub, words, &detail);
-        if (kept != ERR_OK) note(j, kept, &detail);
+        note_now(j, e, why);
+        hub_redo_words(j->writer, e, why, j->words);
+        j->unsaid = true;
     }
-    hub_redo_rest(j->route->hub);
+    if ((!j->rests && !j->unsaid) || !borrow(j)) return;
+    if (j->unsaid) say_fault(j);
+    if (j->rests) hub_redo_rest(j->route->hub);
+    j->rests = false;
     give_back(j);
 }
 
-/* Until nothing is left. The store is asked between two writes alone. */
-static enum err write_all(struct hub_journal *j, struct why *why)
+/* Until nothing is left. The store is asked between two writes alone. *out_done: nothing is; else a command has the
+ * store, and what it does is written after it. */
+static enum err write_all(struct hub_journal *j, bool *out_done, struct why *why)
 {
     bool more = true;
     enum err e = ERR_OK;
+    *out_done = false;
     while (e == ERR_OK && more) {
-        if (!borrow(j)) return ERR_OK; /* what a command does is written after it */
+        if (!borrow(j)) return ERR_OK;
         e = hub_redo_step(j->route->hub, j->writer, &more, why);
         give_back(j);
         if (e == ERR_OK && more) e = hub_redo_put(j->writer, why);
     }
+    *out_done = e == ERR_OK;
     return e;
 }
 
 static void *keep(void *ctx)
 {
     struct hub_journal *j = ctx;
-    bool stop = false;
+    bool stop = false, done = false;
     while (!stop) {
         struct why why = {0};
         stop = pause_for(j, j->faults > 0 ? j->again_ms : LOOK_MS);
         if (stop && j->faults > 0) break;
-        enum err e = write_all(j, &why);
+        enum err e = write_all(j, &done, &why);
         if (e != ERR_OK) {
             remember_fault(j, e, &why);
-        } else if (j->faults > 0 && borrow(j)) {
-            note(j, ERR_OK, &why);
-            give_back(j);
+        } else if (j->faults > 0 && done) {
+            note_now(j, ERR_OK, &why);
             j->faults = 0;
             j->again_ms = 0;
+            j->unsaid = j->rests = false;
         }
     }
     (void)pthread_mutex_lock(&j->lock);

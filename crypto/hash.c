@@ -60,3 +60,14 @@ void hash_keyed16(uint8_t out[16], const uint8_t key[16], struct bytes in)
 {
     (void)crypto_shorthash_siphashx24(out, in.p, in.n, key);
 }
+
+_Static_assert(crypto_shorthash_KEYBYTES == HASH_TABLE_KEY_BYTES && crypto_shorthash_BYTES == sizeof(uint64_t),
+               "libsodium's short hash is SipHash-2-4");
+uint64_t hash_keyed8(const uint8_t key[HASH_TABLE_KEY_BYTES], struct bytes in)
+{
+    uint8_t b[sizeof(uint64_t)];
+    uint64_t out = 0;
+    (void)crypto_shorthash(b, in.p, in.n, key);
+    for (size_t i = sizeof b; i > 0; i--) out = out << 8 | b[i - 1]; /* little-endian, as in the paper */
+    return out;
+}

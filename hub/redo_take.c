@@ -20,7 +20,7 @@ struct redo {
 static bool wanted(void *ctx, const char *table)
 {
     static const char *const not[] = {"h_answer", "h_awaited", "h_cut_back", "h_held_rows", "h_holds",
-                                      "h_outcome", "h_probe", "h_returned", "h_statement"};
+                                      "h_outcome", "h_probe", "h_return_load", "h_returned", "h_sealed", "h_statement"};
     (void)ctx;
     if (strncmp(table, "h_redo", 6) == 0) return false;
     for (size_t i = 0; i < sizeof not / sizeof not[0]; i++)
@@ -221,19 +221,6 @@ enum err redo_lay(struct db *db, bool rows, struct why *why)
     return e == ERR_OK && at.on ? lay(db, rows, &laid, why) : e;
 }
 
-/* In a transaction of its own: what happened while nobody looked is in no journal. */
-static enum err begin_after_gap(struct hub *h, struct why *why)
-{
-    size_t laid = 0;
-    enum err e = db_begin(h->db, why);
-    if (e != ERR_OK) return e;
-    if (db_is_postgres(h->db)) e = lay(h->db, false, &laid, why);
-    if (e == ERR_OK && (!db_is_postgres(h->db) || laid > 0)) e = begin_anew(h, env_now(h->env), why);
-    if (e == ERR_OK) return db_commit(h->db, why);
-    db_rollback(h->db);
-    return e;
-}
-
 /* A file: a program without a journal wrote to it since. PostgreSQL: somebody took the notes of a table away. */
 static enum err has_gap(struct hub *h, const struct standing *at, bool *out, struct why *why)
 {
@@ -242,6 +229,24 @@ static enum err has_gap(struct hub *h, const struct standing *at, bool *out, str
     enum err e = db_is_postgres(h->db) ? db_note_holds(h->db, &(struct db_note_options){.wants = wanted}, &holds, why)
                                        : log_size(h->db, &size, why);
     *out = db_is_postgres(h->db) ? !holds : size != at->log_size;
+    return e;
+}
+
+/* In a transaction of its own: what happened while nobody looked is in no journal. It looks again there: since the
+ * first look another process may have ended the journal, which no gap brings back, or begun it anew. */
+static enum err begin_after_gap(struct hub *h, struct why *why)
+{
+    struct standing at = {0};
+    bool gap = false;
+    size_t laid = 0;
+    enum err e = db_begin(h->db, why);
+    if (e != ERR_OK) return e;
+    e = read_standing(h->db, &at, why);
+    if (e == ERR_OK && at.on) e = has_gap(h, &at, &gap, why);
+    if (e == ERR_OK && gap && db_is_postgres(h->db)) e = lay(h->db, false, &laid, why);
+    if (e == ERR_OK && gap) e = begin_anew(h, env_now(h->env), why);
+    if (e == ERR_OK) return db_commit(h->db, why);
+    db_rollback(h->db);
     return e;
 }
 

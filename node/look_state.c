@@ -91,10 +91,7 @@ enum err look_state_agency(struct agencies *a, struct bytes code, uint32_t *out,
 /* ------------------------------------------------------------------------------------------------ all the cases */
 static size_t slot_of(const struct lookup *l, const uint8_t id[16])
 {
-    uint64_t half[2];
-    memcpy(half, id, sizeof half);
-    uint64_t h = half[0] * l->odd[0] + half[1] * l->odd[1];
-    return (size_t)(h >> 32) & l->mask;
+    return (size_t)hash_keyed8(l->secret, bytes_of(id, 16)) & l->mask;
 }
 
 static enum err lookup_new(struct lookup *l, const struct env *env, const struct look_states *all, struct why *why)
@@ -102,9 +99,7 @@ static enum err lookup_new(struct lookup *l, const struct env *env, const struct
     size_t n = 64;
     while (n < all->n * 2) n *= 2;
     l->mask = n - 1;
-    env_random(env, l->odd, sizeof l->odd);
-    l->odd[0] |= 1;
-    l->odd[1] |= 1;
+    env_random(env, l->secret, sizeof l->secret);
     l->place = calloc(n, sizeof *l->place);
     if (l->place == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory for the board.");
     for (size_t i = 0; i < all->n; i++) {

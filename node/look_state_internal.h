@@ -2,6 +2,7 @@
 #ifndef SPOKE_NODE_LOOK_STATE_INTERNAL_H
 #define SPOKE_NODE_LOOK_STATE_INTERNAL_H
 
+#include "crypto/hash.h"
 #include "node/look_board.h"
 
 /* Numbers for agencies, as they are met: few. */
@@ -10,12 +11,11 @@ struct agencies {
     size_t n, cap;
 };
 
-/* Which case has this id, by a table of places + 1 with open addressing. The multipliers are drawn anew for each
- * board, so that nobody can choose ids that meet. */
+/* Which case has this id, by a table of places + 1 with open addressing. */
 struct lookup {
     uint32_t *place;
     size_t mask;
-    uint64_t odd[2];
+    uint8_t secret[HASH_TABLE_KEY_BYTES]; /* drawn anew for each board: devices choose the ids of cases */
 };
 
 /* What the questions share: about one case by its index, or about all, in two texts, so that neither is slow. */

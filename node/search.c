@@ -1,6 +1,7 @@
 /* The search index: whether it is in force, which cases are marked, and what is taken out of it (node/search.h). */
 #include "node/search.h"
 
+#include "crypto/hash.h"
 #include "node/search_sql.h"
 #include "sync/db_sum.h"
 
@@ -17,6 +18,7 @@ struct marks {
     uint8_t (*id)[ID]; /* owned; zeros: free */
     size_t n, cap;     /* cap: a power of two */
     bool lost;         /* there was no room: all cases count */
+    uint8_t secret[HASH_TABLE_KEY_BYTES]; /* other devices choose the ids of cases */
 };
 
 struct search {
@@ -29,10 +31,8 @@ struct search {
 
 static size_t slot_of(const struct marks *m, const uint8_t id[ID])
 {
-    uint64_t h;
-    memcpy(&h, id + 8, sizeof h); /* random in every id */
-    size_t i = (size_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (m->cap - 1);
     static const uint8_t none[ID];
+    size_t i = (size_t)hash_keyed8(m->secret, bytes_of(id, ID)) & (m->cap - 1);
     while (memcmp(m->id[i], none, ID) != 0 && memcmp(m->id[i], id, ID) != 0) i = (i + 1) & (m->cap - 1);
     return i;
 }
@@ -40,7 +40,8 @@ static size_t slot_of(const struct marks *m, const uint8_t id[ID])
 static bool grow(struct marks *m)
 {
     static const uint8_t none[ID];
-    struct marks next = {.cap = m->cap == 0 ? 64 : m->cap * 2, .n = m->n};
+    struct marks next = *m;
+    next.cap = m->cap == 0 ? 64 : m->cap * 2;
     if (next.cap * ID > MARKS_MAX) return false;
     next.id = calloc(next.cap, ID);
     if (next.id == NULL) return false;
@@ -67,7 +68,9 @@ static void marks_add(struct marks *m, const uint8_t id[ID])
 static void marks_clear(struct marks *m)
 {
     free(m->id);
-    *m = (struct marks){0};
+    m->id = NULL;
+    m->n = m->cap = 0;
+    m->lost = false;
 }
 
 static void row_changes(void *ctx, int table_index, const uint8_t case_id[16])
@@ -104,6 +107,7 @@ enum err search_open(struct node *n, struct why *why)
     uint64_t version = 0;
     n->search = calloc(1, sizeof *n->search);
     if (n->search == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open this device's records.");
+    env_random(n->env, n->search->marks.secret, HASH_TABLE_KEY_BYTES);
     enum err e = state_number(n->db, "search", &version, why);
     if (e != ERR_OK || version != VERSION || !db_sum_now(n->db, sum)) return e;
     e = state_fixed(n->db, "search_sum", known, sizeof known, why);

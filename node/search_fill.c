@@ -1,6 +1,7 @@
 /* Filling the search index: the words of marked cases, a block at a time (node/search.h). */
 #include "node/search.h"
 
+#include "crypto/hash.h"
 #include "sync/db_sum.h"
 
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct words {
     struct search_posting *v; /* owned; open addressing */
     size_t n, cap;
     struct buf arena;
+    uint8_t secret[HASH_TABLE_KEY_BYTES]; /* others write the texts */
 };
 
 /* Words of a place in a text, for the pairs. */
@@ -43,13 +45,6 @@ struct fill {
 };
 
 /* --------------------------------------------------------------------------------------------- words of a block */
-
-static uint32_t hash_of(struct bytes w)
-{
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < w.n; i++) h = (h ^ w.p[i]) * 16777619u;
-    return h;
-}
 
 static struct search_posting *place(const struct words *w, uint32_t hash, struct bytes word)
 {
@@ -83,7 +78,7 @@ static enum err words_add(struct words *w, struct bytes word, size_t no)
         enum err e = grow(w);
         if (e != ERR_OK) return e;
     }
-    uint32_t hash = hash_of(word);
+    uint32_t hash = (uint32_t)hash_keyed8(w->secret, word);
     struct search_posting *e = place(w, hash, word);
     if (e->n == 0) {
         *e = (struct search_posting){.hash = hash, .at = (uint32_t)w->arena.len, .n = (uint8_t)word.n};
@@ -322,6 +317,7 @@ static enum err fill_new(struct fill *f, struct why *why)
 {
     buf_init(&f->words.arena, ARENA_LIMIT);
     buf_init(&f->pairs.keys, SEARCH_PAIRS_MAX);
+    env_random(f->n->env, f->words.secret, sizeof f->words.secret);
     f->keys = calloc(CASE_KEYS, sizeof *f->keys);
     return f->keys != NULL ? ERR_OK
                            : why_set(why, ERR_NOMEM, "There is not enough memory to note what can be searched.");

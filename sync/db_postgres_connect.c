@@ -374,6 +374,7 @@ enum err pg_new(struct db_pg **out, const struct env *env, const char *url, cons
     db->base.env = env;
     db->base.schema = db->base.tx_schema = 1;
     buf_init(&db->doomed, 1 << 20);
+    env_random(env, db->kept.secret, sizeof db->kept.secret);
     if (db_postgres_is_url(url)) take_schema(db->url, name);
     if (schema != NULL) (void)snprintf(name, sizeof name, "%s", schema);
     enum err e = check_url(db->url, why);

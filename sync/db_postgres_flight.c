@@ -2,10 +2,16 @@
  *
  * A third of what a hub says to its database within a transaction writes, and answers nothing that anybody looks at.
  * Such a statement is sent and not waited for. What came of it is looked at with the next statement that is waited for:
- * a question, which flies with them, a savepoint, COMMIT. A fault among them is that statement's fault then, and so it
- * is the transaction's: PostgreSQL does nothing that comes after a fault, COMMIT last of all, until it is told to go
- * back to a savepoint; and what it is told about savepoints is told when all that flew before has landed. So nothing
- * can be committed, or asked, as if a write had been done that was not.
+ * a question that is put to the server, which flies with them, a savepoint, COMMIT. A fault among them is that
+ * statement's fault then, and so it is the transaction's: PostgreSQL does nothing that comes after a fault, COMMIT last
+ * of all, until it is told to go back to a savepoint; and what it is told about savepoints is told when all that flew
+ * before has landed. So nothing can be committed as if a write had been done that was not, nor does the server answer
+ * anything as if it had.
+ *
+ * A question whose answer stands already (sync/db_postgres_kept.c) is not put to the server, and may be answered while
+ * a fault is under way of which nobody has heard. The answer is right all the same: since it was asked, this
+ * transaction has written to nothing that it is about. What is done upon it is undone with the rest when the fault is
+ * told.
  *
  * Whether a statement answers nothing is known from its first run, which is waited for. Outside a transaction nothing
  * flies. */

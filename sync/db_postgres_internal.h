@@ -2,6 +2,7 @@
 #ifndef SPOKE_SYNC_DB_POSTGRES_INTERNAL_H
 #define SPOKE_SYNC_DB_POSTGRES_INTERNAL_H
 
+#include "crypto/hash.h"
 #include "sync/db_internal.h"
 #include "sync/db_postgres.h"
 
@@ -89,6 +90,7 @@ struct pg_kept {
     size_t n_tables;
     struct pg_answer *answers[PG_ANSWER_SLOTS]; /* owned */
     size_t bytes;
+    uint8_t secret[HASH_TABLE_KEY_BYTES]; /* of where an answer is: devices choose the ids that are asked for */
 };
 
 struct db_pg {

@@ -175,13 +175,6 @@ static size_t make_key(const struct stmt_pg *s, const struct pg_variant *v, cons
     return n;
 }
 
-static uint64_t hash_key(const uint8_t *key, size_t n)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) h = (h ^ key[i]) * 0x100000001b3u;
-    return h ^ h >> 29;
-}
-
 static bool may_keep(struct stmt_pg *s)
 {
     const struct db_pg *db = pg_of(s->base.db);
@@ -194,7 +187,7 @@ bool pg_kept_find(struct stmt_pg *s, const struct pg_variant *v, const struct pg
     uint8_t key[KEY_BYTES];
     size_t n = may_keep(s) ? make_key(s, v, sent, key) : 0;
     if (n == 0) return false;
-    uint64_t hash = hash_key(key, n);
+    uint64_t hash = hash_keyed8(k->secret, bytes_of(key, n));
     struct pg_answer **p = &k->answers[hash % PG_ANSWER_SLOTS];
     while (*p != NULL && ((*p)->hash != hash || (*p)->n_key != n || memcmp((*p)->key, key, n) != 0)) p = &(*p)->next;
     if (*p == NULL) return false;
@@ -249,7 +242,7 @@ void pg_kept_put(struct stmt_pg *s, const struct pg_variant *v, const struct pg_
     a->n_bytes = bytes;
     a->n_key = n;
     memcpy(a->key, key, n);
-    a->hash = hash_key(key, n);
+    a->hash = hash_keyed8(k->secret, bytes_of(key, n));
     a->at = ++k->clock;
     a->refs = 2; /* the table's, and the statement's that stands in it */
     look_at(k, &s->named, a);

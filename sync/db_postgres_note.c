@@ -3,7 +3,10 @@
  * Notes are rows that are only ever added, without an index: nothing of them can be in anybody's way. A key is written
  * as sync/db_track_set.h has it. The functions run as who owns the schema, so that whoever may write to a table needs
  * no right to the notes, and look nothing up in a path of the caller's. The triggers fire always, also where a session
- * says that it only replays what was done elsewhere. */
+ * says that it only replays what was done elsewhere.
+ *
+ * TRUNCATE takes away rows that its transaction cannot see. In READ COMMITTED each look has a moment of its own, here
+ * one with the table to itself, so that it sees them all; with another isolation TRUNCATE is refused. */
 #include "sync/db_postgres_internal.h"
 
 #include "sync/db_catalogue.h"
@@ -17,6 +20,7 @@
 #define NAME_BYTES 64
 #define TABLE_MAX  (NAME_BYTES - 1 - (int)sizeof "spoke_note_") /* bytes of a name that can be noted */
 #define TEXT_MAX   (64u << 10)
+#define VERSION    "-- 2 --" /* how a function begins; another one is written anew */
 
 struct noted_key {
     char name[NAME_BYTES];
@@ -25,6 +29,7 @@ struct noted_key {
 struct noted_table {
     char name[NAME_BYTES];
     size_t n_key, n_triggers;
+    bool older; /* its function is an older program's */
     struct noted_key key[DB_TRACK_MAX_KEY];
 };
 struct noted {
@@ -73,16 +78,19 @@ static enum err count_triggers(struct db *db, struct noted *all, struct why *why
     bool row = false;
     enum err e = db_prepare(
         db,
-        "SELECT CAST(c.relname AS TEXT), count(*) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_trigger AS g ON "
-        "g.tgrelid = c.oid AND CAST(g.tgname AS TEXT) IN ('spoke_note', 'spoke_note_all') AND g.tgenabled = 'A' "
+        "SELECT CAST(c.relname AS TEXT), count(*), count(CASE WHEN p.prosrc LIKE '" VERSION "%' THEN 1 END) FROM "
+        "pg_catalog.pg_class AS c JOIN pg_catalog.pg_trigger AS g ON g.tgrelid = c.oid AND CAST(g.tgname AS TEXT) IN "
+        "('spoke_note', 'spoke_note_all') AND g.tgenabled = 'A' JOIN pg_catalog.pg_proc AS p ON p.oid = g.tgfoid "
         "WHERE c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = current_schema()) "
         "GROUP BY c.relname",
         &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row)
         for (size_t i = 0; i < all->n; i++)
-            if (bytes_equal(db_bytes(s, 0), bytes_of_str(all->table[i].name)))
+            if (bytes_equal(db_bytes(s, 0), bytes_of_str(all->table[i].name))) {
                 all->table[i].n_triggers = (size_t)db_int(s, 1);
+                all->table[i].older = db_int(s, 2) != db_int(s, 1);
+            }
     db_done(s);
     return e;
 }
@@ -139,6 +147,16 @@ static void put_all(struct buf *b, const char *schema, const struct noted_table 
     buf_printf(b, " FROM \"%s\".\"%s\" AS x%s;\n", schema, t->name, t->n_key == 0 ? " LIMIT 1" : "");
 }
 
+static void put_refusal(struct buf *b, const struct noted_table *t)
+{
+    buf_printf(b,
+               "IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN "
+               "RAISE EXCEPTION USING MESSAGE = 'The hub keeps a journal, which TRUNCATE of %s would make a gap in: "
+               "this transaction does not see all rows that would go.', HINT = 'Do it in READ COMMITTED, or use DELETE.'; "
+               "END IF;\n",
+               t->name);
+}
+
 static void put_ends(struct buf *b, const struct noted_table *t, const char *of)
 {
     for (size_t i = 0; i < t->n_key; i++) buf_printf(b, "%s%s.\"%s\"", i > 0 ? ", " : "", of, t->key[i].name);
@@ -149,12 +167,13 @@ static void put_function(struct buf *b, const char *schema, const struct noted_t
     buf_printf(
         b,
         "CREATE OR REPLACE FUNCTION \"%s\".\"spoke_note_%s\"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER "
-        "SET search_path = pg_catalog, pg_temp AS $spoke$BEGIN\n",
+        "SET search_path = pg_catalog, pg_temp AS $spoke$" VERSION "\nBEGIN\n",
         schema, t->name);
     if (t->n_key == 0) {
         put_one(b, schema, t, "x");
     } else {
         buf_put_str(b, "IF TG_OP = 'TRUNCATE' THEN\n");
+        put_refusal(b, t);
         put_all(b, schema, t);
         buf_put_str(b, "RETURN NULL; END IF;\nIF TG_OP <> 'DELETE' THEN\n");
         put_one(b, schema, t, "NEW");
@@ -203,6 +222,16 @@ static enum err lay_one(struct db_pg *db, const struct noted_table *t, bool rows
     return e;
 }
 
+static enum err renew_one(struct db_pg *db, const struct noted_table *t, struct why *why)
+{
+    struct buf b;
+    buf_init(&b, TEXT_MAX);
+    put_function(&b, db->schema, t);
+    enum err e = run_text(db, &b, why);
+    buf_release(&b);
+    return e;
+}
+
 static enum err lift_one(struct db_pg *db, const struct noted_table *t, struct why *why)
 {
     struct buf b;
@@ -233,6 +262,8 @@ enum err pg_note_lay(struct db *base, const struct db_note_options *opt, size_t 
         if (wanted && t->n_triggers != 2) {
             e = lay_one(db, t, opt->rows, why);
             ++*out_laid;
+        } else if (wanted && t->older) {
+            e = renew_one(db, t, why);
         } else if (!wanted && t->n_triggers > 0) {
             e = lift_one(db, t, why);
         }
@@ -327,7 +358,7 @@ enum err pg_note_take(struct db *base, db_track_fn each, void *ctx, struct why *
 {
     struct db_pg *db = pg_of(base);
     struct names *names = calloc(1, sizeof *names);
-    if (db->noted == NULL) db->noted = track_set_new();
+    if (db->noted == NULL) db->noted = track_set_new(base->env);
     if (names == NULL || db->noted == NULL) {
         free(names);
         return no_memory(why);

@@ -165,7 +165,7 @@ enum err db_track_start(struct db *db, const struct db_track_options *opt, struc
     struct db_track *k = calloc(1, sizeof *k);
     if (k == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to open the store.");
     k->table = calloc(TRACK_MAX_TABLES, sizeof *k->table);
-    k->set = track_set_new();
+    k->set = track_set_new(db->env);
     if (k->table == NULL || k->set == NULL) {
         release(k);
         return why_set(why, ERR_NOMEM, "There is not enough memory to open the store.");

@@ -6,10 +6,12 @@
 #define SLOTS_FIRST 256u
 #define SLOTS_KEPT  (SLOTS_FIRST * 64)
 
-struct track_set *track_set_new(void)
+struct track_set *track_set_new(const struct env *env)
 {
     struct track_set *k = calloc(1, sizeof *k);
-    for (size_t i = 0; k != NULL && i < TRACK_MAX_TABLES; i++) buf_init(&k->keys[i], TRACK_MAX_BYTES);
+    if (k == NULL) return NULL;
+    for (size_t i = 0; i < TRACK_MAX_TABLES; i++) buf_init(&k->keys[i], TRACK_MAX_BYTES);
+    env_random(env, k->secret, sizeof k->secret);
     return k;
 }
 
@@ -52,13 +54,14 @@ static void give_up(struct track_set *k)
     drop_keys(k);
 }
 
-/* FNV-1a: keys are the hub's own numbers and ids, and none of a stranger's choosing. */
-static uint64_t hash_of(size_t table, struct bytes key)
+/* Devices choose the ids of rows, hundreds of thousands in one request. The same key in another table never meets it:
+ * the factor is odd, and there are as many places as tables at least. */
+static uint64_t hash_of(const struct track_set *k, size_t table, struct bytes key)
 {
-    uint64_t h = (14695981039346656037u ^ table) * 1099511628211u;
-    for (size_t i = 0; i < key.n; i++) h = (h ^ key.p[i]) * 1099511628211u;
+    uint64_t h = hash_keyed8(k->secret, key) + table * 0x9e3779b97f4a7c15u;
     return h == 0 ? 1 : h;
 }
+_Static_assert(SLOTS_FIRST >= TRACK_MAX_TABLES, "a key has a place of its own in each table");
 
 static struct bytes key_at(const struct buf *keys, size_t at)
 {
@@ -93,7 +96,7 @@ void track_set_put(struct track_set *k, size_t table, struct bytes key)
         k->whole[table] = true;
         return;
     }
-    uint64_t hash = hash_of(table, key);
+    uint64_t hash = hash_of(k, table, key);
     if (k->n_used * 2 >= k->n_slots && !grow(k)) {
         give_up(k);
         return;

@@ -7,6 +7,7 @@
 #ifndef SPOKE_SYNC_DB_TRACK_SET_H
 #define SPOKE_SYNC_DB_TRACK_SET_H
 
+#include "crypto/hash.h"
 #include "sync/db_track.h"
 
 #define TRACK_MAX_TABLES 256
@@ -21,11 +22,12 @@ struct track_set {
     bool whole[TRACK_MAX_TABLES];      /* the empty key */
     struct track_slot *slot;           /* open addressing, a power of two of them */
     size_t n_slots, n_used, bytes;
-    bool overflow; /* it was too much: what is here is not all */
+    bool overflow;                        /* it was too much: what is here is not all */
+    uint8_t secret[HASH_TABLE_KEY_BYTES]; /* of the hash, its own: keys hold ids that devices chose */
 };
 
-struct track_set *track_set_new(void);    /* NULL: no memory */
-void track_set_free(struct track_set *k); /* NULL is fine */
+struct track_set *track_set_new(const struct env *env); /* NULL: no memory */
+void track_set_free(struct track_set *k);               /* NULL is fine */
 void track_set_forget(struct track_set *k);
 /* `table` is a number of the caller's, below TRACK_MAX_TABLES. */
 void track_set_put(struct track_set *k, size_t table, struct bytes key);

@@ -34,6 +34,15 @@ void other_session_run(struct other_session *s, const char *sql)
     PQclear(r);
 }
 
+void other_session_refused(struct other_session *s, const char *sql, char out[400])
+{
+    PGresult *r = PQexec(s->conn, sql);
+    const char *message = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *hint = PQresultErrorField(r, PG_DIAG_MESSAGE_HINT);
+    (void)snprintf(out, 400, "%s%s%s", message != NULL ? message : "", hint != NULL ? " " : "", hint != NULL ? hint : "");
+    PQclear(r);
+}
+
 void other_session_close(struct other_session *s)
 {
     PQfinish(s->conn);

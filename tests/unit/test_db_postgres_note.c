@@ -3,6 +3,8 @@
 #include "sync/db_catalogue.h"
 #include "sync/db_note.h"
 #include "tests/lib/db_fixture.h"
+#include "tests/lib/other_session.h"
+#include "tests/lib/told_rows.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,40 +17,13 @@
 
 static struct why why;
 static struct db *db;
-static struct heard {
-    size_t n;
-    char said[4000]; /* "table:key,key;" of each */
-} heard;
+static struct told_rows heard;
 
-static enum err hear(void *ctx, const char *table, const struct value *key, size_t n_key, struct why *w)
-{
-    struct heard *h = ctx;
-    size_t at = strnlen(h->said, sizeof h->said - 200);
-    (void)w;
-    at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s:", table);
-    for (size_t i = 0; i < n_key; i++) {
-        if (key[i].kind == VALUE_INT)
-            at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s%lld", i > 0 ? "," : "", (long long)key[i].i);
-        else
-            at += (size_t)snprintf(h->said + at, sizeof h->said - at, "%s%s%.*s", i > 0 ? "," : "",
-                                   key[i].kind == VALUE_BLOB ? "b" : "", (int)key[i].s.n, (const char *)key[i].s.p);
-    }
-    (void)snprintf(h->said + at, sizeof h->said - at, ";");
-    h->n++;
-    return ERR_OK;
-}
-
-static bool wants(void *ctx, const char *table)
-{
-    (void)ctx;
-    return strncmp(table, "t_", 2) == 0;
-}
-
-static const struct db_note_options opt = {.wants = wants};
+static const struct db_note_options opt = {.wants = told_rows_wants};
 
 static size_t lay(bool rows)
 {
-    const struct db_note_options how = {.wants = wants, .rows = rows};
+    const struct db_note_options how = {.wants = told_rows_wants, .rows = rows};
     size_t laid = 99;
     assert_int_equal(db_begin(db, &why), ERR_OK);
     assert_int_equal(db_note_lay(db, &how, &laid, &why), ERR_OK);
@@ -82,7 +57,7 @@ static const char *told(void)
 {
     memset(&heard, 0, sizeof heard);
     assert_int_equal(db_begin_still(db, &why), ERR_OK);
-    assert_int_equal(db_note_take(db, hear, &heard, &why), ERR_OK);
+    assert_int_equal(db_note_take(db, told_rows_hear, &heard, &why), ERR_OK);
     assert_int_equal(db_commit(db, &why), ERR_OK);
     return heard.said;
 }
@@ -127,6 +102,54 @@ static void a_table_that_is_emptied_is_told_row_by_row_and_one_without_a_key_as_
     assert_string_equal(told(), "t_one:;t_rows:4;");
 }
 
+/* TRUNCATE takes away also what its transaction cannot see. */
+static void what_is_truncated_is_told_though_it_came_since_or_else_it_stays(void **state)
+{
+    static const char *const still[] = {"REPEATABLE READ", "SERIALIZABLE"};
+    struct db_fixture *f = *state;
+    struct other_session *psql = other_session_open(f->url, f->schema);
+    char sql[100], words[400];
+    for (size_t i = 0; i < sizeof still / sizeof still[0]; i++) {
+        run("INSERT INTO t_rows VALUES(1, 'a')");
+        (void)snprintf(sql, sizeof sql, "BEGIN ISOLATION LEVEL %s; SELECT count(*) FROM t_rows", still[i]);
+        other_session_run(psql, sql);
+        run("INSERT INTO t_rows VALUES(2, 'came since')");
+        assert_non_null(strstr(told(), "t_rows:2;"));
+        other_session_refused(psql, "TRUNCATE t_rows", words);
+        assert_string_equal(words, "The hub keeps a journal, which TRUNCATE of t_rows would make a gap in: this transaction "
+                                   "does not see all rows that would go. Do it in READ COMMITTED, or use DELETE.");
+        other_session_run(psql, "ROLLBACK");
+        assert_int_equal(db_fixture_number(db, "SELECT count(*) FROM t_rows"), 2);
+        (void)snprintf(sql, sizeof sql, "BEGIN ISOLATION LEVEL %s; TRUNCATE t_one; COMMIT", still[i]);
+        other_session_run(psql, sql); /* it is told as a whole */
+        assert_string_equal(told(), "t_one:;");
+        other_session_run(psql, "BEGIN; SELECT count(*) FROM t_rows");
+        run("INSERT INTO t_rows VALUES(3, 'came since')");
+        (void)told();
+        other_session_run(psql, "TRUNCATE t_rows; COMMIT");
+        assert_string_equal(told(), "t_rows:1;t_rows:2;t_rows:3;");
+    }
+    other_session_close(psql);
+}
+
+/* Of an older program, which did not know that. */
+static void what_notes_for_an_older_program_is_renewed_and_that_is_no_gap(void **state)
+{
+    struct db_fixture *f = *state;
+    struct other_session *psql = other_session_open(f->url, f->schema);
+    char words[400];
+    other_session_run(psql, "CREATE OR REPLACE FUNCTION spoke_note_t_rows() RETURNS trigger LANGUAGE plpgsql AS"
+                            " $$BEGIN RETURN NULL; END$$");
+    assert_true(holds());
+    assert_int_equal(lay(true), 0);
+    other_session_refused(psql, "BEGIN ISOLATION LEVEL REPEATABLE READ; TRUNCATE t_rows", words);
+    assert_non_null(strstr(words, "journal"));
+    other_session_run(psql, "ROLLBACK");
+    run("INSERT INTO t_rows VALUES(1, 'a')");
+    assert_string_equal(told(), "t_rows:1;");
+    other_session_close(psql);
+}
+
 static void what_was_undone_is_not_told_and_what_a_savepoint_kept_is(void **state)
 {
     (void)state;
@@ -150,7 +173,7 @@ static void who_fails_to_keep_them_has_not_taken_them(void **state)
     run("INSERT INTO t_rows VALUES(1, 'a')");
     memset(&heard, 0, sizeof heard);
     assert_int_equal(db_begin_still(db, &why), ERR_OK);
-    assert_int_equal(db_note_take(db, hear, &heard, &why), ERR_OK);
+    assert_int_equal(db_note_take(db, told_rows_hear, &heard, &why), ERR_OK);
     db_rollback(db);
     assert_string_equal(told(), "t_rows:1;");
 }
@@ -197,7 +220,7 @@ static void a_transaction_that_stands_still_sees_one_moment_and_takes_what_is_of
     by_hand(psql, "INSERT INTO t_rows VALUES(3, 'b')");
     assert_int_equal(db_fixture_number(psql, "SELECT count(*) FROM t_rows"), 3);
     assert_int_equal(db_fixture_number(db, "SELECT count(*) FROM t_rows"), 2);
-    assert_int_equal(db_note_take(db, hear, &heard, &why), ERR_OK);
+    assert_int_equal(db_note_take(db, told_rows_hear, &heard, &why), ERR_OK);
     assert_string_equal(heard.said, "t_rows:1;t_rows:2;");
     run("UPDATE t_rows SET v = 'mine' WHERE no = 1"); /* it writes all the same */
     assert_int_equal(db_commit(db, &why), ERR_OK);
@@ -292,7 +315,7 @@ static void many_rows_are_all_told_and_too_many_are_given_up(void **state)
     assert_int_equal(heard.n, 50000);
     run("INSERT INTO spoke_touched(t, k) SELECT 't_rows', E'\\\\x01'::bytea || int8send(i) FROM generate_series(1, 2300000) AS i");
     assert_int_equal(db_begin_still(db, &why), ERR_OK);
-    assert_int_equal(db_note_take(db, hear, &heard, &why), ERR_LIMIT);
+    assert_int_equal(db_note_take(db, told_rows_hear, &heard, &why), ERR_LIMIT);
     assert_int_equal(db_commit(db, &why), ERR_OK);
     assert_string_equal(told(), "");
 }
@@ -331,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(rows_are_told_by_their_key_and_once_each_and_then_no_more),
         CLAIM(a_table_that_is_emptied_is_told_row_by_row_and_one_without_a_key_as_a_whole),
+        CLAIM(what_is_truncated_is_told_though_it_came_since_or_else_it_stays),
+        CLAIM(what_notes_for_an_older_program_is_renewed_and_that_is_no_gap),
         CLAIM(what_was_undone_is_not_told_and_what_a_savepoint_kept_is),
         CLAIM(who_fails_to_keep_them_has_not_taken_them),
         CLAIM(who_goes_behind_the_hubs_back_is_seen),

@@ -1,6 +1,7 @@
 /* The journal of a hub on PostgreSQL, with several processes: one writes the folder at a time, another one goes on when
  * it is gone, and nothing that any of them did, or anybody behind their backs, is missing. */
 #include "cli/hub_pipe.h"
+#include "sync/db_note.h"
 #include "sync/db_postgres.h"
 #include "tests/lib/journal_world.h"
 #include "tests/lib/test_store.h"
@@ -329,6 +330,40 @@ static void work_alone(const char *word)
     (void)ends_sync(pol, ERR_OK);
 }
 
+static struct hub *ends_it; /* when the next hub that is opened looks whether its tables are noted; NULL: nobody */
+enum err __real_db_note_holds(struct db *db, const struct db_note_options *opt, bool *out, struct why *why);
+enum err __wrap_db_note_holds(struct db *db, const struct db_note_options *opt, bool *out, struct why *why);
+enum err __wrap_db_note_holds(struct db *db, const struct db_note_options *opt, bool *out, struct why *why)
+{
+    struct hub *h = ends_it;
+    ends_it = NULL;
+    if (h != NULL) must_line(hub_redo_end(h, "the folder's machine is given up", why), why, "the end", __LINE__);
+    return __real_db_note_holds(db, opt, out, why);
+}
+
+/* Whoever opened the hub knew of a journal, and finds nothing noted: that is no gap in it. */
+static void a_journal_that_is_ended_while_somebody_opens_the_hub_stays_ended(void **ctx)
+{
+    struct why why = {0};
+    (void)ctx;
+    hub_close(two.hub);
+    two.hub = NULL;
+    ends_it = one.hub;
+    MUST(hub_open(&two.hub, &ends_hub->env, ends_hub->dir, bytes_of_str(passphrase), &why));
+    assert_null(ends_it);
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_act WHERE act = 'journal ended'"), 1);
+    assert_false(journal_state().on);
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass('person')"
+                                            " AND CAST(tgname AS TEXT) LIKE 'spoke_note%'"),
+                     0);
+    work(1);
+    MUST(hub_redo_gather(two.hub, &why));
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_redo"), 0);
+    MUST(hub_redo_begin(two.hub, "another machine has it", &why)); /* and can be begun again */
+    assert_true(journal_state().on);
+    assert_int_equal(journal_state().gave_up, 0);
+}
+
 /* One journal: from a backup of the first store everything that was done in all three. */
 static void a_hub_that_moves_from_store_to_store_takes_its_journal_along(void **ctx)
 {
@@ -381,6 +416,7 @@ int main(void)
         CLAIM(a_row_that_was_changed_behind_the_hubs_back_is_in_the_journal),
         CLAIM(a_journal_that_one_process_begins_has_what_all_of_them_do_and_after_its_end_nothing_is_noted),
         CLAIM(gathered_by_any_process_it_waits_for_who_writes),
+        CLAIM(a_journal_that_is_ended_while_somebody_opens_the_hub_stays_ended),
         CLAIM(a_hub_that_moves_from_store_to_store_takes_its_journal_along),
     };
     if (!test_store_is_postgres()) {

@@ -26,6 +26,10 @@ static void hash_gives_the_published_answers(void **state)
     assert_hex(h, 32, "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
     hash_blake2b(h, bytes_of_str("abc"));
     assert_hex(h, 32, "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+    uint8_t up[16]; /* SipHash's paper, appendix A, and its authors' first vector */
+    for (size_t i = 0; i < sizeof up; i++) up[i] = (uint8_t)i;
+    assert_true(hash_keyed8(up, bytes_of(up, 15)) == 0xa129ca6149be45e5u);
+    assert_true(hash_keyed8(up, bytes_of(NULL, 0)) == 0x726fdb47dd0e0e31u);
     hash_sha256(h, bytes_of_str("abc")); /* FIPS 180-4 */
     assert_hex(h, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
