@@ -168,7 +168,8 @@ static enum err put_notes(struct returning *r, struct buf *item, struct why *why
     return e;
 }
 
-/* What was judged, in the form in which it is kept here. */
+/* What was judged, in the form in which it is kept here. A gap that is still to be sent was not: in front of unsent
+ * work that stands before it, it would end the chain. */
 static enum err put_envelopes(struct returning *r, struct buf *item, struct why *why)
 {
     struct stmt *s = NULL;
@@ -176,7 +177,8 @@ static enum err put_envelopes(struct returning *r, struct buf *item, struct why 
     enum err e =
         db_prepare(r->n->db,
                    "SELECT o.seq, o.cose, c.item, o.sealed FROM n_outbox o LEFT JOIN n_content c ON c.seq = o.seq "
-                   "WHERE o.seq > $1 AND o.seq > $2 AND o.state <> 'unsent' ORDER BY o.seq",
+                   "WHERE o.seq > $1 AND o.seq > $2 AND o.state <> 'unsent' AND NOT EXISTS(SELECT 1 FROM n_gap g "
+                   "WHERE g.seq = o.seq) ORDER BY o.seq",
                    &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, r->at.after);

@@ -126,7 +126,7 @@ static enum err round_once(struct node *n, const struct carrier *via, const stru
 {
     struct request req;
     bool resumed = false;
-    enum err e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
+    enum err e = request_ready(n, opt, &req, why);
     if (e == ERR_OK) e = fetch(n, via, &req, opt->wait_ms, out, &resumed, why);
     bool fetched = e == ERR_OK;
     if (fetched) e = take(n, out, &st->taken, why);
@@ -221,13 +221,14 @@ enum err node_sync(struct node *n, const struct carrier *via, const struct round
 
 enum err node_bundle_export(struct node *n, struct buf *out, struct why *why)
 {
+    static const struct round_options usual = {0};
     struct request req;
     struct buf more;
     bool trusts = false;
     enum err e = trust_state(n, &trusts, why);
     if (e != ERR_OK) return e;
     buf_init(&more, BUNDLE_MAX);
-    e = request_ready(n, 0, 0, &req, why);
+    e = request_ready(n, &usual, &req, why);
     if (e == ERR_OK && trusts) e = request_more(n, &more, why);
     if (e == ERR_OK) {
         courier_put(out, buf_bytes(&req.bytes), buf_bytes(&more));
@@ -271,7 +272,7 @@ enum err node_round_begin(struct node *n, const struct round_options *opt, struc
     if (n->capture != NULL) return why_set(why, ERR_FAILED, "A change is being made just now.");
     enum err e = node_tick(n, NULL); /* as in node_sync */
     e = drops_confirm(n, NULL);
-    e = request_ready(n, opt->budget, opt->wait_ms, &req, why);
+    e = request_ready(n, opt, &req, why);
     if (e == ERR_OK) {
         buf_release(&out->request);
         out->request = req.bytes;

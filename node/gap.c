@@ -52,12 +52,14 @@ static enum err park_too(struct node *n, uint64_t seq, uint64_t again, struct wh
                      2, why);
 }
 
-/* The old pending edits would wait for ever for a verdict that is about nothing. What could be read takes their place;
- * rows of which it could not go back to what the hub has. */
+/* The old pending edits stay below what is written again, until a verdict has this number: for the gap, or for the
+ * envelope itself, which the hub may have by a courier. Of that it may tell before it hears of the gap, and what it
+ * took in as it was sent it does not tell again (hub/RULES.md). Where they cannot all be read they go: a row of which
+ * they cannot be read goes back to what the hub has. */
 static enum err write_again(struct node *n, uint64_t seq, const struct gap_work *w, uint64_t *out_seq, struct why *why)
 {
     const int64_t args[] = {(int64_t)seq};
-    enum err e = w->whole ? state_run(n->db, "DELETE FROM n_pending WHERE seq = $1", args, 1, why)
+    enum err e = w->whole ? state_run(n->db, "INSERT INTO n_gap_kept(seq) VALUES($1)", args, 1, why)
                           : overlay_judged(n, seq, false, why);
     if (e == ERR_OK && w->changes.len > 0) {
         e = edit_again(n, buf_bytes(&w->changes), &w->origin, w->what, out_seq, why);
@@ -115,11 +117,13 @@ static enum err size_of(struct node *n, uint64_t seq, size_t *out, struct why *w
     return e;
 }
 
-static enum err look_at(struct node *n, uint64_t seq, struct why *why)
+/* *out_bytes: what a request carries of it. Where there is a gap now, what stands behind it moves up. */
+static enum err look_at(struct node *n, uint64_t seq, size_t *out_bytes, struct why *why)
 {
     enum content_state state = CONTENT_SOUND;
     enum err e = content_check(n, seq, &state, why);
-    return e == ERR_OK && state != CONTENT_SOUND ? make_gap(n, seq, state, why) : e;
+    if (e != ERR_OK) return e;
+    return state == CONTENT_SOUND ? size_of(n, seq, out_bytes, why) : make_gap(n, seq, state, why);
 }
 
 enum err gap_look(struct node *n, size_t budget, struct why *why)
@@ -130,8 +134,7 @@ enum err gap_look(struct node *n, size_t budget, struct why *why)
     if (e == ERR_OK) e = aside_end(n, why);
     for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent) && total <= budget; i++) {
         size_t bytes = 0;
-        e = look_at(n, seqs_at(&unsent, i), why);
-        if (e == ERR_OK) e = size_of(n, seqs_at(&unsent, i), &bytes, why);
+        e = look_at(n, seqs_at(&unsent, i), &bytes, why);
         total += bytes;
     }
     buf_release(&unsent.list);
@@ -143,8 +146,10 @@ enum err gap_look_but(struct node *n, const struct seqs *judged, struct why *why
     struct seqs unsent;
     enum err e = seqs_ask(n, UNSENT, &unsent, why);
     if (e == ERR_OK) e = aside_end(n, why);
-    for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent); i++)
-        if (!seqs_have(judged, seqs_at(&unsent, i))) e = look_at(n, seqs_at(&unsent, i), why);
+    for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent); i++) {
+        size_t bytes = 0;
+        if (!seqs_have(judged, seqs_at(&unsent, i))) e = look_at(n, seqs_at(&unsent, i), &bytes, why);
+    }
     buf_release(&unsent.list);
     return e;
 }

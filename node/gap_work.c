@@ -42,7 +42,8 @@ static enum err list_marks(struct node *n, uint64_t seq, struct buf *out, struct
     return e == ERR_OK && out->err != ERR_OK ? no_memory(why) : e;
 }
 
-/* Everything that is laid over a row: the hub's image (seq 0) and each pending edit, in order. */
+/* Everything that is laid over a row: the hub's image (seq 0) and each pending edit, in order; not those of which a gap
+ * is sent, for what there is of them was written again. */
 struct layer {
     size_t from, n;
     uint64_t seq;
@@ -58,7 +59,8 @@ static enum err read_layers(struct node *n, const struct mark *m, struct layers 
     bool row = true;
     enum err e = db_prepare(n->db,
                             "SELECT 0 AS seq, image FROM n_image WHERE tbl = $1 AND id = $2 AND image IS NOT NULL "
-                            "UNION ALL SELECT seq, vals FROM n_pending WHERE tbl = $1 AND id = $2 ORDER BY seq",
+                            "UNION ALL SELECT seq, vals FROM n_pending p WHERE tbl = $1 AND id = $2 AND NOT EXISTS("
+                            "SELECT 1 FROM n_gap g WHERE g.seq = p.seq) ORDER BY seq",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, m->table_index);

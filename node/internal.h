@@ -273,7 +273,7 @@ MUST_CHECK enum err aside_end(struct node *n, struct why *why);
 
 /* ---- gap.c: unsent envelopes whose content rotted. */
 /* Look at what the next request would carry, `budget` bytes of it; what cannot be read back becomes a gap, and its work
- * is written again as far as the overlay has it. */
+ * is written again as far as the overlay has it. Until there is a verdict its pending edits stand below that. */
 MUST_CHECK enum err gap_look(struct node *n, size_t budget, struct why *why);
 /* The same for everything unsent but what an answer has a verdict on. */
 MUST_CHECK enum err gap_look_but(struct node *n, const struct seqs *judged, struct why *why);
@@ -350,7 +350,7 @@ struct request {
 };
 /* The pending one, or a new one, stored durably before this returns; no new one for a hub that is not trusted
  * (ERR_TAMPERED). */
-MUST_CHECK enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out,
+MUST_CHECK enum err request_ready(struct node *n, const struct round_options *opt, struct request *out,
                                   struct why *why);
 
 /* What was written since the pending request was made, for a courier who takes both along: appended to out; nothing

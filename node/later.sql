@@ -27,3 +27,6 @@ CREATE TABLE IF NOT EXISTS n_distrust(no INTEGER PRIMARY KEY, found_ms INTEGER N
 
 -- What the hub wants to hear if it is put back from a backup: its own word, sealed under a key of its own, one an answer (node/epoch.c).
 CREATE TABLE IF NOT EXISTS n_note(request INTEGER PRIMARY KEY, note BLOB NOT NULL) STRICT;
+
+-- Of the gaps (n_gap) those whose pending edits stand until their verdict, below what of them was written again (node/gap.c).
+CREATE TABLE IF NOT EXISTS n_gap_kept(seq INTEGER PRIMARY KEY) STRICT;

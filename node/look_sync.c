@@ -12,7 +12,8 @@ static enum err put_red(struct node *n, struct json *o, struct why *why)
     struct json *list = NULL;
     enum err e = db_prepare(n->db,
                             "SELECT c.id, c.reference FROM n_pending p JOIN case_file c ON c.id = p.id WHERE p.tbl = $1"
-                            " AND p.op = $2 AND c.rag = 'red' AND c.voided_at IS NULL ORDER BY p.seq LIMIT $3",
+                            " AND p.op = $2 AND c.rag = 'red' AND c.voided_at IS NULL GROUP BY c.id, c.reference"
+                            " ORDER BY min(p.seq) LIMIT $3",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, rules_table_index(bytes_of_str("case_file")));

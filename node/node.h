@@ -174,6 +174,7 @@ void carrier_http_free(struct carrier_http *c);
 
 struct round_options {
     uint64_t budget;     /* bytes of page content an answer; 0 = default 4 MiB */
+    uint64_t most;       /* bytes of own changes a request, and one change at least; 0 = default 4 MiB, which is the most */
     uint64_t wait_ms;    /* park the last request for so long when there is nothing */
     unsigned max_rounds; /* 0 = until all is pulled and sent, at most 10,000 */
 };

@@ -118,7 +118,7 @@ static enum err set_state(struct node *n, const struct verdict_item *v, struct w
 
 /* What stands here of an envelope that a verdict is about. */
 struct standing {
-    bool unsent, fault, taken_in, gap, parked;
+    bool unsent, fault, taken_in, gap, kept, parked;
 };
 
 static enum err look_up(struct node *n, uint64_t seq, struct standing *out, struct why *why)
@@ -127,7 +127,8 @@ static enum err look_up(struct node *n, uint64_t seq, struct standing *out, stru
     bool row = false;
     enum err e = db_prepare(n->db,
                             "SELECT state, EXISTS(SELECT 1 FROM n_gap g WHERE g.seq = o.seq), EXISTS(SELECT 1 FROM "
-                            "n_parked p WHERE p.seq = o.seq) FROM n_outbox o WHERE seq = $1",
+                            "n_parked p WHERE p.seq = o.seq), EXISTS(SELECT 1 FROM n_gap_kept k WHERE k.seq = o.seq) "
+                            "FROM n_outbox o WHERE seq = $1",
                             &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, (int64_t)seq);
@@ -140,6 +141,7 @@ static enum err look_up(struct node *n, uint64_t seq, struct standing *out, stru
                                  .taken_in = bytes_equal(db_bytes(s, 0), bytes_of_str("applied")) ||
                                              bytes_equal(db_bytes(s, 0), bytes_of_str("merged")),
                                  .gap = db_int(s, 1) != 0,
+                                 .kept = db_int(s, 3) != 0,
                                  .parked = db_int(s, 2) != 0};
     db_done(s);
     return e;
@@ -152,7 +154,8 @@ enum err outbox_judge(struct node *n, const struct verdict_item *v, bool *out_fi
     bool taken_in = v->verdict == VERDICT_APPLIED || v->verdict == VERDICT_MERGED;
     enum err e = look_up(n, v->seq, &was, why);
     if (e != ERR_OK) return e;
-    if (was.unsent) e = overlay_judged(n, v->seq, v->verdict == VERDICT_APPLIED, why);
+    if (was.unsent || was.kept) e = overlay_judged(n, v->seq, v->verdict == VERDICT_APPLIED, why);
+    if (e == ERR_OK && was.kept) e = state_run(n->db, "DELETE FROM n_gap_kept WHERE seq = $1", seq, 1, why);
     if (e == ERR_OK && was.gap) e = state_run(n->db, "DELETE FROM n_gap WHERE seq = $1", seq, 1, why);
     /* Not taken in, its author may still want the text, unless this device had to forget what it is about. */
     if (e == ERR_OK && ((taken_in && !was.taken_in) || was.parked)) e = content_purge_due(n, PURGE_PAGES, why);

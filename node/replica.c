@@ -207,7 +207,7 @@ enum err replica_open(struct replica *out, const struct env *env, const char *ho
 
 /* ---------------------------------------------------------------------------------------------------- making */
 
-#define STORE_VERSION 5u /* node/later.sql; 0: made before there was one */
+#define STORE_VERSION 6u /* node/later.sql; 0: made before there was one */
 
 /* Within a transaction. */
 static enum err make_later(struct db *db, struct why *why)

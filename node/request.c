@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUEST_ENVELOPES (4u << 20) /* bytes of envelopes a request carries, and always one at least */
+#define REQUEST_ENVELOPES (4u << 20) /* bytes of envelopes a request carries by default, and always one at least */
 #define REQUEST_BUDGET    (4u << 20) /* bytes of page content asked for by default */
 #define MORE_ENVELOPES    (32u << 20) /* bytes of envelopes that a courier takes along besides: a stick is large */
 
@@ -89,19 +89,21 @@ static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t 
 }
 
 /* What a request is made for: to a hub that was put back, to return what is kept here, and nothing besides. */
-static enum err put_items(struct node *n, struct bundle_writer *w, uint64_t *out_last, struct buf *out_next, struct why *why)
+static enum err put_items(struct node *n, struct bundle_writer *w, size_t most, uint64_t *out_last, struct buf *out_next,
+                          struct why *why)
 {
     bool back = false;
     enum err e = return_due(n, &back, why);
-    if (e == ERR_OK && back) return return_put(n, w, REQUEST_ENVELOPES, out_next, why);
+    if (e == ERR_OK && back) return return_put(n, w, most, out_next, why);
     if (e == ERR_OK) e = put_receipts(n, w, why);
     if (e == ERR_OK) e = views_put(n, w, why);
-    if (e == ERR_OK) e = put_envelopes(n, w, 0, REQUEST_ENVELOPES, out_last, why);
+    if (e == ERR_OK) e = put_envelopes(n, w, 0, most, out_last, why);
     return e == ERR_OK ? question_put(n, w, why) : e;
 }
 
 /* *out_last: the last envelope in it; 0: there is none. next: see return_put. */
-static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, uint64_t *out_last, struct buf *next, struct why *why)
+static enum err seal(struct node *n, struct node_hello *hello, size_t most, struct buf *out, uint64_t *out_last, struct buf *next,
+                     struct why *why)
 {
     struct seal_header h = {.version = 1, .kind = 1};
     struct bundle_writer *w = NULL;
@@ -113,7 +115,7 @@ static enum err seal(struct node *n, struct node_hello *hello, struct buf *out, 
     if (e == ERR_OK) e = message_put_node_hello(&item, &n->self, hello, why);
     if (e == ERR_OK) e = bundle_put(w, "", buf_bytes(&item), why);
     if (e == ERR_OK) e = trust_put(n, w, why);
-    if (e == ERR_OK) e = put_items(n, w, out_last, next, why);
+    if (e == ERR_OK) e = put_items(n, w, most, out_last, next, why);
     if (e == ERR_OK) e = bundle_finish(w, why);
     bundle_writer_free(w);
     buf_release(&item);
@@ -159,16 +161,17 @@ static enum err store(struct node *n, uint64_t number, struct bytes request, uin
     return e;
 }
 
-static enum err make(struct node *n, uint64_t budget, uint64_t wait_ms, struct buf *out, struct why *why)
+static enum err make(struct node *n, const struct round_options *opt, struct buf *out, struct why *why)
 {
-    struct node_hello hello = {.budget = budget != 0 ? budget : REQUEST_BUDGET, .wait_ms = wait_ms};
+    struct node_hello hello = {.budget = opt->budget != 0 ? opt->budget : REQUEST_BUDGET, .wait_ms = opt->wait_ms};
+    const size_t most = opt->most != 0 && opt->most < REQUEST_ENVELOPES ? (size_t)opt->most : REQUEST_ENVELOPES;
     struct buf next;
     uint64_t last = 0;
     buf_init(&next, 1024);
-    enum err e = gap_look(n, REQUEST_ENVELOPES, why);
+    enum err e = gap_look(n, most, why);
     if (e == ERR_OK) e = question_clear(n, why);
     if (e == ERR_OK) e = fill_hello(n, &hello, why);
-    if (e == ERR_OK) e = seal(n, &hello, out, &last, &next, why);
+    if (e == ERR_OK) e = seal(n, &hello, most, out, &last, &next, why);
     if (e == ERR_OK) e = store(n, hello.request, buf_bytes(out), last, &next, why);
     buf_release(&next);
     return e;
@@ -188,14 +191,14 @@ static enum err load(struct node *n, struct buf *out, struct why *why)
     return why_next(why, ERR_TAMPERED, "Stop here, keep the files as they are, and ask your administrator.");
 }
 
-enum err request_ready(struct node *n, uint64_t budget, uint64_t wait_ms, struct request *out, struct why *why)
+enum err request_ready(struct node *n, const struct round_options *opt, struct request *out, struct why *why)
 {
     uint64_t pending = 0;
     buf_init(&out->bytes, BUNDLE_MAX);
     enum err e = state_number(n->db, "pending", &pending, why);
     out->again = pending != 0;
     if (e == ERR_OK && pending == 0) e = trust_check(n, why);
-    if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, budget, wait_ms, &out->bytes, why);
+    if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, opt, &out->bytes, why);
     return e;
 }
 

@@ -267,7 +267,7 @@ static enum err forget_rows(struct node *n, struct why *why)
 /* The clock stays: what is written from now on is later than what is rescued. */
 static const char forget_sql[] =
     "DELETE FROM n_image; DELETE FROM n_pending; DELETE FROM n_order; DELETE FROM n_parked; DELETE FROM n_receipt;"
-    "DELETE FROM n_gap; DELETE FROM n_rescued; DELETE FROM n_question; DELETE FROM n_touched; DELETE FROM n_note;"
+    "DELETE FROM n_gap; DELETE FROM n_gap_kept; DELETE FROM n_rescued; DELETE FROM n_question; DELETE FROM n_touched; DELETE FROM n_note;"
     "UPDATE n_audit SET seq = NULL; UPDATE n_look SET case_id = NULL;"
     "INSERT INTO n_look(user, at, tbl, looks) SELECT user, min(at), tbl, count(*) FROM n_view WHERE request = -1"
     " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"

@@ -211,20 +211,31 @@ static enum err once_more(void *ctx, const struct op *op, struct why *why)
     return e;
 }
 
+/* The hub refuses it too: hub/DISASTER.md. */
+static enum err waits_for_its_base(struct why *why)
+{
+    (void)why_set(why, ERR_DENIED,
+                  "The MASH had taken this in before its server was put back from a backup, and what it builds on is not there yet. So it"
+                  " can be neither taken back nor sent again. Nothing was changed.");
+    return why_next(why, ERR_DENIED, "Leave it: it takes effect by itself when that comes. Then change what is wrong with it.");
+}
+
 /* Only what was decided or waits for a person: what is on its way, or was taken in, is not for this. */
 static enum err check_state(struct node *n, uint64_t seq, bool *out_held, struct why *why)
 {
     struct stmt *s = NULL;
     bool row = false;
-    enum err e = db_prepare(n->db, "SELECT state FROM n_outbox WHERE seq = $1", &s, why);
+    enum err e = db_prepare(n->db, "SELECT state, reason FROM n_outbox WHERE seq = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, (int64_t)seq);
     e = db_step(s, &row, why);
     struct bytes state = e == ERR_OK && row ? db_bytes(s, 0) : bytes_of_str("");
     *out_held = bytes_equal(state, bytes_of_str("held"));
+    bool stays = *out_held && verdict_lacks(db_bytes(s, 1));
     bool settled = bytes_equal(state, bytes_of_str("dismissed")) || bytes_equal(state, bytes_of_str("fault"));
     bool taken = bytes_equal(state, bytes_of_str("applied")) || bytes_equal(state, bytes_of_str("merged"));
     db_done(s);
+    if (e == ERR_OK && stays) return waits_for_its_base(why);
     if (e != ERR_OK || *out_held || settled) return e;
     if (!row) return why_set(why, ERR_NOTFOUND, "No change of this number was written on this device.");
     if (taken) return why_set(why, ERR_EXISTS, "This change was taken in by the MASH. It stands in the case.");

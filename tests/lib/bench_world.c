@@ -42,7 +42,7 @@ void bench_ask(struct bench_round *r, struct node *n)
     struct why why = {0};
     struct request req;
     struct bench_time start = bench_now();
-    BENCH_MUST(request_ready(n, 0, 0, &req, &why));
+    BENCH_MUST(request_ready(n, &(struct round_options){0}, &req, &why));
     r->asking = bench_since(start);
     r->request = req.bytes;
     buf_init(&r->answer, BUNDLE_MAX);

@@ -302,7 +302,7 @@ void wire_sync(struct sim *s, struct device *d)
         wire_last_word(s, d);
         return;
     }
-    if (sim_chance(s, s->plan.small_budget)) opt.budget = 300 + sim_random(s, 4000);
+    if (sim_chance(s, s->plan.small_budget)) opt.budget = opt.most = 300 + sim_random(s, 4000); /* either way in pieces */
     /* Answers in many pages seldom come to their end: another talk, or another carrier, goes on with them. */
     if (sim_chance(s, opt.budget > 0 ? 800 : 150)) opt.max_rounds = 1 + (unsigned)sim_random(s, opt.budget > 0 ? 5 : 3);
     if (sim_chance(s, 100)) opt.wait_ms = sim_random(s, 60000);
