@@ -5,6 +5,7 @@
 #include "cli/hub_home.h"
 #include "cli/hub_preview.h"
 #include "cli/plain.h"
+#include "hub/retention.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,30 +82,74 @@ static enum err list(struct cli *c, struct hub *h, struct why *why)
     return show_list(c, s, cols, COUNT(cols), "Nothing waits for a second person.", NULL, why);
 }
 
+static enum err say_policy(struct cli *c, struct hub *h, int64_t no, struct why *why)
+{
+    struct buf policy;
+    buf_init(&policy, POLICY_MAX);
+    enum err e = hub_proposal_text(h, no, PROPOSE_POLICY, &policy, why);
+    if (e == ERR_OK) {
+        puts("\nThe policy that it would put in force would change, as the hub stands now:");
+        e = hub_preview_say_policy(c, h, buf_bytes(&policy), why);
+        if (e == ERR_OK) printf("\nIts text:\n%.*s\n", (int)policy.len, (const char *)policy.data);
+    }
+    buf_release(&policy);
+    return e;
+}
+
+/* Which cases, from what would be carried out: in `says` there is their number. into: for programs, or NULL. */
+static enum err say_cases(struct hub *h, int64_t no, struct json *into, struct why *why)
+{
+    struct json *list = NULL;
+    struct buf ids;
+    char uuid[37];
+    buf_init(&ids, 16 * ERASE_AGAIN_MAX);
+    enum err e = hub_proposal_text(h, no, PROPOSE_ERASE_AGAIN, &ids, why);
+    if (e == ERR_OK && into != NULL)
+        list = json_array_new();
+    else if (e == ERR_OK)
+        puts("\nThe cases that would be erased for good:");
+    for (size_t at = 0; e == ERR_OK && at + 16 <= ids.len; at += 16) {
+        uuid_format(ids.data + at, uuid);
+        if (into != NULL)
+            json_append_str(list, uuid);
+        else
+            puts(uuid);
+    }
+    if (e == ERR_OK && into != NULL) json_set_obj(into, "cases", list);
+    buf_release(&ids);
+    return e;
+}
+
+static enum err show_for_programs(struct hub *h, struct stmt *s, int64_t no, struct why *why)
+{
+    bool found = false;
+    enum err e = db_step(s, &found, why);
+    struct json *o = e == ERR_OK && found ? show_object(s, columns, COUNT(columns)) : NULL;
+    db_done(s);
+    if (e != ERR_OK) return e;
+    if (!found) return why_set(why, ERR_NOTFOUND, "There is no proposal of this number.");
+    e = say_cases(h, no, o, why);
+    if (e == ERR_OK || e == ERR_NOTFOUND) return show_json(o, why);
+    json_free(o);
+    return e;
+}
+
 static enum err show(struct cli *c, struct hub *h, struct why *why)
 {
     struct stmt *s = NULL;
-    struct buf policy;
     int64_t no = 0;
     bool found = false;
     enum err e = read_no(c, &no, why);
     if (e == ERR_OK) e = one(h, no, &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 2, env_now(c->env));
+    if (c->json) return show_for_programs(h, s, no, why);
     e = show_one(c, s, columns, COUNT(columns), &found, why);
     if (e == ERR_OK && !found) e = why_set(why, ERR_NOTFOUND, "There is no proposal of this number.");
-    if (e != ERR_OK || c->json) return e;
-    buf_init(&policy, POLICY_MAX);
-    e = hub_proposal_policy(h, no, &policy, why);
-    if (e == ERR_OK) {
-        puts("\nThe policy that it would put in force would change, as the hub stands now:");
-        e = hub_preview_say_policy(c, h, buf_bytes(&policy), why);
-        if (e == ERR_OK) printf("\nIts text:\n%.*s\n", (int)policy.len, (const char *)policy.data);
-    } else if (e == ERR_NOTFOUND) {
-        e = ERR_OK;
-    }
-    buf_release(&policy);
-    return e;
+    if (e != ERR_OK) return e;
+    e = say_policy(c, h, no, why);
+    if (e == ERR_NOTFOUND) e = say_cases(h, no, NULL, why);
+    return e == ERR_NOTFOUND ? ERR_OK : e;
 }
 
 /* What it is, before it is done: whoever approves shall not have to believe a number. */
@@ -173,7 +218,7 @@ static const struct flag refuse_flags[] = {{"reason", "TEXT", "why; it is kept"}
 
 const struct command hub_proposal_commands[] = {
     {"proposal list", "", 0, 0, "List what one administrator proposed and waits for another.", "spoke-hub proposal list", list_flags, run_list},
-    {"proposal show", "N", 1, 1, "Show a proposal: what would happen, who wants it and why; of a policy also what it would change.",
+    {"proposal show", "N", 1, 1, "Show a proposal: what would happen, who wants it and why; of a policy also what it would change, of cases which.",
      "spoke-hub proposal show 4", NULL, run_show},
     {"approve", "N", 1, 1,
      "Carry out what another security administrator proposed, exactly as it was proposed. If the hub has changed since so that it would "

@@ -320,13 +320,13 @@ enum err hub_refuse(struct hub *h, int64_t no, const char *reason, struct why *w
     return e == ERR_OK ? end_without(h, no, "refused", "refuse", reason, why) : e;
 }
 
-enum err hub_proposal_policy(struct hub *h, int64_t no, struct buf *out, struct why *why)
+enum err hub_proposal_text(struct hub *h, int64_t no, enum proposal_kind kind, struct buf *out, struct why *why)
 {
     struct kept k;
     enum err e = load(h, no, &k, why);
-    if (e == ERR_OK && k.what.kind != PROPOSE_POLICY) e = why_set(why, ERR_NOTFOUND, "This proposal is not of a policy.");
+    if (e == ERR_OK && k.what.kind != kind) e = why_set(why, ERR_NOTFOUND, "This proposal is of another kind.");
     if (e == ERR_OK) buf_put_bytes(out, k.what.text);
-    if (e == ERR_OK && out->err != ERR_OK) e = why_set(why, out->err, "There is not enough memory for this policy.");
+    if (e == ERR_OK && out->err != ERR_OK) e = why_set(why, out->err, "There is not enough memory for what is proposed.");
     buf_release(&k.detail);
     return e;
 }

@@ -49,8 +49,9 @@ MUST_CHECK enum err hub_propose(struct hub *h, const struct hub_proposal *p, con
  * changed so that it would be something else. Errors of the act itself leave it open. *out_kind may be NULL. */
 MUST_CHECK enum err hub_approve(struct hub *h, int64_t no, enum proposal_kind *out_kind, struct why *why);
 MUST_CHECK enum err hub_refuse(struct hub *h, int64_t no, const char *reason, struct why *why);
-/* The text of a proposed policy. ERR_NOTFOUND: no such proposal, or of another kind. */
-MUST_CHECK enum err hub_proposal_policy(struct hub *h, int64_t no, struct buf *out, struct why *why);
+/* `text` of a proposal as it was kept, and would be carried out: of a policy its text, of PROPOSE_ERASE_AGAIN the ids.
+ * ERR_NOTFOUND: no such proposal, or of another kind than `kind`. */
+MUST_CHECK enum err hub_proposal_text(struct hub *h, int64_t no, enum proposal_kind kind, struct buf *out, struct why *why);
 
 /* ------------------------------------------------------------------------------------ for the hub's own files */
 

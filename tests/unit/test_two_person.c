@@ -213,6 +213,7 @@ static void what_a_restored_hub_must_erase_again_takes_two(void **state)
 {
     static const uint8_t ids[32] = "the first case--the second case";
     const struct hub_proposal p = {.kind = PROPOSE_ERASE_AGAIN, .text = bytes_of(ids, sizeof ids), .reason = "as before the fire"};
+    struct buf read;
     uint64_t n = 0;
     (void)state;
     assert_int_equal(hub_propose(HUB, &p, "two cases", &no, &why), ERR_NOTFOUND); /* this hub was never put back */
@@ -223,6 +224,12 @@ static void what_a_restored_hub_must_erase_again_takes_two(void **state)
     propose(&p);
     assert_int_equal(hub_approve(HUB, no, NULL, &why), ERR_REFUSED); /* one's own */
     admin_as("Ines");
+    buf_init(&read, 64); /* she reads which, as they were named: a number is all that "says" has */
+    assert_int_equal(hub_proposal_text(HUB, no, PROPOSE_POLICY, &read, &why), ERR_NOTFOUND);
+    if (hub_proposal_text(HUB, no, PROPOSE_ERASE_AGAIN, &read, &why) != ERR_OK) fail_msg("%s", why.text);
+    assert_int_equal(read.len, sizeof ids);
+    assert_memory_equal(read.data, ids, sizeof ids);
+    buf_release(&read);
     if (hub_approve(HUB, no, NULL, &why) != ERR_OK) fail_msg("%s", why.text);
     assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_erased WHERE who = 'admin' AND second = 'Ines'"), 2);
     admin_last_act("erase again", who, second);
@@ -274,7 +281,7 @@ static void a_policy_comes_into_force_by_two_as_it_was_read(void **state)
     b = no;
     assert_int_equal(fake_hub_int(admin_hub, "SELECT count(*) FROM h_policy"), 1);
     admin_as("Ines");
-    assert_int_equal(hub_proposal_policy(HUB, a, &read, &why), ERR_OK);
+    assert_int_equal(hub_proposal_text(HUB, a, PROPOSE_POLICY, &read, &why), ERR_OK);
     assert_true(bytes_equal(buf_bytes(&read), bytes_of_str(text)));
     if (hub_approve(HUB, a, &kind, &why) != ERR_OK) fail_msg("%s", why.text);
     assert_int_equal(kind, PROPOSE_POLICY);
