@@ -244,6 +244,21 @@ enum err budget_forgot(struct hub *h, const struct hub_node *n, uint64_t request
     return db_run(s, why);
 }
 
+/* As if the order had gone out before them. */
+#define TOLD_AGAIN                                                                                                     \
+    "(SELECT count(*) FROM h_drop d JOIN h_row r ON r.no = d.row_no JOIN h_node n ON n.no = d.node_no JOIN h_seat s "  \
+    "ON s.site_no = n.site_no AND s.case_no = r.case_no WHERE d.node_no = h_held_rows.node_no AND d.request IS NULL "  \
+    "AND r.gone = 0 AND (r.mask & s.mask) <> 0 AND EXISTS (SELECT 1 FROM h_cut c WHERE c.node_no = d.node_no AND "     \
+    "c.at >= r.born AND c.pos_from < r.no AND c.pos >= r.no))"
+
+enum err budget_told_again(struct hub *h, struct why *why)
+{
+    return db_exec(h->db,
+                   "UPDATE h_held_rows SET moved = 1, held = CASE WHEN held > " TOLD_AGAIN " THEN held - " TOLD_AGAIN
+                   " ELSE 0 END WHERE node_no IN (SELECT node_no FROM h_drop WHERE request IS NULL)",
+                   why);
+}
+
 enum err budget_is_stopped(struct hub *h, const struct hub_node *n, bool *out, struct why *why)
 {
     struct stmt *s;

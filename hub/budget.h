@@ -30,6 +30,8 @@ MUST_CHECK enum err budget_save(struct hub *h, const struct hub_node *n, const s
                                 struct why *why);
 /* Orders to forget that go out with this request. */
 MUST_CHECK enum err budget_forgot(struct hub *h, const struct hub_node *n, uint64_t request, struct why *why);
+/* Orders that wait and are void, because their rows are seen again (hub/restore_apply.c): these are told whole. */
+MUST_CHECK enum err budget_told_again(struct hub *h, struct why *why);
 /* It gets nothing new, and nothing has changed in that: there is nothing to wake it for. */
 MUST_CHECK enum err budget_is_stopped(struct hub *h, const struct hub_node *n, bool *out, struct why *why);
 /* To a device that is stopped, or will be soon: an item of the answer. */

@@ -77,12 +77,19 @@ struct judgement {
     enum verdict verdict; /* APPLIED stands for "may be applied" until it is */
     bool hard;
     bool decided; /* it decides or settles what somebody has decided otherwise, or at another time */
+    bool lacks;   /* a row that it needs is nowhere at the hub: */
+    int lacks_table;
+    uint8_t lacks_id[16];
     char reason[320];
 };
 /* The worst finding stands: fault, then held (hard before soft), then waits. */
 void judgement_note(struct judgement *j, enum verdict verdict, bool hard, const char *reason);
 /* One wording for what is not there and for what the author may not see: nothing may tell them apart. */
 #define REASON_UNKNOWN "This change is about something the hub does not know."
+/* Why what waits for what it builds on cannot be dismissed or taken back (hub/DISASTER.md). */
+#define REASON_STAYS                                                                                                   \
+    "The hub had taken this in before it was put back from a backup, and what it builds on is not here yet. So it can be neither "  \
+    "dismissed nor taken back. Leave it waiting: it takes effect by itself when that comes."
 
 /* hub/draft.c ---------------------------------------------------------------------------------------------------
  * Begin from a verified envelope; takes `parts`. Then decode: commitments, every operation, the cases they are about.
@@ -160,7 +167,9 @@ MUST_CHECK enum err intake_may_write(struct hub *h, struct draft *d, const struc
 /* hub/intake_release.c: columns of the rule WRITE_RELEASE; and a new release. */
 void intake_release(const struct draft *d, const struct column_write *w, struct judgement *j);
 void intake_new_release(const struct draft *d, const struct op *op, struct judgement *j);
-/* Could this held envelope be taken in on a manager's word? Why not goes to *j. */
+/* What would be said of this held envelope if a manager accepted it now? Nothing is written. */
+MUST_CHECK enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why);
+/* Could it be taken in on a manager's word? Why not goes to *j. */
 MUST_CHECK enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j,
                                       struct why *why);
 /* hub/intake.c: what of this device waits is judged again. */

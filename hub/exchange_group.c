@@ -95,7 +95,7 @@ static enum err undo(struct hub *h, int64_t version, struct why *why)
 {
     enum err e = db_savepoint_rollback(h->db, SAVEPOINT, why);
     h->version = version;
-    h->moved = false;
+    h->moved = h->follows = false;
     memset(h->verdicts, 0, sizeof h->verdicts);
     sight_free(h->sight);
     h->sight = NULL;

@@ -87,6 +87,25 @@ static enum err nothing_left(struct hub *h, struct why *why)
 
 /* --------------------------------------------------------------------------------------------- held work decided */
 
+/* Of what had been taken in, and what is said of it now. What others have decided since waits for nothing. */
+static void taken_reason(struct judgement *j, const struct judgement *now)
+{
+    char said[sizeof now->reason];
+    memcpy(said, now->reason, sizeof said);
+    (void)snprintf(j->reason, sizeof j->reason, now->decided && !now->lacks ? REASON_TAKEN ", and others have decided since. %.180s"
+                                                                            : REASON_LACKS "%.200s", said);
+}
+
+/* What had been taken in before a restore stays known as such: it follows by itself when what it builds on comes. */
+static enum err keep_taken(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
+{
+    bool taken = false;
+    enum err e = restore_was_taken(h, node_no, seq, &taken, why);
+    if (e != ERR_OK || !taken) return e;
+    taken_reason(j, j);
+    return restore_lacks(h, node_no, seq, j, why);
+}
+
 static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct decisions *l, struct why *why)
 {
     struct hub_node node;
@@ -99,6 +118,7 @@ static enum err rejudge(struct hub *h, int64_t node_no, uint64_t seq, struct dec
     if (e == ERR_OK && !nothing && j.verdict != VERDICT_FAULT) e = intake_authorise(h, &d, &j, why);
     if (e == ERR_OK) rescue_hold(&d, &j);
     if (e == ERR_OK) erase_hold(&d, &j);
+    if (e == ERR_OK && j.verdict == VERDICT_HELD) e = keep_taken(h, node_no, seq, &j, why);
     if (e == ERR_OK && j.verdict != VERDICT_WAITS) {
         e = held_forget(h, node_no, seq, why);
         if (e == ERR_OK) e = nothing ? nothing_left(h, why) : conclude(h, &d, &j, l, why);
@@ -167,45 +187,43 @@ static enum err try_accept(struct hub *h, int64_t node_no, uint64_t seq, struct 
     return e;
 }
 
-enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
+enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
 {
     struct hub_node node;
     struct draft d = {0};
-    struct judgement now = {0};
     struct buf store;
     buf_init(&store, 160u << 20);
-    enum err e = try_accept(h, node_no, seq, &node, &d, &store, &now, why);
-    if (e == ERR_OK && now.verdict != VERDICT_APPLIED)
-        judgement_note(j, VERDICT_HELD, true, "This held change cannot be taken in, not even on a manager's word.");
+    enum err e = try_accept(h, node_no, seq, &node, &d, &store, j, why);
     draft_release(&d);
     buf_release(&store);
+    return e;
+}
+
+enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
+{
+    struct judgement now = {0};
+    enum err e = intake_try(h, node_no, seq, &now, why);
+    if (e == ERR_OK && now.verdict != VERDICT_APPLIED)
+        judgement_note(j, VERDICT_HELD, true, "This held change cannot be taken in, not even on a manager's word.");
     return e;
 }
 
 /* A decision that could not be carried out is not undone in silence: who made it reads why. */
 static enum err close_held(struct hub *h, const struct decision *what, const struct judgement *j, struct why *why)
 {
-    char reason[sizeof j->reason + 80];
+    static const char failed[] = "A manager accepted this, but it could not be taken in. ";
+    char reason[sizeof j->reason + sizeof failed];
+    const char *rest = j->reason;
+    size_t first = 0; /* by these words devices know it: they stay in front */
     struct held_end end = {.state = what->state};
+    if (verdict_lacks(bytes_of_str(rest))) first = sizeof REASON_LACKS - 1;
     if (strcmp(what->state, "waiting") == 0) {
-        (void)snprintf(reason, sizeof reason, "A manager accepted this, but it could not be taken in. %s", j->reason);
+        (void)snprintf(reason, sizeof reason, "%.*s%s%s", (int)first, rest, failed, rest + first);
         end.reason = reason;
     }
     enum err e = sight_step(h, why);
     if (e == ERR_OK) e = held_close(h, what->node_no, what->seq, &end, why);
     return e == ERR_OK ? sight_settle(h, why) : e;
-}
-
-/* What had been taken in before a restore stays known as such: it follows by itself when what it builds on comes. */
-static enum err keep_taken(struct hub *h, const struct decision *what, struct judgement *j, struct why *why)
-{
-    char reason[sizeof j->reason];
-    bool taken = false;
-    enum err e = restore_was_taken(h, what->node_no, what->seq, &taken, why);
-    if (e != ERR_OK || !taken) return e;
-    (void)snprintf(reason, sizeof reason, REASON_TAKEN ". %.200s", j->reason);
-    memcpy(j->reason, reason, sizeof reason);
-    return ERR_OK;
 }
 
 /* Between the manager's look and now another acceptance may have made it impossible: then it goes on waiting. */
@@ -222,19 +240,30 @@ static enum err accept(struct hub *h, struct decision *what, struct judgement *j
         what->state = "waiting";
         j->verdict =
             j->verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD; /* not "waits": nothing would wake it */
-        if (e == ERR_OK) e = keep_taken(h, what, j, why);
+        if (e == ERR_OK) e = keep_taken(h, what->node_no, what->seq, j, why);
     }
     draft_release(&d);
     buf_release(&store);
     return e;
 }
 
+/* REASON_STAYS. Said all the same by a word that is not judged again, for a hub of before had taken it in. */
+static enum err stay(struct hub *h, const struct decision *what, struct why *why)
+{
+    const struct held_end end = {.state = "waiting"};
+    enum err e = sight_step(h, why);
+    if (e == ERR_OK) e = held_close(h, what->node_no, what->seq, &end, why);
+    return e == ERR_OK ? sight_settle(h, why) : e;
+}
+
 static enum err decide(struct hub *h, struct decision what, struct decisions *l, struct why *why)
 {
     struct judgement j = {0};
-    bool waiting = false;
+    bool waiting = false, stays = false;
     enum err e = held_waiting(h, what.node_no, what.seq, &waiting, why);
+    if (e == ERR_OK && waiting && strcmp(what.state, "accepted") != 0) e = restore_stays(h, what.node_no, what.seq, &stays, why);
     if (e != ERR_OK || !waiting) return e;
+    if (stays) return stay(h, &what, why);
     if (strcmp(what.state, "accepted") == 0)
         e = accept(h, &what, &j, l, why);
     else
@@ -264,7 +293,8 @@ enum err intake_waiting(struct hub *h, int64_t node_no, struct why *why)
     enum err e = rejudge_waiting(h, node_no, 0, &l, why);
     if (e == ERR_OK) e = decide_all(h, &l, why);
     free(l.all);
-    return e == ERR_OK && !h->gathering ? restore_follow(h, why) : e;
+    restore_came(h);
+    return e;
 }
 
 enum err intake_decide(struct hub *h, int64_t node_no, uint64_t seq, bool accepted, struct why *why)
@@ -355,12 +385,13 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
     if (now.verdict == VERDICT_FAULT ||
         (taken && (overtaken || now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
         j->verdict = now.verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD;
-        (void)snprintf(j->reason, sizeof j->reason, REASON_TAKEN ". %.200s", now.reason);
+        taken_reason(j, &now);
+        e = restore_lacks(h, d->node->no, d->env.h.seq, &now, why);
     } else if (taken) {
         j->verdict = VERDICT_APPLIED;
         j->reason[0] = '\0';
     }
-    return conclude(h, d, j, l, why);
+    return e == ERR_OK ? conclude(h, d, j, l, why) : e;
 }
 
 /* The chain goes on from here. */
@@ -375,7 +406,6 @@ static enum err take_in(struct hub *h, struct draft *d, const struct recorded *w
 {
     struct judgement j = {0};
     struct decisions l = {0};
-    bool follows = false;
     d->received_at = was != NULL ? was->received_at : h->now_ms;
     enum err e = was != NULL ? settle_recorded(h, d, was, &j, &l, why) : settle_new(h, d, &j, &l, why);
     /* Here only: what is accepted later, its device has taken back from its screen by then and must be sent. So must
@@ -386,13 +416,13 @@ static enum err take_in(struct hub *h, struct draft *d, const struct recorded *w
     if (e == ERR_OK) {
         note_place(d);
         late_note(d);
-        follows = was == NULL && !h->gathering && (l.n > 0 || d->env.h.epoch < h->epoch);
+        /* Written for a hub that was lost, which may have taken it in without its device's ever learning of that; or it
+         * decides about such a change. Others may have answered it since, and be here already. */
+        if (was == NULL && (l.n > 0 || d->env.h.epoch < h->epoch)) restore_came(h);
         e = decide_all(h, &l, why);
     }
     free(l.all);
-    /* Written for a hub that was lost, which may have taken it in without its device's ever learning of that; or it
-     * decides about such a change. Others may have answered it since, and be here already. */
-    return e == ERR_OK && follows ? restore_follow(h, why) : e;
+    return e;
 }
 
 /* A change as it came, once its signature was found good. *d is to be released, also on failure. */

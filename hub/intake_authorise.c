@@ -39,13 +39,21 @@ static void hard(struct judgement *j, const char *reason)
     judgement_note(j, VERDICT_HELD, true, reason);
 }
 
-/* Not there, or not for the author's eyes: the same words. Unless held work of the same device makes it. */
+/* Not there, or not for the author's eyes: the same words. Unless held work of the same device makes it. What is not
+ * there at all a hub that was put back may get yet. */
 static enum err unknown(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16],
                         struct judgement *j, struct why *why)
 {
-    bool awaited = false;
+    struct hub_row r;
+    bool awaited = false, there = false;
     enum err e = held_makes(h, d, table_index, id, &awaited, why);
+    if (e == ERR_OK) e = sight_row(h, table_index, id, &r, &there, why);
     if (e != ERR_OK) return e;
+    if (!there) {
+        j->lacks = true;
+        j->lacks_table = table_index;
+        memcpy(j->lacks_id, id, sizeof j->lacks_id);
+    }
     if (awaited)
         judgement_note(j, VERDICT_WAITS, false, "This change builds on an earlier one that has not been accepted yet.");
     else

@@ -1,5 +1,6 @@
 /* May the author change this column? The write rules of sync/rules.h, one by one. */
 #include "hub/draft.h"
+#include "hub/restore_internal.h"
 
 #include <string.h>
 
@@ -67,7 +68,7 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
     struct value state = new_column(w, "state");
     int64_t node_no = 0;
     uint64_t seq = 0;
-    bool found = false, everywhere = false;
+    bool found = false, everywhere = false, stays = false;
     struct value by = new_column(w, "decided_by");
     if (by.kind == VALUE_BLOB && !value_equal(by, value_id(d->env.h.user)))
         hard(j, "A decision stands under the name of the person who makes it.");
@@ -81,6 +82,10 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
         j->decided |= decides_otherwise(w, "decided_at");
         return ERR_OK;
     }
+    enum err e = held_envelope(h, w->stored->v[0].s.p, &node_no, &seq, &found, why);
+    if (e == ERR_OK && found && !text_is(state, "accepted")) e = restore_stays(h, node_no, seq, &stays, why);
+    if (e != ERR_OK) return e;
+    if (stays) hard(j, REASON_STAYS);
     if (text_is(state, "withdrawn")) {
         if (!text_is(w->stored->v[2], d->node->agency))
             hard(j, "Only the agency that wrote a held change may withdraw it.");
@@ -90,8 +95,7 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
         hard(j, "A decision says accepted, dismissed or withdrawn.");
         return ERR_OK;
     }
-    enum err e = held_envelope(h, w->stored->v[0].s.p, &node_no, &seq, &found, why);
-    if (e == ERR_OK && found) e = held_decidable(h, d, node_no, seq, &everywhere, why);
+    if (found) e = held_decidable(h, d, node_no, seq, &everywhere, why);
     if (e != ERR_OK) return e;
     if (strcmp(d->node->site_kind, "mash") != 0 || !w->part->who.manager || !everywhere)
         hard(j, "Only a manager on duty for the area, at a device of the MASH room, may decide this.");

@@ -108,6 +108,10 @@ enum err journal_as_sent(struct hub *h, const struct draft *d, struct why *why)
     return db_run(s, why);
 }
 
+/* A new verdict has a new place in the order, that of the running step; so has one that says "held" again. What a lost
+ * hub had taken in keeps its old place by that (hub/restore_follow.c tries in that order): while it is re-applied the
+ * running step is the one of then, what is tried later and fails is undone to its savepoint, and a manager's word for
+ * it is refused before it is carried out. Nobody is between these: a transaction has the hub's lock from its begin. */
 enum err journal_judge(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j, struct why *why)
 {
     struct stmt *s;

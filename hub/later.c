@@ -3,6 +3,7 @@
 #include "hub/admins_sql.h"
 #include "hub/budget_sql.h"
 #include "hub/disaster_sql.h"
+#include "hub/lack_sql.h"
 #include "hub/redo_sql.h"
 #include "hub/request_sql.h"
 #include "hub/retention_sql.h"
@@ -22,6 +23,7 @@ static const char *const later[] = {
     hub_watch_sql,
     hub_request_sql,
     hub_returned_sql,
+    hub_lack_sql,
     NULL,
 };
 

@@ -1,5 +1,6 @@
 /* Re-applying what the devices of a lost hub returned: in the old order, under the old verdicts; then the hub opens.
  * One transaction a batch, so that one that is stopped goes on where it was. */
+#include "hub/budget.h"
 #include "hub/intake.h"
 #include "hub/log.h"
 #include "hub/people.h"
@@ -120,14 +121,16 @@ static enum err standing(struct hub *h, const struct restore_event *ev, enum ver
 static enum err decide_later(struct hub *h, const struct restore_event *ev, enum verdict stands, struct why *why)
 {
     bool taken = ev->was.verdict == VERDICT_APPLIED || ev->was.verdict == VERDICT_MERGED;
-    if (stands != VERDICT_HELD || (!taken && ev->was.verdict != VERDICT_DISMISSED)) return ERR_OK;
     struct again_before before;
     struct hub_node unused = {0};
     struct why detail = {0};
     bool done = false;
-    enum err e = again_begin(h, &unused, &before, why);
+    enum err e = ERR_OK;
+    /* One that cannot be carried out now waits still, and follows like all that had been taken in. */
+    if (taken && (stands == VERDICT_HELD || stands == VERDICT_WAITS)) e = restore_mark_taken(h, ev->node_no, (uint64_t)ev->seq, why);
+    if (e != ERR_OK || stands != VERDICT_HELD || (!taken && ev->was.verdict != VERDICT_DISMISSED)) return e;
+    e = again_begin(h, &unused, &before, why);
     if (e != ERR_OK) return e;
-    /* One that cannot be carried out waits for a manager as it did before. */
     return again_after(h, intake_decide(h, ev->node_no, (uint64_t)ev->seq, taken, &detail), &before, &unused, &detail, &done, why);
 }
 
@@ -200,15 +203,6 @@ static enum err one_event(struct hub *h, bool *out_found, struct why *why)
 out:
     event_release(&ev);
     return e;
-}
-
-/* ---------------------------------------------------------------------------------------------- one that came late */
-
-/* Others may have built on what a late device brought, or taken it back: a share, for one. That follows in the same
- * transaction, so that nobody is shown what stood between. Before the hub opens it is asked once, at the end. */
-static enum err what_follows(struct hub *h, struct why *why)
-{
-    return h->gathering ? ERR_OK : restore_follow(h, why);
 }
 
 /* ------------------------------------------------------------------------------------ what has no note, and the end */
@@ -341,8 +335,9 @@ static enum err finish(struct hub *h, struct why *why)
     enum err e = version_after_all(h, why);
     if (e == ERR_OK) e = give_cuts(h, INT64_MAX, why);
     /* What had no note came after all others, also after those who built on it. */
-    if (e == ERR_OK && first) e = restore_follow(h, why);
+    if (e == ERR_OK) e = first ? restore_follow(h, why) : restore_follow_due(h, why);
     if (e == ERR_OK) e = holds_settle(h, why);
+    if (e == ERR_OK) e = budget_told_again(h, why);
     if (e == ERR_OK) e = db_exec(h->db, orders_sql, why);
     if (e == ERR_OK) e = db_exec(h->db, sweep_sql, why);
     if (e == ERR_OK) e = set_state(h, why);
@@ -362,11 +357,14 @@ static enum err batch(struct hub *h, size_t most, bool *out_more, struct why *wh
     while (e == ERR_OK && n < most && found) {
         e = one_event(h, &found, why);
         if (e == ERR_OK && !found) e = one_without_note(h, &found, why);
-        if (e == ERR_OK && found) e = what_follows(h, why);
         n += found;
     }
     *out_more = found;
-    return e == ERR_OK && !found ? finish(h, why) : e;
+    /* Others may have built on what a late device brought, or taken it back: a share, for one. That follows in the same
+     * transaction, so that nobody is shown what stood between. Before the hub opens it is asked once, at the end. */
+    if (n > 0) restore_came(h);
+    if (e != ERR_OK) return e;
+    return found ? restore_follow_due(h, why) : finish(h, why);
 }
 
 enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct why *why)

@@ -221,6 +221,8 @@ static enum err take_end(struct hub *h, const struct hub_node *n, struct bytes i
 enum err hear_item(struct hub *h, const struct hub_node *n, enum hearing hearing, struct bytes item, struct why *why)
 {
     if (hearing == HEARD_ANNOUNCE) return ERR_OK;
+    enum err e = returned_weighs(h, RETURNED_ITEM, why);
+    if (e != ERR_OK) return e;
     switch (message_type(item)) {
     case MSG_NOTE: return take_note(h, n, item, why);
     case MSG_RETURN: return returned_take(h, n, item, why);

@@ -3,6 +3,8 @@
 #include "hub/restore_internal.h"
 #include "hub/sight.h"
 
+#define LACKED 0 /* in the place of a device: held work lacked that row */
+
 static enum err name_each(struct hub *h, struct stmt *s, size_t *out_n, struct why *why)
 {
     bool row = true;
@@ -11,6 +13,10 @@ static enum err name_each(struct hub *h, struct stmt *s, size_t *out_n, struct w
         uint8_t id[16];
         const struct table_rule *t = rules_table((size_t)db_int(s, 1));
         if (t == NULL || !db_id(s, 2, id)) continue;
+        if (db_int(s, 0) == LACKED) {
+            restore_came(h);
+            continue;
+        }
         e = sight_named(h, db_int(s, 0), t, id, why);
         if (e != ERR_OK) break;
         ++*out_n;
@@ -49,7 +55,10 @@ enum err holds_row_came(struct hub *h, int tbl, const uint8_t id[16], struct why
     struct stmt *s;
     size_t n = 0;
     if (h->mark == 0 || h->gathering) return ERR_OK;
-    enum err e = db_prepare(h->db, "SELECT node_no, tbl, id FROM h_holds WHERE tbl = $1 AND id = $2", &s, why);
+    enum err e = db_prepare(h->db,
+                            "SELECT node_no, tbl, id FROM h_holds WHERE tbl = $1 AND id = $2 UNION ALL "
+                            "SELECT 0, tbl, id FROM h_lack WHERE tbl = $1 AND id = $2",
+                            &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, tbl);
     db_bind_id(s, 2, id);

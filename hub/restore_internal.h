@@ -5,6 +5,7 @@
 
 #include "hub/internal.h"
 #include "hub/restore.h"
+#include "sync/messages.h"
 
 /* Sets h->gathering. Called by hub_begin. */
 MUST_CHECK enum err restore_look(struct hub *h, struct why *why);
@@ -36,6 +37,10 @@ MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hear
  * together, have returned as much as is kept (RULE_RETURNED): nothing of the request may stay. */
 MUST_CHECK enum err returned_take(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
 MUST_CHECK enum err returned_holds(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
+/* So much more is returned in this transaction; one item of any kind weighs RETURNED_ITEM, and each row that is said to
+ * be held one more. ERR_FORMAT: more than any device sends at once. */
+#define RETURNED_ITEM 16
+MUST_CHECK enum err returned_weighs(struct hub *h, size_t more, struct why *why);
 #define RETURNED_DEVICES 8 /* all together: as much as so many devices at their limit */
 struct returned_bounds {
     int64_t one, all;       /* bytes: of a device, of all */
@@ -77,21 +82,29 @@ MUST_CHECK enum err intake_as_recorded(struct hub *h, struct hub_node *node, str
 MUST_CHECK enum err intake_as_fault(struct hub *h, struct hub_node *node, struct bytes item, int64_t received_at,
                                     const char *reason, struct why *why);
 
-/* How the reason begins of what had been taken in and cannot be carried out again: it is held, or a fault. */
-#define REASON_TAKEN "This was taken in before the hub was put back from a backup"
-
 /* hub/restore_holds.c: rows that devices say they hold. For those that reported; a step of its own. */
 MUST_CHECK enum err holds_settle(struct hub *h, struct why *why);
-/* A row of a case is new here: within the step. Devices may hold it of the hub that was lost. */
+/* A row of a case is new here: within the step. Devices may hold it of the hub that was lost; held work may have lacked
+ * it (restore_came). */
 MUST_CHECK enum err holds_row_came(struct hub *h, int tbl, const uint8_t id[16], struct why *why);
 
-/* hub/restore_follow.c: what had been taken in, and is held because what it builds on was not here. All of it that can
- * be carried out now is, in the old order. To be asked within the transaction in which something came that others may
- * have built on, or taken back: so that nobody is shown what stood between. Nothing at a hub that was never put back.
- * */
+/* hub/restore_follow.c: what had been taken in (REASON_TAKEN), and is held because what it builds on was not here. All
+ * of it that can be carried out now is, in the old order. Nothing at a hub that was never put back. */
 MUST_CHECK enum err restore_follow(struct hub *h, struct why *why);
+/* Something came in the running transaction that others may have built on, or taken back, or was decided. Then
+ * restore_follow_due does it, once: to be asked before anybody is shown anything of that transaction. hub_commit asks
+ * too, so that none ends without it. */
+void restore_came(struct hub *h);
+MUST_CHECK enum err restore_follow_due(struct hub *h, struct why *why);
 /* Is this held change one of them? */
 MUST_CHECK enum err restore_was_taken(struct hub *h, int64_t node_no, uint64_t seq, bool *out, struct why *why);
+/* And does it wait for what it builds on (REASON_LACKS)? Then it is not to be dismissed, nor taken back. */
+MUST_CHECK enum err restore_stays(struct hub *h, int64_t node_no, uint64_t seq, bool *out, struct why *why);
+/* It was held or waited here as it did at the lost hub, which had taken it in later. */
+MUST_CHECK enum err restore_mark_taken(struct hub *h, int64_t node_no, uint64_t seq, struct why *why);
+/* Judged now, it lacked this row, if j->lacks: until that is here it is not tried again. */
+struct judgement;
+MUST_CHECK enum err restore_lacks(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j, struct why *why);
 /* Is somebody not here of whom the lost hub may have taken in work? */
 MUST_CHECK enum err restore_missing(struct hub *h, bool *out, struct why *why);
 

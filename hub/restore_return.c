@@ -9,11 +9,15 @@
 #include "sync/bundle.h"
 #include "sync/messages_return.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ROW_BYTES  64 /* what a row that is held weighs */
 #define PART_BYTES 256 /* and what stands around a part, and around what is sealed */
+
+/* Of one request. A device sends some 4 MiB at once: at most 190,000 rows, or 20,000 notes. Others wait meanwhile. */
+#define REQUEST_MOST 1000000u
 
 /* ----------------------------------------------------------------------------------------------------------- bounds */
 
@@ -70,6 +74,13 @@ static enum err may_go_on(struct hub *h, const struct hub_node *n, struct why *w
     (void)why_set(why, ERR_BUSY, "The MASH server keeps no more of what this device returns until its administrators have looked at it. "
                                  "Nothing is lost: it stays on this device.");
     return why_next(why, ERR_BUSY, "Tell them: their spoke-hub doctor says what they can do.");
+}
+
+enum err returned_weighs(struct hub *h, size_t more, struct why *why)
+{
+    h->returned += more;
+    if (h->returned <= REQUEST_MOST) return ERR_OK;
+    return why_set(why, ERR_FORMAT, "The request holds more than a device returns at once.");
 }
 
 /* So much did its device sign. */
@@ -243,47 +254,63 @@ enum err returned_take(struct hub *h, const struct hub_node *n, struct bytes ite
 
 /* ------------------------------------------------------------------------------------------------------------- rows */
 
+#define TOGETHER 31 /* rows of one statement: each is a journey to a server, and a statement has DB_MAX_PARAMS */
+
 struct holding {
     struct hub *h;
     const struct hub_node *n;
+    struct drop_item v[TOGETHER];
+    size_t pending;
+    int64_t added;
+    char sql[1024];
 };
+
+static void holding_text(struct holding *t)
+{
+    size_t at = (size_t)snprintf(t->sql, sizeof t->sql, "INSERT INTO h_holds(node_no, tbl, id) VALUES");
+    for (size_t i = 0; i < TOGETHER; i++)
+        at += (size_t)snprintf(t->sql + at, sizeof t->sql - at, "%s($1, $%zu, $%zu)", i == 0 ? "" : ", ", 2 * i + 2, 2 * i + 3);
+    (void)snprintf(t->sql + at, sizeof t->sql - at, " ON CONFLICT DO NOTHING RETURNING tbl");
+}
+
+/* What was there before is not counted, and need not be asked for. The places that are left over say the last row
+ * again. */
+static enum err put_pending(struct holding *t, struct why *why)
+{
+    struct stmt *s;
+    bool row = true;
+    if (t->pending == 0) return ERR_OK;
+    enum err e = db_prepare(t->h->db, t->sql, &s, why);
+    if (e != ERR_OK) return e;
+    db_bind_int(s, 1, t->n->no);
+    for (int i = 0; i < TOGETHER; i++) {
+        const struct drop_item *d = &t->v[(size_t)i < t->pending ? (size_t)i : t->pending - 1];
+        db_bind_int(s, 2 * i + 2, d->table_index);
+        db_bind_id(s, 2 * i + 3, d->id);
+    }
+    while ((e = db_step(s, &row, why)) == ERR_OK && row) t->added++;
+    db_done(s);
+    t->pending = 0;
+    return e;
+}
 
 static enum err put_held(void *ctx, const struct drop_item *d, struct why *why)
 {
-    const struct holding *t = ctx;
-    struct stmt *s;
-    enum err e = db_prepare(t->h->db, "INSERT INTO h_holds(node_no, tbl, id) VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, t->n->no);
-    db_bind_int(s, 2, d->table_index);
-    db_bind_id(s, 3, d->id);
-    return db_run(s, why);
-}
-
-static enum err count_held(struct hub *h, const struct hub_node *n, int64_t *out, struct why *why)
-{
-    struct stmt *s;
-    bool row = false;
-    enum err e = db_prepare(h->db, "SELECT count(*) FROM h_holds WHERE node_no = $1", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, n->no);
-    e = db_step(s, &row, why);
-    if (e == ERR_OK && row) *out = db_int(s, 0);
-    db_done(s);
-    return e;
+    struct holding *t = ctx;
+    t->v[t->pending++] = *d;
+    enum err e = returned_weighs(t->h, 1, why);
+    return e == ERR_OK && t->pending == TOGETHER ? put_pending(t, why) : e;
 }
 
 /* Only those that are new weigh: an item that comes again brings none. */
 enum err returned_holds(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why)
 {
     struct holding t = {.h = h, .n = n};
-    int64_t before = 0, after = 0;
-    enum err e = count_held(h, n, &before, why);
-    if (e == ERR_OK) e = message_get_holds(item, put_held, &t, why);
-    if (e == ERR_OK) e = count_held(h, n, &after, why);
-    if (e != ERR_OK || after == before) return e;
-    e = charge(h, n, (after - before) * ROW_BYTES, why);
+    holding_text(&t);
+    enum err e = message_get_holds(item, put_held, &t, why);
+    if (e == ERR_OK) e = put_pending(&t, why);
+    if (e != ERR_OK || t.added == 0) return e;
+    e = charge(h, n, t.added * ROW_BYTES, why);
     return e == ERR_OK ? may_go_on(h, n, why) : e;
 }
 

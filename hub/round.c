@@ -388,6 +388,7 @@ enum err round_run(struct round *r, bool may_park, bool *park, struct buf *answe
 {
     enum err e = take_request(r, why);
     if (e == ERR_OK) e = round_take_more(r, why);
+    if (e == ERR_OK) e = restore_follow_due(r->h, why); /* before this device, or another of the transaction, is shown anything */
     r->revoked = nodes_cut_off(&r->node);
     if (e == ERR_OK) e = order_heard(r->h, &r->node, r->hello.order, why);
     if (e == ERR_OK) e = hear_cut(r->h, &r->node, r->hearing, r->hello.cursor, &r->cut, why);

@@ -355,7 +355,8 @@ enum err hub_begin(struct hub *h, struct why *why)
     if (e == ERR_OK) e = db_begin(h->db, why);
     if (e != ERR_OK) return e;
     h->now_ms = env_now(h->env);
-    h->moved = h->routine = false;
+    h->moved = h->routine = h->follows = false;
+    h->returned = 0;
     memset(h->verdicts, 0, sizeof h->verdicts);
     e = db_is_postgres(h->db) ? look_again(h, why) : last_act(h, &h->begun_act, why);
     h->begun = h->version;
@@ -367,7 +368,8 @@ enum err hub_begin(struct hub *h, struct why *why)
 
 enum err hub_commit(struct hub *h, struct why *why)
 {
-    enum err e = store_put_counter(h->db, "version", h->version, why);
+    enum err e = restore_follow_due(h, why);
+    if (e == ERR_OK) e = store_put_counter(h->db, "version", h->version, why);
     if (e == ERR_OK) e = step_time_note(h, why);
     if (e == ERR_OK) e = log_heads(h, why);
     if (e == ERR_OK) e = tell_moved(h, why);
@@ -390,7 +392,7 @@ void hub_abort(struct hub *h)
         row_cache_free(h->rows); /* what is certain is not known any more */
         h->rows = NULL;
     }
-    h->moved = h->routine = false;
+    h->moved = h->routine = h->follows = false;
     policy_change_forget(h);
     sight_free(h->sight);
     h->sight = NULL; /* hub_begin makes a new one */

@@ -1,6 +1,8 @@
 /* Settling two versions; deciding about held work. */
 #include "node/act_work_internal.h"
 
+#include "sync/messages.h"
+
 #include <string.h>
 
 /* -------------------------------------------------------------------------------------------------- two versions */
@@ -96,6 +98,17 @@ static enum err may_accept(struct node *n, const struct act_row *held, struct wh
     return why_next(why, ERR_DENIED, "Who wrote it can take it back: spoke outbox discard");
 }
 
+/* What the hub had taken in before it was put back, and waits for what it builds on: the hub refuses it too. */
+static enum err may_dismiss(const struct act_row *held, struct why *why)
+{
+    struct value reason = act_column(held, "reason");
+    if (reason.kind != VALUE_TEXT || !verdict_lacks(reason.s)) return ERR_OK;
+    (void)why_set(why, ERR_DENIED,
+                  "This had been taken in before the MASH server was put back from a backup, and what it builds on is not there"
+                  " yet. So it cannot be dismissed. Nothing was changed.");
+    return why_next(why, ERR_DENIED, "Leave it waiting: it takes effect by itself when that comes. Then change what is wrong with it.");
+}
+
 static enum err decide_held(struct node *n, const uint8_t id[16], bool accept, const char *reason, struct why *why)
 {
     struct act_row held;
@@ -103,6 +116,7 @@ static enum err decide_held(struct node *n, const uint8_t id[16], bool accept, c
     if (e == ERR_OK && !act_is(act_column(&held, "state"), "waiting"))
         e = why_set(why, ERR_EXISTS, "This was decided already.");
     if (e == ERR_OK) e = may_accept(n, &held, why);
+    if (e == ERR_OK && !accept) e = may_dismiss(&held, why);
     if (e == ERR_OK && !accept) e = act_said(reason, "Say why it is dismissed: who wrote it will read it.", why);
     act_row_release(&held);
     if (e == ERR_OK) e = act_set(n, "held", id, "state", value_str(accept ? "accepted" : "dismissed"), why);

@@ -2,6 +2,7 @@
 #include "node/look_internal.h"
 #include "node/look_list.h"
 #include "node/look_words_conflict.h"
+#include "sync/messages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -303,10 +304,14 @@ enum err look_note_held(struct node *n, struct json *list, struct why *why)
     " AND EXISTS (SELECT 1 FROM duty d JOIN practitioner p ON p.id = d.practitioner WHERE d.practitioner = $2"         \
     " AND d.duty = 'manager' AND d.area IN ('*', c.area) AND coalesce(p.active, 1) = 1))"
 
+/* What had been taken in before the hub was put back, and waits for what it builds on: it may be accepted, not
+ * dismissed. */
+#define STAYS "(h.state = 'waiting' AND coalesce(h.reason, '') LIKE '" REASON_LACKS "%')"
+
 enum err look_held(struct node *n, bool all, struct json **out, struct why *why)
 {
     static const struct look_column more[] = {
-        {"reference", LOOK_TEXT}, {"may_decide", LOOK_BOOL}, {"case_rag", LOOK_TEXT}, {"unsent", LOOK_BOOL}};
+        {"reference", LOOK_TEXT}, {"may_decide", LOOK_BOOL}, {"stays", LOOK_BOOL}, {"case_rag", LOOK_TEXT}, {"unsent", LOOK_BOOL}};
     const struct look_table t = {
         .table = "held", .more = more, .n_more = sizeof more / sizeof more[0], .each = each_held, .ctx = n};
     struct stmt *s = NULL;
@@ -321,7 +326,7 @@ enum err look_held(struct node *n, bool all, struct json **out, struct why *why)
         e = db_prepare(n->db,
                        "SELECT h.id, h.author, h.case_id, h.agency, h.node, h.written_at, h.what, h.reason, h.state,"
                        " h.decided_by, h.decided_at, h.decision_reason, c.reference, c.rag AS case_rag, " MAY_DECIDE
-                       " AS may_decide, EXISTS(SELECT 1 FROM n_pending u WHERE u.id = h.id AND u.tbl = $3)"
+                       " AS may_decide, " STAYS " AS stays, EXISTS(SELECT 1 FROM n_pending u WHERE u.id = h.id AND u.tbl = $3)"
                        " AS unsent" HELD(
                            "$4") " ORDER BY h.state = 'waiting' DESC, c.rag = 'red' DESC, h.written_at, h.id LIMIT $5",
                        &s, why);

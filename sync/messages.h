@@ -84,6 +84,12 @@ enum verdict {
     VERDICT_DISMISSED, /* held, and decided: a manager does not take it, or its author took it back */
 };
 const char *verdict_word(enum verdict v);
+/* How the reason begins of what a hub had taken in before it was put back from a backup, and cannot carry out again: it
+ * is held, or a fault. With a full stop behind it: what it builds on is not there, and it waits for that, not for a
+ * manager's word. */
+#define REASON_TAKEN "This was taken in before the hub was put back from a backup"
+#define REASON_LACKS REASON_TAKEN ". "
+bool verdict_lacks(struct bytes reason); /* does it begin with REASON_LACKS? */
 struct verdict_item {
     uint64_t seq;
     enum verdict verdict;

@@ -22,6 +22,11 @@ const char *verdict_word(enum verdict v)
     return (size_t)v < VERDICTS_KNOWN ? verdict_words[v] : "unknown";
 }
 
+bool verdict_lacks(struct bytes reason)
+{
+    return reason.n >= sizeof REASON_LACKS - 1 && memcmp(reason.p, REASON_LACKS, sizeof REASON_LACKS - 1) == 0;
+}
+
 static bool verdict_ok(const struct verdict_item *v)
 {
     bool plain = v->verdict == VERDICT_APPLIED || v->verdict == VERDICT_MERGED;

@@ -141,6 +141,122 @@ bool lost_holds(struct ends_node *n, const char *table, const uint8_t id[16])
     return found;
 }
 
+void lost_sync_but(const struct ends_node *but)
+{
+    struct ends_node *const all[] = {ann, ada, pol, pat, sam};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] != but) (void)ends_sync(all[i], ERR_OK);
+}
+
+void lost_continued(void)
+{
+    struct why why = {0};
+    bool done = false;
+    while (!done) MUST(hub_restore_continue(ends_hub->hub, 1000, &done, &why));
+}
+
+void lost_released(const char *reason)
+{
+    struct why why = {0};
+    MUST(hub_restore_release(ends_hub->hub, reason, &why));
+    lost_continued();
+}
+
+void lost_is_done(int64_t lost)
+{
+    assert_string_equal(lost_status().state, "done");
+    assert_int_equal(lost_status().lost, lost);
+}
+
+/* ------------------------------------------------------------------------------- a verdict that is lost on its way */
+
+uint64_t lost_verdict_on_its_way(const uint8_t c[16])
+{
+    uint64_t seq = ends_write(sam, "case_file", c, "status", "closed");
+    assert_int_equal(ends_sync(sam, ERR_OK).held, 1);
+    ends_accept(c);
+    sam->lose_answer = true;
+    (void)ends_sync(sam, ERR_UNREACHABLE);
+    return seq;
+}
+
+void lost_outbox_says(const struct ends_node *n, uint64_t seq, const char *state)
+{
+    struct why why = {0};
+    struct stmt *s;
+    bool row = false;
+    MUST(db_prepare(node_db(n->n), "SELECT state FROM n_outbox WHERE seq = $1", &s, &why));
+    db_bind_int(s, 1, (int64_t)seq);
+    MUST(db_step(s, &row, &why));
+    assert_true(row);
+    assert_true(bytes_equal(db_bytes(s, 0), bytes_of_str(state)));
+    db_done(s);
+}
+
+/* -------------------------------------------------------------------------------- a share that is given and taken */
+
+void lost_case(uint8_t c[16])
+{
+    uint8_t note[16];
+    ends_own_case(c, false);
+    ends_note(ann, c, note, "open", "what the school may read for a while");
+    (void)ends_sync(ann, ERR_OK);
+    lost_sync_but(NULL);
+}
+
+void lost_shares(struct ends_node *n, const uint8_t c[16], uint8_t part[16])
+{
+    ends_begin(n);
+    ends_part(n, c, part, "school", "");
+    (void)ends_commit(n);
+}
+
+void lost_withdrawn_by(struct ends_node *n, const uint8_t c[16], const uint8_t part[16])
+{
+    (void)ends_sync(sam, ERR_OK);
+    assert_true(lost_holds(sam, "case_file", c));
+    (void)ends_sync(n, ERR_OK);
+    (void)ends_write(n, "participant", part, "access", "none");
+    assert_int_equal(ends_sync(n, ERR_OK).applied, 1);
+    (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "case_file", c));
+}
+
+void lost_access_with_note(struct ends_node *n, const uint8_t c[16], const uint8_t part[16], const char *access)
+{
+    uint8_t note[16];
+    env_new_id(&ends_hub->env, note);
+    ends_begin(n);
+    ends_set(n, "participant", part, "access", value_str(access));
+    struct row r = ends_row(n, "record", note, c);
+    ends_text(&r, "sensitivity", "open");
+    ends_text(&r, "body", "why the school is to read it, or not");
+    ends_put(n, &r);
+    (void)ends_commit(n);
+}
+
+void lost_waiting(struct ends_node *n, uint8_t held[16])
+{
+    struct why why = {0};
+    struct stmt *s;
+    bool row = false;
+    MUST(db_prepare(node_db(n->n), "SELECT id FROM held WHERE state = 'waiting'", &s, &why));
+    MUST(db_step(s, &row, &why));
+    assert_true(row && db_id(s, 0, held));
+    MUST(db_step(s, &row, &why));
+    assert_false(row);
+    db_done(s);
+}
+
+void lost_stays_withdrawn(const uint8_t c[16], const uint8_t part[16])
+{
+    assert_int_equal(ends_count("SELECT count(*) FROM participant WHERE id = $1", part), 1);
+    assert_int_equal(ends_count("SELECT count(*) FROM participant WHERE id = $1 AND access <> 'none'", part), 0);
+    (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "case_file", c));
+    ends_same(sam);
+}
+
 int lost_start(void **state)
 {
     const char *tmp = getenv("TMPDIR");

@@ -26,5 +26,29 @@ struct lost_state {
 };
 struct lost_state lost_state(void);
 bool lost_holds(struct ends_node *n, const char *table, const uint8_t id[16]);
+void lost_sync_but(const struct ends_node *but); /* all devices have a contact, one after the other; NULL: all five */
+void lost_continued(void);                       /* what came back is re-applied */
+/* Opened before all have reported, and what came back re-applied. */
+void lost_released(const char *reason);
+void lost_is_done(int64_t lost); /* everybody's work is here again, but for so many changes */
+
+/* What Sam wrote of this case, shared as ends_case does it, is held, and then accepted; the answer that says so is
+ * lost. Returns the number of that change. */
+uint64_t lost_verdict_on_its_way(const uint8_t c[16]);
+/* What the device knows of a change of its own: "held", "applied", … */
+void lost_outbox_says(const struct ends_node *n, uint64_t seq, const char *state);
+
+/* A case of care, with a note that the school may read for a while. At all devices that may see it. */
+void lost_case(uint8_t c[16]);
+/* The school is to take part. Not sent. */
+void lost_shares(struct ends_node *n, const uint8_t c[16], uint8_t part[16]);
+/* The school has the case; `n` hears of that, and takes it back: then the school has it no more. */
+void lost_withdrawn_by(struct ends_node *n, const uint8_t c[16], const uint8_t part[16]);
+/* In one change with a note: so it is known as the case's, and shown among its held work, where the part is lost. */
+void lost_access_with_note(struct ends_node *n, const uint8_t c[16], const uint8_t part[16], const char *access);
+/* The one change that waits for a manager, as `n` has it. */
+void lost_waiting(struct ends_node *n, uint8_t held[16]);
+/* The share is at the hub, and nobody sees anything by it: at no moment, also not in the round in which it came. */
+void lost_stays_withdrawn(const uint8_t c[16], const uint8_t part[16]);
 
 #endif

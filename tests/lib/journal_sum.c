@@ -10,8 +10,9 @@ static bool compared(const char *table)
     static const char *const not [] = {
         "h_act",      "h_act_by",    "h_act_salt",  "h_admin",     "h_answer",     "h_awaited",   "h_counter",
         "h_cut_back", "h_done",      "h_epoch",     "h_held_rows", "h_holds",      "h_leaf",      "h_log",
-        "h_outcome",  "h_probe",     "h_returned",  "h_redo",      "h_redo_state", "h_redo_part", "h_redo_backup",
-        "h_state",    "h_statement", "h_step_time", "h_tree",      "policy_now",   "h_clock"};
+        "h_outcome",  "h_probe",     "h_returned",  "h_return_load", "h_sealed",   "h_redo",      "h_redo_state",
+        "h_redo_part", "h_redo_backup", "h_state",  "h_statement", "h_step_time",  "h_tree",      "policy_now",
+        "h_clock"};
     for (size_t i = 0; i < sizeof not / sizeof not [0]; i++)
         if (strcmp(table, not [i]) == 0) return false;
     return true;

@@ -21,19 +21,6 @@ static void must_line(enum err e, const struct why *why, const char *what, int l
 }
 #define MUST(call) must_line(call, &why, #call, __LINE__)
 
-static void sync_but(const struct ends_node *but)
-{
-    struct ends_node *const all[] = {ann, ada, pol, pat, sam};
-    for (size_t i = 0; i < 5; i++)
-        if (all[i] != but) (void)ends_sync(all[i], ERR_OK);
-}
-
-static void is_done(int64_t lost)
-{
-    assert_string_equal(lost_status().state, "done");
-    assert_int_equal(lost_status().lost, lost);
-}
-
 /* -------------------------------------------------------------------------------- one that does not believe its hub */
 static struct node_trust trust_of(struct ends_node *n)
 {
@@ -74,7 +61,7 @@ static void a_device_that_does_not_believe_its_hub_believes_the_recovery_key_and
     lost_restored("old");
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     struct node_trust t = trust_of(pol);
     assert_true(!t.distrusts && t.findings >= 1);
     assert_true(t.explained_ms > 0);
@@ -110,7 +97,7 @@ static void by_file_too_it_takes_the_statement_and_nothing_else(void **ctx)
                                 "'returning' AND n.kid = $1", pol->kid), 1);
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_all_sync();
     ends_shows(sam, "person", k.person, "given_names", "Written since");
     buf_release(&file);
@@ -122,13 +109,6 @@ static enum err unseal(const char *key, uint64_t *out_n)
     static const char passphrase[] = "correct horse battery";
     struct why why;
     return hub_restore_unseal(ends_hub->hub, &ends_hub->env, lost_file(key), bytes_of_str(passphrase), out_n, &why);
-}
-
-static void continued(void)
-{
-    struct why why = {0};
-    bool done = false;
-    while (!done) MUST(hub_restore_continue(ends_hub->hub, 1000, &done, &why));
 }
 
 /* The police lose the laptop in the fire, so it is thought, and it is cut off; everything else is done; then it is
@@ -148,10 +128,10 @@ static void what_a_device_had_told_is_carried_out_also_if_it_was_cut_off_since_a
     (void)ends_sync(pol, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(pol);
+    lost_sync_but(pol);
     MUST(hub_revoke(ends_hub->hub, pol->kid, "burnt with the station", &why));
-    sync_but(pol);
-    is_done(0);
+    lost_sync_but(pol);
+    lost_is_done(0);
     assert_int_equal(unseal("recovery.key", &n), ERR_NOTFOUND);
     for (int i = 0; i < 3; i++) assert_int_equal(ends_sync(pol, ERR_REFUSED).rows_in, 0);
     assert_int_equal(lost_status().sealed, 1);
@@ -164,10 +144,10 @@ static void what_a_device_had_told_is_carried_out_also_if_it_was_cut_off_since_a
     assert_int_equal(lost_status().sealed, 1);
     assert_int_equal(unseal("recovery.key", &n), ERR_OK);
     assert_int_equal(n, 2);
-    continued();
-    is_done(0);
+    lost_continued();
+    lost_is_done(0);
     assert_int_equal(lost_status().sealed, 0);
-    sync_but(pol);
+    lost_sync_but(pol);
     ends_shows(sam, "person", k.person, "family_name", "Acknowledged");
     assert_true(lost_holds(sam, "record", late));
     /* It is shown nothing, and what it writes now is held. */
@@ -180,21 +160,20 @@ static void what_a_device_had_told_is_carried_out_also_if_it_was_cut_off_since_a
     ends_same(sam);
 }
 
-/* Ada shared the case with the school, Ann took it back: both were acknowledged. Ann's device returns first, and the
- * hub is opened without Ada's, which comes after all. */
-static void share_withdrawn_by_another(bool revoked)
+/* Of care, with a note that the school may read for a while. Not sent to the others. */
+static void case_with_note(uint8_t c[16], uint8_t note[16])
 {
-    uint8_t c[16], part[16], note[16];
-    struct why why = {0};
-    uint64_t n;
     ends_own_case(c, false);
     ends_note(ann, c, note, "open", "what the school may read for a while");
     (void)ends_sync(ann, ERR_OK);
-    sync_but(NULL);
-    (void)lost_backup("old");
-    ends_begin(ada);
-    ends_part(ada, c, part, "school", "");
-    (void)ends_commit(ada);
+}
+
+/* Ada has given the school the case since the backup: it reads the note, and Ann takes the case back. All of that was
+ * acknowledged. Ann's device returns first, and the hub is opened without Ada's, which comes after all. */
+static void withdrawn_and_who_gave_it_comes_late(const uint8_t c[16], const uint8_t part[16], const uint8_t note[16], bool revoked)
+{
+    struct why why = {0};
+    uint64_t n;
     assert_true(ends_sync(ada, ERR_OK).applied > 0);
     (void)ends_sync(sam, ERR_OK);
     assert_true(lost_holds(sam, "record", note));
@@ -204,21 +183,31 @@ static void share_withdrawn_by_another(bool revoked)
     assert_false(lost_holds(sam, "record", note));
     lost_destroy();
     lost_restored("old");
-    sync_but(ada);
+    lost_sync_but(ada);
     if (revoked)
         MUST(hub_revoke(ends_hub->hub, ada->kid, "ada's laptop was in the fire", &why));
     else
-        MUST(hub_restore_release(ends_hub->hub, "ada's laptop was in the fire", &why));
-    continued();
-    sync_but(ada);
+        lost_released("ada's laptop was in the fire");
+    lost_continued();
+    lost_sync_but(ada);
     for (int i = 0; i < 3; i++) (void)ends_sync(ada, revoked ? ERR_REFUSED : ERR_OK);
     if (revoked) assert_int_equal(unseal("recovery.key", &n), ERR_OK);
-    continued();
-    is_done(0);
+    lost_continued();
+    lost_is_done(0);
     (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "record", note));
     assert_false(lost_holds(sam, "case_file", c));
     ends_same(sam);
+}
+
+static void share_withdrawn_by_another(bool revoked)
+{
+    uint8_t c[16], part[16], note[16];
+    case_with_note(c, note);
+    lost_sync_but(NULL);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    withdrawn_and_who_gave_it_comes_late(c, part, note, revoked);
 }
 
 static void a_share_that_another_device_withdrew_does_not_come_to_life_when_its_own_device_comes_late(void **ctx)
@@ -238,11 +227,10 @@ static void nor_when_its_own_device_was_cut_off_and_comes_after_all(void **ctx)
 static void what_a_device_had_of_the_lost_hub_and_may_not_see_it_forgets_when_the_hub_hears_of_it(void **ctx)
 {
     uint8_t c[16], part[16], note[16];
-    struct why why = {0};
     (void)ctx;
     ends_own_case(c, false);
     ends_share(c, part, "school", "");
-    sync_but(NULL);
+    lost_sync_but(NULL);
     (void)lost_backup("old");
     ends_note(ann, c, note, "open", "what the school read on its last day in the case");
     (void)ends_sync(ann, ERR_OK);
@@ -252,19 +240,18 @@ static void what_a_device_had_of_the_lost_hub_and_may_not_see_it_forgets_when_th
     (void)ends_sync(ann, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(ann);
-    MUST(hub_restore_release(ends_hub->hub, "ann's laptop was in the fire", &why));
-    continued();
-    sync_but(ann);
+    lost_sync_but(ann);
+    lost_released("ann's laptop was in the fire");
+    lost_sync_but(ann);
     assert_true(lost_holds(sam, "record", note));
     assert_true(lost_status().strange > 0);
     for (int i = 0; i < 3; i++) (void)ends_sync(ann, ERR_OK);
-    continued();
-    is_done(0);
+    lost_continued();
+    lost_is_done(0);
     for (int i = 0; i < 2; i++) (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "record", note));
     assert_false(lost_holds(sam, "case_file", c));
-    sync_but(NULL);
+    lost_sync_but(NULL);
     assert_int_equal(lost_status().strange, 0);
     ends_same(sam);
 }
@@ -273,35 +260,14 @@ static void what_a_device_had_of_the_lost_hub_and_may_not_see_it_forgets_when_th
 static void a_share_that_was_given_anew_and_withdrawn_again_stays_withdrawn_when_who_gave_it_comes_late(void **ctx)
 {
     uint8_t c[16], part[16], note[16];
-    struct why why = {0};
     (void)ctx;
-    ends_own_case(c, false);
-    ends_note(ann, c, note, "open", "what the school may read for a while");
-    (void)ends_sync(ann, ERR_OK);
+    case_with_note(c, note);
     ends_share(c, part, "school", "");
     ends_access(part, "none");
-    sync_but(NULL);
+    lost_sync_but(NULL);
     (void)lost_backup("old");
     (void)ends_write(ada, "participant", part, "access", "contribute");
-    assert_true(ends_sync(ada, ERR_OK).applied > 0);
-    (void)ends_sync(sam, ERR_OK);
-    assert_true(lost_holds(sam, "record", note));
-    (void)ends_sync(ann, ERR_OK);
-    ends_access(part, "none");
-    (void)ends_sync(sam, ERR_OK);
-    assert_false(lost_holds(sam, "record", note));
-    lost_destroy();
-    lost_restored("old");
-    sync_but(ada);
-    MUST(hub_restore_release(ends_hub->hub, "ada's laptop was in the fire", &why));
-    continued();
-    sync_but(ada);
-    for (int i = 0; i < 3; i++) (void)ends_sync(ada, ERR_OK);
-    continued();
-    is_done(0);
-    (void)ends_sync(sam, ERR_OK);
-    assert_false(lost_holds(sam, "record", note));
-    ends_same(sam);
+    withdrawn_and_who_gave_it_comes_late(c, part, note, false);
 }
 
 /* What it had written was acknowledged; but nothing of the case may be there again. */
@@ -318,21 +284,20 @@ static void what_a_late_device_returns_of_a_case_that_was_erased_since_stays_era
     (void)ends_sync(pol, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(pol);
-    MUST(hub_restore_release(ends_hub->hub, "the station has no network", &why));
-    continued();
+    lost_sync_but(pol);
+    lost_released("the station has no network");
     ends_begin(ann);
     ends_set(ann, "case_file", k.c, "status", value_str("closed"));
     (void)ends_commit(ann);
-    sync_but(pol);
+    lost_sync_but(pol);
     MUST(hub_erase(ends_hub->hub, k.c, true, "its time had passed", &why));
     for (int i = 0; i < 4; i++) (void)ends_sync(pol, ERR_OK);
-    continued();
-    is_done(0);
+    lost_continued();
+    lost_is_done(0);
     assert_int_equal(ends_count("SELECT count(*) FROM person WHERE case_id = $1", k.c), 0);
     assert_int_equal(ends_count("SELECT count(*) FROM record WHERE case_id = $1", k.c), 0);
     assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1", k.c), 0);
-    sync_but(pol);
+    lost_sync_but(pol);
     assert_false(lost_holds(pol, "person", k.person));
     assert_false(lost_holds(pol, "record", late));
     assert_false(lost_holds(sam, "record", late));
@@ -354,12 +319,12 @@ static void held_work_of_a_device_that_was_cut_off_and_comes_after_all_waits_for
     assert_int_equal(ends_sync(pol, ERR_OK).held, 1);
     lost_destroy();
     lost_restored("old");
-    sync_but(pol);
+    lost_sync_but(pol);
     MUST(hub_revoke(ends_hub->hub, pol->kid, "burnt with the station", &why));
-    sync_but(pol);
-    is_done(0);
+    lost_sync_but(pol);
+    lost_is_done(0);
     for (int i = 0; i < 3; i++) assert_int_equal(ends_sync(pol, ERR_REFUSED).rows_in, 0);
-    is_done(0);
+    lost_is_done(0);
     assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", k.c), 1);
 }
 
@@ -389,11 +354,11 @@ static void a_change_that_cannot_be_read_again_is_counted_and_named_and_stops_no
     (void)ends_sync(pat, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(sam);
+    lost_sync_but(sam);
     spoil("UPDATE h_returned SET item = zeroblob(1)" NEWEST_OF_POL);
     (void)ends_sync(sam, ERR_OK);
-    sync_but(sam);
-    is_done(1);
+    lost_sync_but(sam);
+    lost_is_done(1);
     ends_all_sync();
     ends_shows(sam, "person", k.person, "family_name", "After it");
     assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_held h JOIN h_envelope e ON e.node_no = h.node_no AND e.seq = "
@@ -420,12 +385,12 @@ static void a_change_that_the_store_refuses_is_held_whole_and_stops_no_other(voi
     (void)ends_sync(pat, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(sam);
+    lost_sync_but(sam);
     spoil("CREATE TRIGGER no_place BEFORE INSERT ON record BEGIN SELECT RAISE(ABORT, 'no place'); END");
     (void)ends_sync(sam, ERR_OK);
     spoil("DROP TRIGGER no_place");
-    sync_but(sam);
-    is_done(0);
+    lost_sync_but(sam);
+    lost_is_done(0);
     (void)ends_sync(sam, ERR_OK);
     ends_shows(sam, "person", k.person, "family_name", "After it");
     assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM held WHERE state = 'waiting' AND reason LIKE '%cannot be carried out "

@@ -1,6 +1,7 @@
 /* What a hub that was put back says of its devices: how many rows each holds, and what each has confirmed. A device
  * says some of it once, and had said it to the hub that was lost. */
 #include "hub/watch.h"
+#include "node/act_work.h"
 #include "tests/lib/disaster_world.h"
 
 #include <setjmp.h>
@@ -227,17 +228,78 @@ static void what_others_decided_since_is_not_written_over_by_the_decision_of_a_d
     assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_envelope WHERE reason LIKE '%Somebody has decided this already.'"), 1);
 }
 
-static void knows(const struct ends_node *n, uint64_t seq, const char *state)
+/* Of one person's name Pol and Sam wrote something else each, not knowing of the other. */
+static void two_names(const struct ends_case *k, uint8_t conflict[16])
 {
     struct why why = {0};
-    struct stmt *st;
+    struct stmt *s;
     bool row = false;
-    MUST(db_prepare(node_db(n->n), "SELECT state FROM n_outbox WHERE seq = $1", &st, &why));
-    db_bind_int(st, 1, (int64_t)seq);
-    MUST(db_step(st, &row, &why));
-    assert_true(row);
-    assert_true(bytes_equal(db_bytes(st, 0), bytes_of_str(state)));
-    db_done(st);
+    (void)ends_write(pol, "person", k->person, "given_names", "Ann");
+    (void)ends_write(sam, "person", k->person, "given_names", "Anne");
+    assert_int_equal(ends_sync(pol, ERR_OK).applied, 1);
+    assert_int_equal(ends_sync(sam, ERR_OK).merged, 1);
+    ends_all_sync();
+    MUST(db_prepare(hub_db(ends_hub->hub), "SELECT id FROM conflict WHERE state = 'open'", &s, &why));
+    MUST(db_step(s, &row, &why));
+    assert_true(row && db_id(s, 0, conflict));
+    db_done(s);
+}
+
+static void settles(struct ends_node *by, const uint8_t conflict[16], const char *keep, const char *name, const char *reason)
+{
+    struct why why = {0};
+    const struct act_settle in = {.conflict = conflict, .keep = keep, .value = bytes_of_str(name), .reason = reason};
+    MUST(act_conflict_settle(by->n, &in, &why));
+    assert_int_equal(ends_sync(by, ERR_OK).applied, 1);
+}
+
+/* Pat had settled it at the lost hub. Before he comes Ann does, otherwise: the name that she gave stands, and her
+ * reason; his word is held whole, the name with it. */
+static void nor_is_what_others_settled_since_by_the_settlement_of_a_device_that_comes_late(void **ctx)
+{
+    struct ends_case k;
+    uint8_t conflict[16];
+    (void)ctx;
+    ends_case(&k);
+    two_names(&k, conflict);
+    (void)lost_backup("old");
+    settles(pat, conflict, "lost", "", "So it is on the birth certificate");
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(pat);
+    lost_released("pat is away");
+    lost_sync_but(pat);
+    ends_days(1);
+    settles(ann, conflict, "value", "Anna", "Her mother says so");
+    for (int i = 0; i < 3; i++) ends_all_sync();
+    lost_is_done(0);
+    ends_shows(ann, "person", k.person, "given_names", "Anna");
+    ends_shows(pat, "person", k.person, "given_names", "Anna");
+    ends_shows(pat, "conflict", conflict, "reason", "Her mother says so");
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_envelope WHERE reason LIKE '%put back from a backup, and others have "
+                                            "decided since. Somebody has settled these two versions already.'"), 1);
+    ends_same(pat);
+}
+
+/* Nobody has settled it since: then his settlement stands, as it did. */
+static void a_settlement_that_comes_late_stands_where_nobody_has_settled_it_since(void **ctx)
+{
+    struct ends_case k;
+    uint8_t conflict[16];
+    (void)ctx;
+    ends_case(&k);
+    two_names(&k, conflict);
+    (void)lost_backup("old");
+    settles(pat, conflict, "lost", "", "So it is on the birth certificate");
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(pat);
+    lost_released("pat is away");
+    for (int i = 0; i < 3; i++) ends_all_sync();
+    lost_is_done(0);
+    ends_shows(ann, "person", k.person, "given_names", "Anne");
+    ends_shows(ann, "conflict", conflict, "reason", "So it is on the birth certificate");
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_held WHERE state = 'waiting'"), 0);
 }
 
 /* The answer with it was lost, which the backup has; then a hub was put back that was destroyed in its turn, and has
@@ -247,24 +309,20 @@ static void a_verdict_that_was_lost_on_its_way_is_told_also_by_the_second_hub_th
     struct ends_case k;
     (void)ctx;
     ends_case(&k);
-    uint64_t seq = ends_write(sam, "case_file", k.c, "status", "closed");
-    assert_int_equal(ends_sync(sam, ERR_OK).held, 1);
-    ends_accept(k.c);
-    sam->lose_answer = true;
-    (void)ends_sync(sam, ERR_UNREACHABLE);
+    uint64_t seq = lost_verdict_on_its_way(k.c);
     (void)lost_backup("old");
     lost_destroy();
     lost_restored("old");
     sam->rounds = 1;
     (void)ends_sync(sam, ERR_OK);
     sam->rounds = 0;
-    knows(sam, seq, "held");
+    lost_outbox_says(sam, seq, "held");
     lost_destroy();
     ends_days(1);
     lost_restored("old");
     for (int i = 0; i < 3; i++) ends_all_sync();
     assert_string_equal(lost_status().state, "done");
-    knows(sam, seq, "applied");
+    lost_outbox_says(sam, seq, "applied");
     ends_same(sam);
 }
 
@@ -310,6 +368,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_parked_still_the_order_that_is_given_anew_says, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(what_others_decided_since_is_not_written_over_by_the_decision_of_a_device_that_comes_late,
                                         lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(nor_is_what_others_settled_since_by_the_settlement_of_a_device_that_comes_late, lost_start, lost_stop),
+        cmocka_unit_test_setup_teardown(a_settlement_that_comes_late_stands_where_nobody_has_settled_it_since, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(
             a_verdict_that_was_lost_on_its_way_is_told_also_by_the_second_hub_that_is_put_back_from_one_backup, lost_start, lost_stop),
         cmocka_unit_test_setup_teardown(a_row_that_comes_back_late_its_own_device_is_told_too_for_it_may_have_forgotten_it, lost_start,

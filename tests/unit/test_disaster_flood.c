@@ -241,6 +241,53 @@ static void nor_can_rows_that_a_device_says_it_holds(void **state)
     assert_int_equal(over(), 1);
 }
 
+static void holds_from(struct buf *out, uint32_t from, size_t n)
+{
+    struct drop_item *v = calloc(n, sizeof *v);
+    assert_non_null(v);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = from + (uint32_t)i;
+        v[i].table_index = rules_table_index(bytes_of_str("record"));
+        memcpy(v[i].id, &number, sizeof number);
+    }
+    buf_init(out, 4 * MB);
+    message_put_holds(out, v, n);
+    free(v);
+}
+
+/* Each costs a look at the store, and one that says nothing new would weigh nothing. Others wait until the end of the
+ * request, so it has one. An honest device's is far below it: 4 MiB of rows. */
+static void one_request_cannot_go_on_for_hours_with_words_that_weigh_nothing(void **state)
+{
+    struct why why = {0};
+    struct buf item;
+    size_t n = 0;
+    enum err e = ERR_OK;
+    (void)state;
+    MUST(hub_rule_set(HUB, RULE_RETURNED, 256, "rows alone shall not be what ends it", &why));
+    const struct hub_node by = liar(pol, 1);
+    MUST(hub_begin(HUB, &why));
+    for (uint32_t i = 0; i < 10; i++) {
+        holds_from(&item, i * 20000, 20000);
+        MUST(hear_item(HUB, &by, HEARD_RETURN, buf_bytes(&item), &why));
+        buf_release(&item);
+    }
+    MUST(hub_commit(HUB, &why));
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM h_holds"), 200000);
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT max(bytes) FROM h_return_load"), 200000 * 64);
+    holds_from(&item, 7, 1);
+    MUST(hub_begin(HUB, &why));
+    while (e == ERR_OK && n++ < 100000) e = hear_item(HUB, &by, HEARD_RETURN, buf_bytes(&item), &why);
+    hub_abort(HUB);
+    assert_int_equal(e, ERR_FORMAT);
+    assert_true(n > 20000 && n < 70000);
+    buf_release(&item);
+    holds_from(&item, 199990, 40); /* of these 30 are new */
+    MUST(sends(&by, buf_bytes(&item), &why));
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT max(bytes) FROM h_return_load"), 200030 * 64);
+    buf_release(&item);
+}
+
 /* What honest devices return is below any of it, and when it was carried out nothing weighs any more. */
 static void honest_devices_come_back_as_ever(void **state)
 {
@@ -260,6 +307,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_together_cannot_either, restored, done),
         cmocka_unit_test_setup_teardown(those_who_were_cut_off_for_it_are_in_nobodys_way, restored, done),
         cmocka_unit_test_setup_teardown(nor_can_rows_that_a_device_says_it_holds, restored, done),
+        cmocka_unit_test_setup_teardown(one_request_cannot_go_on_for_hours_with_words_that_weigh_nothing, restored, done),
         cmocka_unit_test_setup_teardown(honest_devices_come_back_as_ever, restored, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,19 +18,6 @@ static void must_line(enum err e, const struct why *why, const char *what, int l
 }
 #define MUST(call) must_line(call, &why, #call, __LINE__)
 
-static void sync_but(const struct ends_node *but)
-{
-    struct ends_node *const all[] = {ann, ada, pol, pat, sam};
-    for (size_t i = 0; i < 5; i++)
-        if (all[i] != but) (void)ends_sync(all[i], ERR_OK);
-}
-
-static void is_done(int64_t lost)
-{
-    assert_string_equal(lost_status().state, "done");
-    assert_int_equal(lost_status().lost, lost);
-}
-
 static void a_device_whose_last_answer_was_lost_before_the_backup_comes_back(void **ctx)
 {
     struct ends_case k;
@@ -44,7 +31,7 @@ static void a_device_whose_last_answer_was_lost_before_the_backup_comes_back(voi
     lost_restored("old");
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_all_sync();
     ends_shows(sam, "person", k.person, "family_name", "Judged");
     ends_same(pol);
@@ -56,29 +43,17 @@ static void a_device_whose_last_answer_was_lost_before_the_backup_comes_back(voi
 static void a_verdict_that_changed_and_was_lost_on_its_way_before_the_backup_is_told_again(void **ctx)
 {
     struct ends_case k;
-    struct why why = {0};
-    struct stmt *s;
-    bool row = false;
     (void)ctx;
     ends_case(&k);
-    uint64_t seq = ends_write(sam, "case_file", k.c, "status", "closed");
-    assert_int_equal(ends_sync(sam, ERR_OK).held, 1);
-    ends_accept(k.c);
-    sam->lose_answer = true;
-    (void)ends_sync(sam, ERR_UNREACHABLE);
+    uint64_t seq = lost_verdict_on_its_way(k.c);
     (void)lost_backup("old");
     lost_destroy();
     lost_restored("old");
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_all_sync();
-    MUST(db_prepare(node_db(sam->n), "SELECT state FROM n_outbox WHERE seq = $1", &s, &why));
-    db_bind_int(s, 1, (int64_t)seq);
-    MUST(db_step(s, &row, &why));
-    assert_true(row);
-    assert_true(bytes_equal(db_bytes(s, 0), bytes_of_str("applied")));
-    db_done(s);
+    lost_outbox_says(sam, seq, "applied");
     ends_same(sam);
 }
 
@@ -93,12 +68,12 @@ static void a_device_that_returns_another_change_than_was_judged_stops_nobody(vo
     (void)ends_sync(pol, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(sam);
+    lost_sync_but(sam);
     /* As if its change with that number were another than the one that the note tells of: it signed both. */
     MUST(db_exec(hub_db(ends_hub->hub), "UPDATE h_outcome SET hash = zeroblob(32)", &why));
     (void)ends_sync(sam, ERR_OK);
-    sync_but(pol);
-    is_done(1);
+    lost_sync_but(pol);
+    lost_is_done(1);
     ends_same(sam);
 }
 
@@ -118,7 +93,7 @@ static void a_change_without_a_note_before_one_with_a_note_is_judged(void **ctx)
     lost_restored("old");
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_all_sync();
     ends_shows(sam, "person", k.person, "family_name", "Before");
     ends_shows(sam, "person", k.person, "given_names", "After");
@@ -133,9 +108,9 @@ static void the_recovery_secret_is_gone_when_the_last_missing_device_was_given_u
     (void)lost_backup("old");
     lost_destroy();
     lost_restored("old");
-    sync_but(sam);
+    lost_sync_but(sam);
     MUST(hub_restore_release(ends_hub->hub, "the school is closed", &why));
-    sync_but(sam);
+    lost_sync_but(sam);
     assert_string_equal(lost_status().state, "open");
     MUST(hub_revoke(ends_hub->hub, sam->kid, "burnt with the school", &why));
     (void)ends_sync(ann, ERR_OK);
@@ -154,11 +129,11 @@ static void a_backup_taken_while_the_hub_gathers_lets_no_device_go_of_its_notes(
     (void)ends_sync(pol, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(sam);
+    lost_sync_but(sam);
     (void)lost_backup("new"); /* it does not have what was returned: that would not outlive a restore */
     (void)ends_sync(sam, ERR_OK);
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     (void)ends_write(pol, "person", k.person, "given_names", "Later");
     (void)ends_sync(pol, ERR_OK);
     struct stmt *s;
@@ -174,7 +149,7 @@ static void a_backup_taken_while_the_hub_gathers_lets_no_device_go_of_its_notes(
     lost_restored("new");
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_all_sync();
     struct lost_state after = lost_state();
     assert_memory_equal(before.verdicts, after.verdicts, sizeof before.verdicts);
@@ -219,7 +194,7 @@ static void a_device_is_not_set_up_anew_while_it_has_work_to_return(void **ctx)
     try_to_set_up_anew(pol);
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     ends_shows(sam, "person", k.person, "family_name", "Only here");
     ends_same(pol);
 }
@@ -235,14 +210,14 @@ static void what_a_late_device_returns_and_what_was_written_meanwhile_stand_both
     (void)ends_sync(pol, ERR_OK);
     lost_destroy();
     lost_restored("old");
-    sync_but(pol);
+    lost_sync_but(pol);
     MUST(hub_restore_release(ends_hub->hub, "the station has no network", &why));
-    sync_but(pol);
+    lost_sync_but(pol);
     (void)ends_write(sam, "person", k.person, "family_name", "Meanwhile");
     (void)ends_sync(sam, ERR_OK);
     ends_all_sync();
     ends_all_sync();
-    is_done(0);
+    lost_is_done(0);
     assert_int_equal(ends_count("SELECT count(*) FROM conflict WHERE row_id = $1 AND state = 'open'", k.person), 1);
     ends_same(pol);
     ends_same(sam);

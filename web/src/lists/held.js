@@ -72,12 +72,15 @@ function Decide({ of, done }) {
         done({ answer, title: name === "held-accept" ? "Accepted. It takes effect with the next contact." : "Dismissed. Its author reads why." });
     };
     const dismiss = () => send("held-dismiss", reason.trim() ? [] : [{ id: `${id}-reason`, message: "Say why: its author will read it" }]);
+    const hint = of.stays ? "Its author reads this." : "Needed to dismiss it; its author reads this.";
     return html`<${ErrorSummary} errors=${act.errors} error=${act.error} turn=${act.turn} />
+        ${of.stays && html`<p class="govuk-body">It had been taken in, and cannot be dismissed: what it builds on is not at the MASH yet. Leave it waiting: it
+            takes effect by itself when that comes. Then change what is wrong with it.</p>`}
         <${Form} submit=${() => send("held-accept")}>
-            <${Textarea} id=${`${id}-reason`} label="Why" hint="Needed to dismiss it; its author reads this." rows=${2} value=${reason} onChange=${setReason} error=${act.errors[0]?.message} />
+            <${Textarea} id=${`${id}-reason`} label="Why" hint=${hint} rows=${2} value=${reason} onChange=${setReason} error=${act.errors[0]?.message} />
             <div class="spoke-row">
                 <${Button} busy=${act.busy && "Saving …"}>Accept it${about}<//>
-                <${Button} type="button" kind="warning" onClick=${dismiss}>Dismiss it${about}<//>
+                ${!of.stays && html`<${Button} type="button" kind="warning" onClick=${dismiss}>Dismiss it${about}<//>`}
             </div>
         <//>`;
 }
