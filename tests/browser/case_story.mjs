@@ -1,5 +1,6 @@
 // What the tests of a case's pages share: a family that several agencies know, and how a person walks through its
 // pages.
+import { CONTACT } from "./harness.mjs";
 import { aCase } from "./story.mjs";
 
 export const HOSTILE = `<img src=x onerror="alert(1)">"><script>alert(2)</script>{{7*7}}\${7*7}`;
@@ -41,13 +42,11 @@ export async function tab(t, page, name, title = name) {
 // What an act said when it was done, at the top of the page that came.
 export const done = (page, text) => page.getByRole("alert").filter({ hasText: text }).first().waitFor({ state: "visible" });
 // Everything has left this device.
-export const sent = (page) => page.getByText("Nothing is held only on this device").waitFor({ timeout: 60000 });
+export const sent = (page) => page.getByText("Nothing is held only on this device").waitFor({ timeout: CONTACT });
 /* The hub is back: contact now, as the button of the page about contact asks for it. By itself a device that has failed for a
  * while tries again within a minute, which is another test's claim (referral). */
-export async function contactNow(page) {
-    const status = await page.evaluate(() =>
-        fetch("/api/sync", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }).then((r) => r.status),
-    );
+export async function contactNow(t, page) {
+    const { status } = await t.asks(page, "/api/sync", { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
     if (status !== 202) throw new Error(`contact was asked for, and the answer was ${status}`);
 }
 // The page shows an error summary with this line, and a person can follow it.

@@ -27,6 +27,13 @@ function resolve(value, at) {
     return { value, at };
 }
 
+// Each schema is compiled once.
+const compiled = new Map();
+function checkOf(at) {
+    if (!compiled.has(at)) compiled.set(at, ajv.compile({ $ref: `api${at}` }));
+    return compiled.get(at);
+}
+
 // What is wrong with this answer, as lines; [] where it is as described. body: parsed JSON, or undefined where it is none.
 export function faultsOf(method, pathname, status, type, body) {
     const template = routeOf(pathname);
@@ -43,7 +50,7 @@ export function faultsOf(method, pathname, status, type, body) {
     if (!kind) return [`${where}: it is ${type || "nothing"}, and should be ${kinds.join(" or ")}`];
     if (!kind.startsWith("application/json")) return [];
     if (!response.value.content[kind].schema) return [];
-    const check = ajv.compile({ $ref: `api${response.at}/content/${pointer(kind)}/schema` });
+    const check = checkOf(`${response.at}/content/${pointer(kind)}/schema`);
     if (check(body)) return [];
     return check.errors.slice(0, 5).map((e) => `${where}: ${e.instancePath || "/"} ${e.message} ${JSON.stringify(e.params)}`);
 }

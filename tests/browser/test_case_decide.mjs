@@ -1,9 +1,9 @@
 /* From questions to the outcome: asking several agencies, chasing, declining; ratings in dispute; a meeting with who
  * did not agree; the decision; telling its outcome and hearing that it was heard; actions and plans. Two sites with
  * pages, with the hub gone in between. */
-import { run } from "./harness.mjs";
+import { CONTACT, run } from "./harness.mjs";
 import { ask, move } from "./story.mjs";
-import { HOSTILE, aFamily, done, openCase, part, problem, sent, tab } from "./case_story.mjs";
+import { HOSTILE, aFamily, contactNow, done, openCase, part, problem, sent, tab } from "./case_story.mjs";
 
 await run("case_decide", async (t, w) => {
     const c = await aFamily(w);
@@ -64,7 +64,7 @@ async function asking(t, room) {
             .getByRole("listitem")
             .filter({ hasText: `Who lives there? ${HOSTILE}` })
             .filter({ has: room.getByRole("heading", { level: 3 }) });
-        if ((await asked.count()) !== 2) throw new Error(`${await asked.count()} questions`);
+        await t.counts(asked, 2);
     });
     await t.claim("a question can be taken back", async () => {
         const health = room.getByRole("listitem").filter({ has: room.getByRole("heading", { level: 3, name: /asked Community health/ }) });
@@ -78,7 +78,7 @@ async function asking(t, room) {
 
 async function answering(t, w, page) {
     await t.claim("what waits is counted on the tab, and the late one is marked", async () => {
-        await page.getByRole("navigation", { name: "Parts of this case" }).getByRole("link", { name: "Questions and answers (2)" }).waitFor({ timeout: 90000 });
+        await page.getByRole("navigation", { name: "Parts of this case" }).getByRole("link", { name: "Questions and answers (2)" }).waitFor({ timeout: CONTACT });
         await page.getByText("Late", { exact: true }).first().waitFor();
     });
     await w.stopHub();
@@ -127,7 +127,9 @@ async function rating(t, w, page, room) {
         await page.getByText("Red", { exact: true }).first().waitFor();
     });
     await w.startHub();
+    await contactNow(t, page);
     await sent(page);
+    await contactNow(t, room);
     await tab(t, room, "Meeting and decision");
     await t.claim("social care decides the dispute, with a reason", async () => {
         await t.link(room, "Decide this dispute");
@@ -145,7 +147,7 @@ async function rating(t, w, page, room) {
     await t.claim("who still does not agree takes it to the operations manager", async () => {
         await t.link(page, /Take it to the operations manager/);
         await part(page, "Dispute the rating or the decision");
-        if (!(await page.getByRole("radio", { name: "The operations manager" }).isChecked())) throw new Error("the manager is not chosen");
+        await t.checked(page.getByRole("radio", { name: "The operations manager" }));
         await t.fill(page, "Why do you not agree?", "We see him every week.");
         await t.look(page, "dispute");
         await t.button(page, "Send the dispute");
@@ -231,7 +233,7 @@ async function telling(t, w, room, page) {
     });
     await sent(room);
     await t.claim("the partner hears it, and says that it has read it", async () => {
-        await page.getByRole("navigation", { name: "Parts of this case" }).getByRole("link", { name: "Outcome and feedback (1)" }).waitFor({ timeout: 90000 });
+        await page.getByRole("navigation", { name: "Parts of this case" }).getByRole("link", { name: "Outcome and feedback (1)" }).waitFor({ timeout: CONTACT });
         await tab(t, page, "Outcome and feedback");
         await t.sees(page, HOSTILE);
         await t.look(page, "outcome");
@@ -240,7 +242,7 @@ async function telling(t, w, room, page) {
     });
     await sent(page);
     await t.claim("the MASH sees who confirmed, without a click", async () => {
-        await room.getByText("They have it").first().waitFor({ timeout: 90000 });
+        await room.getByText("They have it").first().waitFor({ timeout: CONTACT });
     });
 }
 
@@ -373,7 +375,7 @@ async function closing(t, room, c) {
     await t.claim("and leaves the board, where everybody still finds it among all cases", async () => {
         await t.link(room, "Board", { exact: true, within: room.getByRole("navigation", { name: "Menu" }) });
         await room.getByRole("region", { name: "Decided" }).waitFor();
-        if (await room.getByRole("link", { name: c.reference }).count()) throw new Error("it is on the board");
+        await t.absent(room.getByRole("link", { name: c.reference }));
         await t.tick(room, "Closed ones too");
         await room.getByRole("link", { name: c.reference }).first().waitFor();
     });

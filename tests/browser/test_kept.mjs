@@ -36,7 +36,8 @@ await run("kept", async (t, w) => {
         await done(page, /is told that you have it/);
         await t.sees(page, "They have it");
         await sent(page);
-        await w.arrives("mash", `select ack_at from feedback where ack_at is not null`);
+        const heard = await w.arrives("mash", "select ack_at from feedback where ack_at is not null");
+        if (heard.length !== 1) throw new Error(`${heard.length} of 1 heard`);
     });
     await t.claim("an agency finds its own note in a case that was taken back", async () => {
         await page.goto(new URL(`/case/${c.id}`, page.url()).href);

@@ -5,7 +5,8 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import readline from "node:readline";
-import { run } from "./harness.mjs";
+import { contactNow } from "./case_story.mjs";
+import { CONTACT, run } from "./harness.mjs";
 import { root } from "./packages.mjs";
 import { aCase, ask } from "./story.mjs";
 
@@ -25,7 +26,7 @@ async function printed(child) {
     throw new Error("the demo printed no address of probation");
 }
 async function answers(url) {
-    for (const end = Date.now() + 30000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100)))
+    for (const end = Date.now() + CONTACT; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 100)))
         if (await fetch(url).then((r) => r.ok, () => false)) return;
     throw new Error(`nobody answers at ${url}`);
 }
@@ -65,6 +66,7 @@ async function inTheSmall(t, w) {
         await t.sees(page, "It is saved on this device and goes to the MASH with the next contact.");
     });
     await w.startHub();
+    await contactNow(t, page);
     await leaves(t, page, reference);
     const at = await w.arrives("mash", `select q.result, r.title, r.sensitivity from request q join record r on r.case_id = q.case_id where q.state = 'answered' and r.agency = q.to_agency`);
     t.equal("the MASH has the answer, marked sensitive", "known Licence conditions sensitive", at.map((r) => `${r.result} ${r.title} ${r.sensitivity}`).join());
@@ -132,8 +134,8 @@ async function answer(t, page) {
 async function leaves(t, page, reference) {
     await t.claim("online, one sees it leave: nothing is held only on this device", async () => {
         const bar = page.getByRole("region", { name: "Contact with the MASH" });
-        await bar.getByText("Online", { exact: true }).waitFor({ timeout: 90000 });
-        await bar.getByText("Nothing is held only on this device").waitFor({ timeout: 90000 });
+        await bar.getByText("Online", { exact: true }).waitFor({ timeout: CONTACT });
+        await bar.getByText("Nothing is held only on this device").waitFor({ timeout: CONTACT });
     });
     await t.claim("the list of changes says that the MASH has taken it in", async () => {
         await t.link(page, "Contact", { exact: true, within: page.getByRole("navigation", { name: "Menu" }) });

@@ -21,22 +21,32 @@ const AGENCIES = [
     ["health", "Community health", "health"],
 ];
 
-function freePort() {
-    return new Promise((resolve, reject) => {
-        const server = net.createServer();
-        server.once("error", reject);
-        server.listen(0, "127.0.0.1", () => {
-            const { port } = server.address();
-            server.close(() => resolve(port));
+/* A port that is chosen before anybody listens there, and kept while its program is stopped: below those that the system gives to
+ * whoever asks for any, of which another program's connection could have it by then. */
+async function freePort() {
+    const isFree = (port) =>
+        new Promise((resolve) => {
+            const server = net.createServer();
+            server.once("error", () => resolve(false));
+            server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
         });
-    });
+    for (let i = 0; i < 50; i++) {
+        const port = crypto.randomInt(10240, 30240);
+        if (await isFree(port)) return port;
+    }
+    throw new Error("no port is free");
 }
+
+// Bounds on what hangs, however slow the machine is.
+const COMMAND = 180000; // ms of one command, or until a service is ready
+const ARRIVES = 120000; // until something that was sent is at another device
+const ENDS = 60000; // until a service that was asked to end has
 
 // The first line that a program prints says that it is ready.
 function firstLine(child, what, log) {
     return new Promise((resolve, reject) => {
         let text = "";
-        const timer = setTimeout(() => reject(new Error(`${what} was not ready within 60 seconds`)), 60000);
+        const timer = setTimeout(() => reject(new Error(`${what} was not ready within ${COMMAND / 1000} seconds`)), COMMAND);
         const end = (fn, value) => {
             clearTimeout(timer);
             fn(value);
@@ -57,6 +67,7 @@ export class World {
         const w = new World();
         w.folder = fs.mkdtempSync(path.join(os.tmpdir(), "spoke-browser."));
         w.running = new Map(); // name → child
+        w.stopped = new Map(); // name → when it had ended, the last time
         w.idle = idle;
         w.services = {};
         const config = path.join(w.folder, "config/spoke");
@@ -90,7 +101,7 @@ export class World {
     run(program, name, args, { fails } = {}) {
         const all = ["--home", path.join(this.folder, name), "--passphrase-file", this.secret(name), "--no-input", ...args];
         return new Promise((resolve, reject) => {
-            execFile(path.join(bin, program), all, { env: this.env, maxBuffer: 64 << 20, timeout: 60000 }, (e, stdout, stderr) => {
+            execFile(path.join(bin, program), all, { env: this.env, maxBuffer: 64 << 20, timeout: COMMAND }, (e, stdout, stderr) => {
                 const code = e ? e.code : 0;
                 if (fails === undefined ? code === 0 || code === 3 : code === fails) resolve(stdout);
                 else reject(new Error(`${program} ${args.join(" ")} (${name}) ended with ${code}: ${stderr.slice(-800)}`));
@@ -151,11 +162,17 @@ export class World {
         if (!child) return;
         this.running.delete(what);
         if (child.exitCode !== null || child.signalCode !== null) return;
+        this.stopped.set(what, Infinity);
+        let timer = 0;
         const gone = new Promise((resolve) => child.once("exit", () => resolve(true)));
+        const late = new Promise((resolve) => (timer = setTimeout(() => resolve(false), ENDS)));
         child.kill("SIGTERM");
-        if (await Promise.race([gone, new Promise((resolve) => setTimeout(() => resolve(false), 10000))])) return;
+        const ended = await Promise.race([gone, late]);
+        clearTimeout(timer);
+        this.stopped.set(what, Date.now());
+        if (ended) return;
         child.kill("SIGKILL");
-        throw new Error(`${what} did not end within 10 seconds of SIGTERM`);
+        throw new Error(`${what} did not end within ${ENDS / 1000} seconds of SIGTERM`);
     }
     startHub() {
         return this.start("hub", "spoke-hub", ["serve", "--listen", `127.0.0.1:${this.hubPort}`], "hub");
@@ -172,10 +189,10 @@ export class World {
         }
     }
 
-    // What `at` has once it is in step: asks again until `good(rows)` holds, or the time is over.
+    // What `at` has once it is in step: asks again until `good(rows)` holds, or the time is over. → the rows, of which the claim is.
     async arrives(at, select, good = (rows) => rows.length > 0) {
         let rows = [];
-        for (const end = Date.now() + 20000; Date.now() < end; ) {
+        for (const end = Date.now() + ARRIVES; Date.now() < end; ) {
             await this.json(at, "sync");
             rows = await this.sql(at, select);
             if (good(rows)) return rows;

@@ -72,6 +72,20 @@ says() { # the same of its messages
 }
 keep() { "$@" >"$work/said" 2>&1; } # for `said`
 said() { grep -qF -- "$1" "$work/said"; }
+# What has not come after so many seconds never does: a bound on what hangs, however slow the machine is.
+patience=120
+until_true() { # until_true SECONDS COMMAND...: in SECONDS where nothing else is going on, or $patience where much is
+    local end=$((SECONDS + ($1 > patience ? $1 : patience)))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+ready() { # ready FILE PID: the server that writes there listens, or has ended
+    grep -q '^listening on ' "$1" || ! kill -0 "$2" 2>/dev/null
+}
+met() { awk '{ print $3, $4, "" }' /proc/net/tcp | grep -q "$(printf ':%04X 01 ' "$1")"; } # somebody is connected to this port
 done_with_claims() {
     [ "$failures" -eq 0 ] || echo "$failures claims do not hold."
     [ "$failures" -eq 0 ]
@@ -189,7 +203,7 @@ start_hub() {
     hub_pid=$!
     exec 7<"$work/line"
     rm "$work/line"
-    if ! IFS= read -r -t 60 _ <&7; then
+    if ! IFS= read -r -t "$patience" _ <&7; then
         echo "FAILED the hub did not start"
         cat "$work/hub.log"
         exit 1

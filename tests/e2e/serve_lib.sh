@@ -36,7 +36,7 @@ trap end_all EXIT
 ask() {
     local name=$1 method=$2 path=$3
     shift 3
-    status=$(curl -s -o "$work/out" -D "$work/head" -w '%{http_code}' --max-time 60 --path-as-is -X "$method" \
+    status=$(curl -s -o "$work/out" -D "$work/head" -w '%{http_code}' --max-time 120 --path-as-is -X "$method" \
         "${address[$name]}$path" "$@" 2>"$work/err") || status="none: $status"
 }
 # post NAME WHO PATH JSON CURL-ARGUMENT...: as a page of ours does; WHO names a cookie jar
@@ -65,12 +65,3 @@ new_case() {
 }
 answers() { equal "$1" "$2" "$status"; } # answers CLAIM STATUS
 code() { field code <"$work/out"; }
-until_true() { # until_true SECONDS COMMAND...
-    local i n=$(($1 * 20))
-    shift
-    for ((i = 0; i < n; i++)); do
-        if "$@"; then return 0; fi
-        sleep 0.05
-    done
-    return 1
-}

@@ -66,10 +66,10 @@ has "as an act" '"act":"invite withdraw","about":"b-site, invitation '"$number"'
 must as omar invite b-site --approve --address "http://127.0.0.1:$port" --qr=always --code-file "$work/wait.code" >"$work/out"
 has "the code is a picture too" "▀"
 "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass-robot" --no-input serve --listen "127.0.0.1:$port" \
-    --device-rate 1/30 >"$work/line" 2>"$work/hub.log" </dev/null &
+    --device-rate 0.01/30 >"$work/line" 2>"$work/hub.log" </dev/null &
 hub_pid=$!
 exec 7</dev/null
-for _ in $(seq 100); do grep -q listening "$work/line" && break; sleep 0.1; done
+until_true 10 ready "$work/line" "$hub_pid"
 must node a enrol --code-file "$work/a-mash.code" --user "Ann" >/dev/null
 must node a sync >/dev/null
 case_id=$(must node a case new --area north --source 1A --need N1 --summary "as told" --json | field id)
@@ -126,7 +126,7 @@ stop_hub
 "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve --listen "127.0.0.1:$port" --quiet \
     --stranger-rate 0.001/1 >"$work/line" 2>"$work/hub.log" </dev/null &
 hub_pid=$!
-for ((i = 0; i < 400; i++)); do grep -q '^listening on ' "$work/line" && break; sleep 0.05; done
+until_true 10 ready "$work/line" "$hub_pid"
 for _ in 1 2; do curl -s -o /dev/null -w '%{http_code}\n' -d x "http://127.0.0.1:$port/v1/exchange"; done >"$work/codes" 2>/dev/null
 equal "strangers use up what is theirs" "400 503" "$(paste -sd ' ' "$work/codes")"
 claim "a server that is started again amid them knows its devices" node d sync

@@ -11,32 +11,18 @@ serve_journal() { # serve_journal: until it listens
         --journal "$work/far" >"$work/hub.line" 2>>"$work/hub.log" </dev/null &
     hub_pid=$!
     exec 7</dev/null
-    local i
-    for ((i = 0; i < 400; i++)); do
-        if grep -q '^listening on ' "$work/hub.line" || ! kill -0 "$hub_pid" 2>/dev/null; then return; fi
-        sleep 0.05
-    done
+    until_true 20 ready "$work/hub.line" "$hub_pid"
 }
-waits() { # waits WORD: how many entries that wait there shall be: none, some
-    local i n
-    for ((i = 0; i < 200; i++)); do
-        n=$(hub journal --json | field waiting)
-        if { [ "$1" = none ] && [ "$n" = 0 ]; } || { [ "$1" = some ] && [ "${n:-0}" -gt 0 ]; }; then return 0; fi
-        sleep 0.1
-    done
-    return 1
+waiting() { # waiting WORD: of how many entries: none, some
+    local n
+    n=$(hub journal --json | field waiting)
+    { [ "$1" = none ] && [ "$n" = 0 ]; } || { [ "$1" = some ] && [ "${n:-0}" -gt 0 ]; }
 }
+waits() { until_true 20 waiting "$1"; }
 # On PostgreSQL it comes back into a schema of its own; and there is a second server, which goes on when the first is killed.
 back=()
 second_pid=
-more_than() { # more_than N: entries, soon
-    local i
-    for ((i = 0; i < 200; i++)); do
-        if [ "$(hub journal --json | field entries)" -gt "$1" ]; then return 0; fi
-        sleep 0.1
-    done
-    return 1
-}
+more_than() { [ "$(hub journal --json | field entries)" -gt "$1" ]; } # more_than N: entries
 if [ -n "${SPOKE_TEST_POSTGRES:-}" ]; then back=(--store "$SPOKE_TEST_POSTGRES&schema=e2e_$$_back"); fi
 second() { # second stop | start OPTION...
     if [ -z "${SPOKE_TEST_POSTGRES:-}" ]; then return; fi
@@ -51,12 +37,8 @@ second() { # second stop | start OPTION...
     "$bin/spoke-hub" --home "$work/hub" --passphrase-file "$work/pass" --no-input serve --listen 127.0.0.1:0 "$@" \
         >"$work/second.line" 2>>"$work/hub.log" </dev/null &
     second_pid=$!
-    local i
-    for ((i = 0; i < 400; i++)); do
-        if grep -q '^listening on ' "$work/second.line"; then return; fi
-        sleep 0.05
-    done
-    not_ok "a second server starts"
+    until_true 20 ready "$work/second.line" "$second_pid"
+    kill -0 "$second_pid" || not_ok "a second server starts"
 }
 
 exits 1 "a folder that is not there is not made" hub serve --listen "127.0.0.1:$port" --journal "$work/nowhere"
@@ -91,7 +73,7 @@ hub_pid=
 if [ -n "$second_pid" ]; then
     made=$(hub journal --json | field entries)
     must hub agency add f "Fire" --kind other >/dev/null
-    claim "a server that is given no folder gathers what is to be written" more_than "$made"
+    claim "a server that is given no folder gathers what is to be written" until_true 20 more_than "$made"
     claim "and it waits" waits some
 fi
 second stop

@@ -219,15 +219,10 @@ not_in_memory() { # not_in_memory CLAIM HOW-MANY OPTION...: of so many processes
     esac
 }
 waiting_round() { # b waits at the hub for news, while its memory is looked at
-    local pid connected left=400
-    connected=$(printf ':%04X 01 ' "$port")
-    "$bin/spoke" --home "$work/b" --passphrase-file "$work/pass" --no-input sync --wait 60 >/dev/null 2>&1 </dev/null &
+    local pid
+    "$bin/spoke" --home "$work/b" --passphrase-file "$work/pass" --no-input sync --wait 300 >/dev/null 2>&1 </dev/null &
     pid=$!
-    until awk '{ print $3, $4, "" }' /proc/net/tcp | grep -q "$connected"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || { not_ok "b begins to wait"; break; }
-        read -r -t 0.05 _ <&9
-    done
+    until_true 20 met "$port" || not_ok "b begins to wait"
     not_in_memory "nor of hub, waiting round and agents" 4 --keys "$work/hub" "$work/pass" --keys "$work/b" "$work/pass"
     kill -TERM "$pid"
     wait "$pid" 2>/dev/null

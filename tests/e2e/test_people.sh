@@ -132,15 +132,7 @@ if [ $((($(date +%s%N) - began) / 1000000)) -lt 2000 ]; then # else this compute
     says "and for how long is said" 'again'
 fi
 exits 0 "what is unlocked needs no waiting" bare case list
-waits() {
-    local i
-    for ((i = 0; i < 100; i++)); do
-        as bob2 user list >/dev/null 2>&1 && return 0
-        sleep 0.2
-    done
-    return 1
-}
-claim "after some seconds it opens" waits
+claim "after some seconds it opens" until_true 20 as bob2 user list
 
 # ---- removed
 cp -a "$work/b" "$work/b.copied"

@@ -124,7 +124,7 @@ answers "and none of two readings" 400
 address[direct]=http://127.0.0.1:$behind # what another computer's request finds behind the proxy
 taken=
 for ((i = 0; i < 70; i++)); do
-    curl -sN -o "$work/taken.$i" --max-time 6 "${through[@]}" -b "$work/bob.jar" "${address[b]}/api/events?after=0" &
+    curl -sN -o "$work/taken.$i" --max-time 60 "${through[@]}" -b "$work/bob.jar" "${address[b]}/api/events?after=0" &
     taken="$taken $!"
 done
 refused() { grep -qs '503 Service' "$work"/taken.*; }

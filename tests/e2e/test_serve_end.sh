@@ -13,7 +13,7 @@ ended() { quiet "$1" "$2" /api/board && [ "$status" = 401 ]; }
 sent() { quiet "$1" "$2" /api/sync && grep -q '"unsent":0' "$work/out"; }
 signed_in() { sign_in "$1" "$2" && [ "$status" = 200 ]; }
 page_waits() { # page_waits NODE USER AFTER: as browsers do, after each event for the next, until it is told what it must know
-    local after=$3 end=$((SECONDS + 25))
+    local after=$3 end=$((SECONDS + patience))
     while [ "$SECONDS" -lt "$end" ]; do
         curl -sN --max-time 25 -b "$work/$2.jar" "${address[$1]}/api/events?after=$after" >"$work/event"
         if grep -q '"locked"' "$work/event"; then return; fi

@@ -14,31 +14,23 @@ must node a case share "$case_ref" b >/dev/null
 must node a sync >/dev/null
 must node b sync >/dev/null
 
-soon() { # since $from
-    if [ $((SECONDS - from)) -lt 45 ]; then ok "$1"; else not_ok "$1" "$((SECONDS - from)) s"; fi
+soon() { # since $from, of the 300 seconds that it might have waited
+    if [ $((SECONDS - from)) -lt 150 ]; then ok "$1"; else not_ok "$1" "$((SECONDS - from)) s"; fi
 }
-mkfifo "$work/silence"
-exec 9<>"$work/silence" # nothing is ever written there
 wait_in_background() { # wait_in_background SECONDS: b in the background, until it is connected
-    local left=200 connected
-    connected=$(printf ':%04X 01 ' "$port")
     "$bin/spoke" --home "$work/b" --passphrase-file "$work/pass" --no-input sync --wait "$1" --json \
         >"$work/b.round" 2>"$work/b.err" </dev/null &
     waiting=$!
-    until awk '{ print $3, $4, "" }' /proc/net/tcp | grep -q "$connected"; do
-        left=$((left - 1))
-        [ "$left" -gt 0 ] || { not_ok "b begins to wait"; break; }
-        read -r -t 0.05 _ <&9
-    done
+    until_true 10 met "$port" || not_ok "b begins to wait"
 }
 
 from=${EPOCHREALTIME/./}
 claim "a wait without news ends by itself" node b sync --wait 2
 took=$(((${EPOCHREALTIME/./} - from) / 1000))
-if [ "$took" -ge 1500 ] && [ "$took" -lt 30000 ]; then ok "and in time"; else not_ok "and in time" "$took ms"; fi
+if [ "$took" -ge 1500 ] && [ "$took" -lt 60000 ]; then ok "and in time"; else not_ok "and in time" "$took ms"; fi
 
 from=$SECONDS
-wait_in_background 120
+wait_in_background 300
 must node a record add "$case_ref" --kind note --title "News" >/dev/null
 must node a sync >/dev/null
 got=0
@@ -47,7 +39,7 @@ equal "a waiting node comes back with another site's change" 0 "$got"
 equal "which it has now" 1 "$(count b "record where title = 'News'")"
 soon "long before its time was over"
 
-wait_in_background 120
+wait_in_background 300
 from=$SECONDS
 got=0
 kill -TERM "$hub_pid"
@@ -63,7 +55,7 @@ case $got in
     *) not_ok "and the node ends as with any hub that went away" "exit code $got: $(cat "$work/b.err")" ;;
 esac
 start_hub
-# Its request, made to wait for two minutes, is still unanswered and goes out again as it is.
+# Its request, made to wait for five minutes, is still unanswered and goes out again as it is.
 from=$SECONDS
 claim "a plain sync after an interrupted wait is answered" node b sync
 soon "and does not wait"

@@ -9,15 +9,15 @@ start_watched() { # start_watched ARGUMENT...
         --watch 127.0.0.1:0 "$@" >"$work/hub.line" 2>>"$work/hub.log" </dev/null &
     hub_pid=$!
     exec 7</dev/null
-    local i
-    for ((i = 0; i < 400; i++)); do
-        if grep -q '^listening on ' "$work/hub.line"; then break; fi
-        sleep 0.05
-    done
+    until_true 20 ready "$work/hub.line" "$hub_pid"
     watch=$(sed -n 's/^watched on //p' "$work/hub.line")
 }
 from() { # from PATH: what is said there into $work/out, the status into $status
-    status=$(curl -s -o "$work/out" -w '%{http_code}' --max-time 20 "$watch$1")
+    status=$(curl -s -o "$work/out" -w '%{http_code}' --max-time 60 "$watch$1")
+}
+becomes() { # becomes STATUS: when it is asked whether it is ready, which it tries once a second
+    from /readyz
+    [ "$status" = "$1" ]
 }
 : >"$work/hub.log"
 start_watched --log-format json
@@ -96,10 +96,7 @@ print("ours" if s.recv(1) == b"!" else "nothing", flush=True)
 open(sys.argv[2]).read()
 P
 holder=$!
-for ((i = 0; i < 400; i++)); do
-    if [ -s "$work/held" ]; then break; fi
-    sleep 0.05
-done
+until_true 20 test -s "$work/held"
 from /metrics
 has "while a command has the store a scrape says that" '^spoke_store_away 1$'
 has "and gives the figures of before" '^spoke_lag_rows{'
@@ -110,15 +107,11 @@ wait "$holder"
 
 # A store that cannot be written: no file may grow past its first page.
 prlimit --pid "$hub_pid" --fsize=4096:unlimited
-sleep 1.1 # readiness is tried once a second
-from /readyz
-equal "a store that cannot be written is not ready" 503 "$status"
+claim "a store that cannot be written is not ready" until_true 10 becomes 503
 from /healthz
 equal "though the process answers" 200 "$status"
 prlimit --pid "$hub_pid" --fsize=unlimited:unlimited
-sleep 1.1
-from /readyz
-equal "when it can be written again it is ready again" 200 "$status"
+claim "when it can be written again it is ready again" until_true 10 becomes 200
 fi
 
 # The log.
@@ -157,10 +150,8 @@ exits 3 "one that ends within the time that is asked for is" hub doctor --certif
 has "by its code" '^certificate: '
 exits 1 "one that is over is something broken" hub doctor --certificate "$work/old.pem"
 exits 3 "and one that is none wants a person" hub doctor --certificate "$work/body"
-for ((i = 0; i < 100; i++)); do # the devices' last contact may be nearer than that
-    hub doctor --silent 1s 2>&1 | grep -q '^silent: ' && break
-    sleep 0.05
-done
+silent() { hub doctor --silent 1s 2>&1 | grep -q '^silent: '; }
+until_true 10 silent # the devices' last contact may be nearer than that
 exits 3 "a device that was not heard for a second wants one, if so asked" hub doctor --silent 1s
 has "by its code" '^silent: '
 claim "the hub says how it is" keep hub status

@@ -63,7 +63,11 @@ export const overdue = () =>
         () => signedOut(true),
     );
 
-whenActed(() => loadSync());
+// What was done is on the page before it is said to be: word of it by the stream may come a moment later.
+whenActed(async () => {
+    await loadSync();
+    await Promise.all([...listeners].map((fn) => fn()));
+});
 
 async function signedIn(session) {
     setClock(session.now);
@@ -157,7 +161,7 @@ function changed(event = {}) {
     loadSync();
     for (const fn of listeners) fn();
 }
-// fn is called whenever something on this device changed.
+// fn is called whenever something on this device changed; it may be waited for.
 export function useChanges(fn) {
     const last = useRef(fn);
     last.current = fn;
@@ -174,24 +178,28 @@ export function useChanges(fn) {
  * what was there, unless this device's service merely does not answer. */
 export function useLoad(path, { every = 0 } = {}) {
     const [held, setHeld] = useState({ path: null, data: null, error: null });
-    const turn = useRef(0);
+    const turn = useRef({ asked: 0, shown: 0 });
     const reload = useCallback(
         async (quiet = false) => {
             if (path === null) return;
-            const mine = ++turn.current;
+            const mine = ++turn.current.asked;
+            const show = (next) => {
+                if (mine < turn.current.shown) return; // what was asked later is there already
+                turn.current.shown = mine;
+                setHeld(next);
+            };
             try {
                 const data = await get(path, { quiet });
-                if (mine === turn.current) setHeld({ path, data, error: null });
+                show({ path, data, error: null });
             } catch (error) {
-                if (mine !== turn.current) return;
-                setHeld((was) => ({ path, data: error.code === "gone" && was.path === path ? was.data : null, error }));
+                show((was) => ({ path, data: error.code === "gone" && was.path === path ? was.data : null, error }));
             }
         },
         [path],
     );
     useEffect(() => {
         reload(false);
-        return () => turn.current++;
+        return () => (turn.current.shown = turn.current.asked + 1); // nothing that is under way is shown any more
     }, [reload]);
     useChanges(() => reload(true));
     useEffect(() => {

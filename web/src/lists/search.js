@@ -54,7 +54,9 @@ export function SearchPage() {
         const bad = fault(text.trim());
         setError(bad);
         setTurn((t) => t + 1);
-        if (!bad) ask(text.trim());
+        if (bad) return undefined;
+        if (text.trim() === asked) return load.reload(); // what is here may be another by now
+        return ask(text.trim());
     };
     return html`<${ErrorSummary} errors=${error ? [error] : []} turn=${turn} />
         <${Page} title="Search" help=${HELP}>
