@@ -234,18 +234,23 @@ enum err ends_show_now(struct node *n, struct why *why)
 
 /* ------------------------------------------------------------------------------------------------- the hub's word */
 
+#define NOT_BEFORE "DELETE FROM n_end_before WHERE tbl = $1 AND id = $2"
+
 enum err ends_take(struct node *n, const struct end_item *end, struct why *why)
 {
-    const struct drop_item row = {.table_index = end->table_index};
+    struct drop_item row = {.table_index = end->table_index};
     struct stmt *s = NULL;
+    memcpy(row.id, end->id, sizeof row.id);
+    enum err e = run(n, NOT_BEFORE, &row, why);
+    if (e != ERR_OK) return e;
     if (end->not_after == 0) {
-        enum err e = bind(n, "DELETE FROM n_end WHERE tbl = $1 AND id = $2", row.table_index, end->id, &s, why);
+        e = bind(n, "DELETE FROM n_end WHERE tbl = $1 AND id = $2", row.table_index, end->id, &s, why);
         return e == ERR_OK ? db_run(s, why) : e;
     }
-    enum err e = bind(n,
-                      "INSERT INTO n_end(tbl, id, not_after) VALUES($1, $2, $3)"
-                      " ON CONFLICT(id, tbl) DO UPDATE SET not_after = excluded.not_after",
-                      row.table_index, end->id, &s, why);
+    e = bind(n,
+             "INSERT INTO n_end(tbl, id, not_after) VALUES($1, $2, $3)"
+             " ON CONFLICT(id, tbl) DO UPDATE SET not_after = excluded.not_after",
+             row.table_index, end->id, &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 3, (int64_t)end->not_after);
     return db_run(s, why);
@@ -256,7 +261,24 @@ enum err ends_forget(struct node *n, int table_index, const uint8_t id[16], stru
     struct drop_item row = {.table_index = table_index};
     memcpy(row.id, id, sizeof row.id);
     enum err e = run(n, "DELETE FROM n_hidden WHERE tbl = $1 AND id = $2", &row, why);
+    if (e == ERR_OK) e = run(n, NOT_BEFORE, &row, why);
     return e == ERR_OK ? run(n, "DELETE FROM n_end WHERE tbl = $1 AND id = $2", &row, why) : e;
+}
+
+/* The hub that was put back may know of no end where the lost one told one. It begins anew with this device: with a row
+ * it tells the end that there is, and of a row that has none it tells none. */
+enum err ends_epoch(struct node *n, struct why *why)
+{
+    return db_exec(n->db, "INSERT INTO n_end_before(tbl, id) SELECT tbl, id FROM n_end WHERE 1 ON CONFLICT DO NOTHING", why);
+}
+
+enum err ends_told(struct node *n, int table_index, const uint8_t id[16], struct why *why)
+{
+    struct drop_item row = {.table_index = table_index};
+    memcpy(row.id, id, sizeof row.id);
+    enum err e = run(n, "DELETE FROM n_end WHERE tbl = $1 AND id = $2 AND EXISTS(SELECT 1 FROM n_end_before b WHERE b.id = $2 AND b.tbl = $1)", &row,
+                     why);
+    return e == ERR_OK ? run(n, NOT_BEFORE, &row, why) : e;
 }
 
 /* ------------------------------------------------------------------------------------------------------- questions */

@@ -91,6 +91,7 @@ enum err epoch_take(struct node *n, const struct answer *a, struct why *why)
         return e == ERR_OK ? state_forget(n->db, "return_next", why) : e;
     }
     e = state_set_number(n->db, "epoch", a->hello.epoch, why);
+    if (e == ERR_OK) e = ends_epoch(n, why);
     if (e == ERR_OK) e = put_place(n, "return_at", &p, why);
     if (e == ERR_OK) e = state_forget(n->db, "return_next", why);
     if (e == ERR_OK) e = trust_cut(n, a->hello.epoch, &a->epoch_cut, buf_bytes(&a->statement), why);

@@ -328,6 +328,10 @@ MUST_CHECK enum err ends_show_now(struct node *n, struct why *why);
 MUST_CHECK enum err ends_take(struct node *n, const struct end_item *end, struct why *why);
 /* With an order to forget the row. */
 MUST_CHECK enum err ends_forget(struct node *n, int table_index, const uint8_t id[16], struct why *why);
+/* Within a transaction: the hub was put back from a backup. Then, for each row that a page brings, with all rows in
+ * their tables (ends_show): an end of before counts no more. */
+MUST_CHECK enum err ends_epoch(struct node *n, struct why *why);
+MUST_CHECK enum err ends_told(struct node *n, int table_index, const uint8_t id[16], struct why *why);
 MUST_CHECK enum err ends_hidden(struct node *n, int table_index, const uint8_t id[16], bool *out, struct why *why);
 /* The case of a row that stands aside; of reference data zeros. *out_here false: none stands aside. */
 MUST_CHECK enum err ends_case_of(struct node *n, int table_index, const uint8_t id[16], uint8_t out[16], bool *out_here,

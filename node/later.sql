@@ -30,3 +30,7 @@ CREATE TABLE IF NOT EXISTS n_note(request INTEGER PRIMARY KEY, note BLOB NOT NUL
 
 -- Of the gaps (n_gap) those whose pending edits stand until their verdict, below what of them was written again (node/gap.c).
 CREATE TABLE IF NOT EXISTS n_gap_kept(seq INTEGER PRIMARY KEY) STRICT;
+
+-- Of the ends (n_end) those that a hub told which was lost since: each stands until the one that was put back tells the row
+-- anew (node/ends.c).
+CREATE TABLE IF NOT EXISTS n_end_before(tbl INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY(id, tbl)) STRICT, WITHOUT ROWID;

@@ -271,7 +271,7 @@ static const char forget_sql[] =
     "UPDATE n_audit SET seq = NULL; UPDATE n_look SET case_id = NULL;"
     "INSERT INTO n_look(user, at, tbl, looks) SELECT user, min(at), tbl, count(*) FROM n_view WHERE request = -1"
     " GROUP BY user, tbl, at / 3600000; DELETE FROM n_view WHERE request = -1;"
-    "DELETE FROM n_end; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
+    "DELETE FROM n_end; DELETE FROM n_end_before; DELETE FROM n_hidden; UPDATE n_view SET request = 0 WHERE request > 0;"
     "DELETE FROM n_state WHERE name IN ('cursor', 'last_answer', 'request', 'request_hash', 'chain_head', 'log_head', 'log_note',"
     " 'return_at', 'return_next');"
     "DELETE FROM n_state WHERE name >= 'once:' AND name < 'once;';"

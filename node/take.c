@@ -13,7 +13,8 @@ struct take {
     uint64_t schema;            /* version of the pages: the store's when they were asked for */
     bool moved;                 /* the store was brought up to a later version */
     bool overlaid;              /* some row here has pending edits */
-    bool asked;                 /* overlaid is known */
+    bool ends_before;           /* some have an end that a hub told which was lost since */
+    bool asked;                 /* both are known */
 };
 
 static void count_verdict(struct round_result *r, enum verdict v)
@@ -55,15 +56,18 @@ static enum err take_part(struct take *t, struct bytes item, struct why *why)
     bool end = false;
     enum err e = message_get_part(item, &part, why);
     if (e == ERR_OK && !t->asked) { /* once all verdicts are in: pages come last */
-        uint64_t images = 0;
+        uint64_t images = 0, ends = 0;
         e = state_ask(t->n->db, "SELECT EXISTS(SELECT 1 FROM n_image)", &images, why);
+        if (e == ERR_OK) e = state_ask(t->n->db, "SELECT EXISTS(SELECT 1 FROM n_end_before)", &ends, why);
         t->overlaid = images != 0;
+        t->ends_before = ends != 0;
         t->asked = true;
     }
     if (e != ERR_OK) return e;
     changeset_reader_init(&r, part.content, t->schema);
     while ((e = changeset_next(&r, &op, &end, why)) == ERR_OK && !end) {
         e = overlay_page(t->n, &op, t->overlaid, why);
+        if (e == ERR_OK && t->ends_before) e = ends_told(t->n, op.table_index, op_row_id(&op), why);
         if (e != ERR_OK) return e;
         t->counts.rows_in++;
         t->counts.conflicts_new += is_new_conflict(&op);
