@@ -126,13 +126,21 @@ static enum err look_at(struct node *n, uint64_t seq, size_t *out_bytes, struct 
     return state == CONTENT_SOUND ? size_of(n, seq, out_bytes, why) : make_gap(n, seq, state, why);
 }
 
+enum err gap_reach(struct node *n, uint64_t *out, struct why *why)
+{
+    return state_ask(n->db, "SELECT max(seq) FROM n_gap WHERE seq NOT IN (SELECT seq FROM n_gap_kept)", out, why);
+}
+
 enum err gap_look(struct node *n, size_t budget, struct why *why)
 {
     struct seqs unsent;
     size_t total = 0;
+    uint64_t reach = 0;
     enum err e = seqs_ask(n, UNSENT, &unsent, why);
     if (e == ERR_OK) e = aside_end(n, why);
-    for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent) && total <= budget; i++) {
+    if (e == ERR_OK) e = gap_reach(n, &reach, why);
+    for (size_t i = 0; e == ERR_OK && i < seqs_count(&unsent); i++) {
+        if (total > budget && seqs_at(&unsent, i) > reach) break;
         size_t bytes = 0;
         e = look_at(n, seqs_at(&unsent, i), &bytes, why);
         total += bytes;

@@ -275,6 +275,10 @@ MUST_CHECK enum err aside_end(struct node *n, struct why *why);
 /* Look at what the next request would carry, `budget` bytes of it; what cannot be read back becomes a gap, and its work
  * is written again as far as the overlay has it. Until there is a verdict its pending edits stand below that. */
 MUST_CHECK enum err gap_look(struct node *n, size_t budget, struct why *why);
+/* The last gap whose pending edits are not here any more (0: none). What is written before it goes with one request,
+ * with the gap: the hub has to hear of that before it tells what became of the envelope, which it may have by a
+ * courier. Else what it took in as it was sent stays out of pages that this device needs. */
+MUST_CHECK enum err gap_reach(struct node *n, uint64_t *out, struct why *why);
 /* The same for everything unsent but what an answer has a verdict on. */
 MUST_CHECK enum err gap_look_but(struct node *n, const struct seqs *judged, struct why *why);
 /* The signed gap in the place of an envelope, appended. */

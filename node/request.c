@@ -11,6 +11,7 @@
 
 #define REQUEST_ENVELOPES (4u << 20) /* bytes of envelopes a request carries by default, and always one at least */
 #define REQUEST_BUDGET    (4u << 20) /* bytes of page content asked for by default */
+#define REACH_ENVELOPES   (32u << 20) /* … and at most, where a gap behind them cannot wait */
 #define MORE_ENVELOPES    (32u << 20) /* bytes of envelopes that a courier takes along besides: a stick is large */
 
 static enum err fill_hello(struct node *n, struct node_hello *h, struct why *why)
@@ -62,24 +63,28 @@ static enum err put_one(struct node *n, struct bundle_writer *w, struct stmt *s,
     return e;
 }
 
-/* Those with a number above `from`, as many as fit into `most`, and one at least. *out_last: the last one's number, or
- * as it was when there is none. */
+/* Those with a number above `from`, as many as fit into `most`, and one at least; more where a gap behind them cannot
+ * wait (gap_reach). *out_last: the last one's number, or as it was when there is none. */
 static enum err put_envelopes(struct node *n, struct bundle_writer *w, uint64_t from, size_t most, uint64_t *out_last,
                               struct why *why)
 {
     struct stmt *s = NULL;
     bool row = true;
     size_t total = 0, bytes = 0;
-    enum err e = db_prepare(n->db,
-                            "SELECT c.item, o.seq, o.bytes, o.gap FROM (SELECT seq, bytes, 0 AS gap FROM n_outbox WHERE "
-                            "state = 'unsent' UNION ALL SELECT seq, 0, 1 FROM n_gap) o LEFT JOIN n_content c "
-                            "ON c.seq = o.seq WHERE o.seq > $1 ORDER BY o.seq",
-                            &s, why);
+    uint64_t reach = 0;
+    enum err e = gap_reach(n, &reach, why);
+    if (e == ERR_OK)
+        e = db_prepare(n->db,
+                       "SELECT c.item, o.seq, o.bytes, o.gap FROM (SELECT seq, bytes, 0 AS gap FROM n_outbox WHERE "
+                       "state = 'unsent' UNION ALL SELECT seq, 0, 1 FROM n_gap) o LEFT JOIN n_content c "
+                       "ON c.seq = o.seq WHERE o.seq > $1 ORDER BY o.seq",
+                       &s, why);
     if (e == ERR_OK) db_bind_int(s, 1, (int64_t)from);
     while (e == ERR_OK) {
         e = db_step(s, &row, why);
         if (e != ERR_OK || !row) break;
-        if (total > 0 && total + (size_t)db_int(s, 2) > most) break; /* the next round's */
+        const size_t fits = (uint64_t)db_int(s, 1) <= reach ? REACH_ENVELOPES : most;
+        if (total > 0 && total + (size_t)db_int(s, 2) > fits) break; /* the next round's */
         e = put_one(n, w, s, &bytes, why);
         total += bytes;
         *out_last = (uint64_t)db_int(s, 1);
