@@ -344,6 +344,8 @@ MUST_CHECK enum err ends_case_of(struct node *n, int table_index, const uint8_t 
 MUST_CHECK enum err ends_untouched(struct node *n, uint64_t seq, struct why *why);
 /* Is each row in one place, and whole? ERR_TAMPERED. */
 MUST_CHECK enum err ends_check(struct node *n, struct why *why);
+/* replica.c: a store of an older program gets what came since. Fine where there is no room for it yet. */
+MUST_CHECK enum err replica_bring_up(struct db *db, struct why *why);
 
 /* ---- spool.c: HOME/spool/answer, sealed bytes. */
 MUST_CHECK enum err spool_answer_size(struct node *n, uint64_t *out, struct why *why);   /* 0: none */

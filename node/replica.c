@@ -217,8 +217,8 @@ static enum err make_later(struct db *db, struct why *why)
 }
 
 /* A store of an older program gets what came since. A disk that is full must keep nobody out of it: it is tried again
- * at each opening. */
-static enum err bring_up(struct db *db, struct why *why)
+ * at each opening, and with each contact: that wants the tables that came since. */
+enum err replica_bring_up(struct db *db, struct why *why)
 {
     uint64_t version = 0;
     enum err e = state_number(db, "store", &version, why);
@@ -353,7 +353,7 @@ enum err replica_node(struct node **out, const struct env *env, const char *home
     else
         memcpy(n->home, home, strlen(home) + 1);
     if (e == ERR_OK) e = load(n, why);
-    if (e == ERR_OK) e = bring_up(n->db, why);
+    if (e == ERR_OK) e = replica_bring_up(n->db, why);
     if (e == ERR_OK) e = sum_follow(n, why);
     if (e == ERR_OK) e = search_open(n, why);
     if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);

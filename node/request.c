@@ -200,7 +200,8 @@ enum err request_ready(struct node *n, const struct round_options *opt, struct r
 {
     uint64_t pending = 0;
     buf_init(&out->bytes, BUNDLE_MAX);
-    enum err e = state_number(n->db, "pending", &pending, why);
+    enum err e = replica_bring_up(n->db, why);
+    if (e == ERR_OK) e = state_number(n->db, "pending", &pending, why);
     out->again = pending != 0;
     if (e == ERR_OK && pending == 0) e = trust_check(n, why);
     if (e == ERR_OK) e = pending != 0 ? load(n, &out->bytes, why) : make(n, opt, &out->bytes, why);

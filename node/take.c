@@ -199,6 +199,7 @@ enum err take_answer(struct node *n, struct bytes in, struct round_result *out, 
     struct take t = {.n = n, .a = &a, .schema = db_schema(n->db)};
     enum err e = answer_verify(n, in, &a, why);
     if (e != ERR_OK && a.distrust != NULL) e = trust_end(n, &a, why);
+    if (e == ERR_OK) e = replica_bring_up(n->db, why); /* a file may come without a request from here */
     if (e == ERR_OK) e = check_covered(&t, why);
     if (e == ERR_OK) e = orders_carry_out(n, &a, why); /* first, and for themselves: no row here may hold them up */
     if (e == ERR_OK) e = drops_carry_out(n, &a, out, why);
