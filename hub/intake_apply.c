@@ -118,7 +118,7 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
 /* So too after a restore while work is missing: what a late device brings was there before, and must not undo it. */
 static enum err last_word(const struct applying *a, bool *out, struct why *why)
 {
-    *out = a->h->replaying && a->h->partial;
+    *out = a->h->replaying || a->d->env.h.epoch < a->h->epoch; /* also a word for the hub that was lost */
     return *out ? ERR_OK : awaits_decision(a->h, a->d->node->no, out, why);
 }
 

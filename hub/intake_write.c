@@ -68,12 +68,15 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
     struct value state = new_column(w, "state");
     int64_t node_no = 0;
     uint64_t seq = 0;
-    bool found = false, everywhere = false, stays = false;
+    bool found = false, everywhere = false, stays = false, taken = false;
     struct value by = new_column(w, "decided_by");
     if (by.kind == VALUE_BLOB && !value_equal(by, value_id(d->env.h.user)))
         hard(j, "A decision stands under the name of the person who makes it.");
-    /* Sent again, and held again: whoever accepts it settles what it takes the place of. */
-    if (d->granted && !text_is(state, "withdrawn")) {
+    /* Sent again, and held again: whoever accepts it settles what it takes the place of. What a hub of before had taken
+     * in is not accepted by anybody: it follows. */
+    enum err e = d->granted && h->replaying ? restore_was_taken(h, d->node->no, d->env.h.seq, &taken, why) : ERR_OK;
+    if (e != ERR_OK) return e;
+    if (d->granted && !taken && !text_is(state, "withdrawn")) {
         hard(j, "A decision on held work cannot itself be accepted by somebody else."); /* nor recurse without end */
         return ERR_OK;
     }
@@ -82,7 +85,7 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
         j->decided |= decides_otherwise(w, "decided_at");
         return ERR_OK;
     }
-    enum err e = held_envelope(h, w->stored->v[0].s.p, &node_no, &seq, &found, why);
+    e = held_envelope(h, w->stored->v[0].s.p, &node_no, &seq, &found, why);
     if (e == ERR_OK && found && !text_is(state, "accepted")) e = restore_stays(h, node_no, seq, &stays, why);
     if (e != ERR_OK) return e;
     if (stays) hard(j, REASON_STAYS);
@@ -97,7 +100,7 @@ static enum err judge_decision(struct hub *h, const struct draft *d, const struc
     }
     if (found) e = held_decidable(h, d, node_no, seq, &everywhere, why);
     if (e != ERR_OK) return e;
-    if (strcmp(d->node->site_kind, "mash") != 0 || !w->part->who.manager || !everywhere)
+    if (!taken && (strcmp(d->node->site_kind, "mash") != 0 || !w->part->who.manager || !everywhere))
         hard(j, "Only a manager on duty for the area, at a device of the MASH room, may decide this.");
     if (j->verdict == VERDICT_APPLIED && text_is(state, "accepted")) e = intake_acceptable(h, node_no, seq, j, why);
     return e;

@@ -130,7 +130,9 @@ static enum err put_outcome(void *ctx, const struct note_outcome *o, struct why 
 {
     const struct taking *t = ctx;
     struct stmt *s;
-    enum err e = db_prepare(t->h->db,
+    enum err e = returned_weighs(t->h, 1, why); /* each is a look at the store, like a row */
+    if (e == ERR_OK)
+        e = db_prepare(t->h->db,
                             "INSERT INTO h_outcome(node_no, seq, version, verdict, hash, received_at, reason) "
                             "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
                             &s, why);
@@ -244,7 +246,9 @@ enum err hear_begin(struct hub *h, struct hub_node *n, struct why *why)
     e = hub_restore_continue(h, CATCH_UP, &done, why);
     if (e == ERR_OK) e = hub_begin(h, why);
     if (e != ERR_OK) return e;
-    e = nodes_by_no(h, no, n, why);
+    if (h->applying && !h->gathering) /* what it withdrew later itself is not taken in yet: nobody is shown anything */
+        e = why_set(why, ERR_BUSY, "The hub is taking in again what a device returned.");
+    if (e == ERR_OK) e = nodes_by_no(h, no, n, why);
     if (e != ERR_OK) hub_abort(h);
     return e;
 }

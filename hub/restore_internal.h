@@ -38,7 +38,7 @@ MUST_CHECK enum err hear_item(struct hub *h, const struct hub_node *n, enum hear
 MUST_CHECK enum err returned_take(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
 MUST_CHECK enum err returned_holds(struct hub *h, const struct hub_node *n, struct bytes item, struct why *why);
 /* So much more is returned in this transaction; one item of any kind weighs RETURNED_ITEM, and each row that is said to
- * be held one more. ERR_FORMAT: more than any device sends at once. */
+ * be held, and each verdict of a note, one more. ERR_FORMAT: more than any device sends at once. */
 #define RETURNED_ITEM 16
 MUST_CHECK enum err returned_weighs(struct hub *h, size_t more, struct why *why);
 #define RETURNED_DEVICES 8 /* all together: as much as so many devices at their limit */

@@ -260,6 +260,10 @@ async function gone(t, page, url) {
         await page.goto(`${url}/case/C-22222222`);
         await page.getByRole("alert").filter({ hasText: "This device does not hold what you are looking for" }).waitFor();
     });
+    await t.claim("nor is any part of it, also one that no case has", async () => {
+        await page.goto(`${url}/case/C-22222222/nonsense`);
+        await page.getByRole("alert").waitFor();
+    });
     await t.claim("a page that is none says so, and leads back", async () => {
         await page.goto(`${url}/nonsense`);
         await t.heading(page, "There is no such page");

@@ -288,6 +288,41 @@ static void one_request_cannot_go_on_for_hours_with_words_that_weigh_nothing(voi
     buf_release(&item);
 }
 
+/* What the lost hub had said may be long: each verdict in it is looked for here. */
+static void nor_with_one_note_of_many_verdicts_again_and_again(void **state)
+{
+    struct why why = {0};
+    struct hub_node by;
+    struct stmt *s;
+    struct ends_case k;
+    struct buf item;
+    uint8_t note[16];
+    bool row = false;
+    size_t n = 0;
+    enum err e = ERR_OK;
+    (void)state;
+    ends_case(&k);
+    (void)lost_backup("new");
+    for (int i = 0; i < 200; i++) ends_note(ada, k.c, note, "open", "x");
+    (void)ends_sync(ada, ERR_OK);
+    lost_destroy();
+    lost_restored("new");
+    (void)ends_sync(ann, ERR_OK);
+    buf_init(&item, 4 * MB);
+    MUST(db_prepare(node_db(ada->n), "SELECT request, note FROM n_note ORDER BY length(note) DESC LIMIT 1", &s, &why));
+    MUST(db_step(s, &row, &why));
+    assert_true(row);
+    message_put_note(&item, &(struct note_item){.request = (uint64_t)db_int(s, 0), .note = db_bytes(s, 1)});
+    db_done(s);
+    MUST(hub_begin(HUB, &why));
+    MUST(nodes_by_kid(HUB, ada->kid, &by, &why));
+    while (e == ERR_OK && n++ < 20000) e = hear_item(HUB, &by, HEARD_RETURN, buf_bytes(&item), &why);
+    hub_abort(HUB);
+    assert_int_equal(e, ERR_FORMAT);
+    assert_true(n > 1000 && n < 10000);
+    buf_release(&item);
+}
+
 /* What honest devices return is below any of it, and when it was carried out nothing weighs any more. */
 static void honest_devices_come_back_as_ever(void **state)
 {
@@ -308,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(those_who_were_cut_off_for_it_are_in_nobodys_way, restored, done),
         cmocka_unit_test_setup_teardown(nor_can_rows_that_a_device_says_it_holds, restored, done),
         cmocka_unit_test_setup_teardown(one_request_cannot_go_on_for_hours_with_words_that_weigh_nothing, restored, done),
+        cmocka_unit_test_setup_teardown(nor_with_one_note_of_many_verdicts_again_and_again, lost_start, done),
         cmocka_unit_test_setup_teardown(honest_devices_come_back_as_ever, restored, done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,9 +203,13 @@ static void nor_when_a_manager_had_tried_to_accept_the_withdrawal_before_there_w
     (void)lost_backup("old");
     lost_shares(ada, c, part);
     assert_int_equal(ends_sync(ada, ERR_OK).applied, 1);
+    (void)ends_sync(sam, ERR_OK);
+    assert_true(lost_holds(sam, "case_file", c));
     (void)ends_sync(ann, ERR_OK);
     lost_access_with_note(ann, c, part, "none");
     assert_int_equal(ends_sync(ann, ERR_OK).applied, 1);
+    (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "case_file", c));
     ada_is_missing();
     ann_tries_to_accept();
     ada_comes();

@@ -1,0 +1,348 @@
+/* What was said last at a hub that was lost is what stands at the one that was put back, though what it answers comes
+ * after it: as new work, without the lost hub's note, as a manager's word on held work, or in pieces. A share that was
+ * withdrawn is at no moment alive. hub/DISASTER.md. */
+#include "tests/lib/disaster_world.h"
+#include "tests/lib/must.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ----------------------------------------------------------------------- given again, and withdrawn by another one */
+
+/* In the backup the part is there, ended. */
+static void ended_part(uint8_t c[16], uint8_t part[16])
+{
+    lost_case(c);
+    ends_share(c, part, "school", "");
+    ends_access(part, "none");
+    lost_sync_but(NULL);
+    (void)lost_backup("old");
+    (void)ends_write(ada, "participant", part, "access", "contribute");
+}
+
+static void all_come_back(const uint8_t c[16], const uint8_t part[16])
+{
+    for (int i = 0; i < 4; i++) {
+        lost_sync_but(NULL);
+        assert_false(lost_holds(sam, "case_file", c));
+    }
+    lost_is_done(0);
+    lost_stays_withdrawn(c, part);
+}
+
+static void a_share_given_again_that_comes_as_new_stays_withdrawn(void **state)
+{
+    uint8_t c[16], part[16];
+    (void)state;
+    ended_part(c, part);
+    ada->lose_answer = true;
+    (void)ends_sync(ada, ERR_UNREACHABLE);
+    lost_withdrawn_by(ann, c, part);
+    lost_destroy();
+    lost_restored("old");
+    all_come_back(c, part);
+}
+
+/* As of a device whose program kept no notes then. */
+static void and_one_of_which_its_device_has_no_note(void **state)
+{
+    uint8_t c[16], part[16];
+    (void)state;
+    ended_part(c, part);
+    (void)ends_sync(ada, ERR_OK);
+    lost_withdrawn_by(ann, c, part);
+    MUST(db_exec(node_db(ada->n), "DELETE FROM n_note", &why));
+    lost_destroy();
+    lost_restored("old");
+    all_come_back(c, part);
+}
+
+static void late(bool told)
+{
+    uint8_t c[16], part[16];
+    ended_part(c, part);
+    ada->lose_answer = !told;
+    (void)ends_sync(ada, told ? ERR_OK : ERR_UNREACHABLE);
+    lost_withdrawn_by(ann, c, part);
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(ada);
+    lost_released("ada's laptop was in the fire");
+    for (int i = 0; i < 2; i++) lost_sync_but(ada);
+    for (int i = 0; i < 3; i++) {
+        (void)ends_sync(ada, ERR_OK);
+        (void)ends_sync(sam, ERR_OK);
+        assert_false(lost_holds(sam, "case_file", c));
+    }
+    lost_continued();
+    lost_stays_withdrawn(c, part);
+}
+
+static void and_one_that_comes_late(void **state)
+{
+    (void)state;
+    late(true);
+}
+
+static void and_one_that_comes_late_and_as_new(void **state)
+{
+    (void)state;
+    late(false);
+}
+
+/* Neither Ada nor Ann ever heard of what became of it. */
+static void and_where_the_withdrawal_comes_as_new_before_it(void **state)
+{
+    uint8_t c[16], part[16];
+    (void)state;
+    ended_part(c, part);
+    ada->lose_answer = true;
+    (void)ends_sync(ada, ERR_UNREACHABLE);
+    (void)ends_sync(sam, ERR_OK);
+    assert_true(lost_holds(sam, "case_file", c));
+    (void)ends_sync(ann, ERR_OK);
+    lost_access_with_note(ann, c, part, "none");
+    ann->lose_answer = true;
+    (void)ends_sync(ann, ERR_UNREACHABLE);
+    (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "case_file", c));
+    lost_destroy();
+    lost_restored("old");
+    for (int i = 0; i < 4; i++) {
+        lost_sync_but(NULL); /* Ann first */
+        assert_false(lost_holds(sam, "case_file", c));
+    }
+    lost_is_done(0);
+    lost_stays_withdrawn(c, part);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", c), 0);
+}
+
+/* Nothing vouches for it, and by what is known here Ann's site had not been given the part when she wrote that: so a
+ * manager reads it, and decides. */
+static void where_the_part_is_not_even_there_yet_a_manager_reads_that_it_was_withdrawn(void **state)
+{
+    uint8_t c[16], part[16];
+    (void)state;
+    lost_case(c);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    ada->lose_answer = true;
+    (void)ends_sync(ada, ERR_UNREACHABLE);
+    (void)ends_sync(ann, ERR_OK);
+    lost_access_with_note(ann, c, part, "none");
+    ann->lose_answer = true;
+    (void)ends_sync(ann, ERR_UNREACHABLE);
+    lost_destroy();
+    lost_restored("old");
+    for (int i = 0; i < 4; i++) lost_sync_but(NULL);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", c), 1);
+    ends_accept(c);
+    lost_sync_but(NULL);
+    lost_stays_withdrawn(c, part);
+}
+
+/* ----------------------------------------------------------------------------------------------- a manager's word */
+
+/* The share is in the backup. Pol asks to end it, which is held; Ann accepts; the school loses the case. */
+static void ended_by_a_managers_word(struct ends_case *k, bool told)
+{
+    ends_case(k);
+    lost_sync_but(NULL);
+    (void)lost_backup("old");
+    if (told) {
+        lost_access_with_note(pol, k->c, k->parts[1], "none");
+        assert_int_equal(ends_sync(pol, ERR_OK).held, 1);
+    } else {
+        (void)ends_write(pol, "participant", k->parts[1], "access", "none");
+        pol->lose_answer = true;
+        (void)ends_sync(pol, ERR_UNREACHABLE);
+    }
+    ends_accept(k->c);
+    (void)ends_sync(sam, ERR_OK);
+    assert_false(lost_holds(sam, "case_file", k->c));
+    lost_destroy();
+    lost_restored("old");
+}
+
+static void is_ended(const struct ends_case *k)
+{
+    assert_int_equal(ends_count("SELECT count(*) FROM participant WHERE id = $1 AND access <> 'none'", k->parts[1]), 0);
+    assert_false(lost_holds(sam, "case_file", k->c));
+}
+
+static void a_managers_word_follows_where_what_it_accepts_comes_as_new(void **state)
+{
+    struct ends_case k;
+    (void)state;
+    ended_by_a_managers_word(&k, false);
+    for (int i = 0; i < 4; i++) lost_sync_but(NULL);
+    lost_is_done(0);
+    is_ended(&k);
+}
+
+static void and_where_that_comes_late(void **state)
+{
+    struct ends_case k;
+    (void)state;
+    ended_by_a_managers_word(&k, true);
+    lost_sync_but(pol);
+    lost_released("pol is away");
+    for (int i = 0; i < 2; i++) lost_sync_but(pol);
+    for (int i = 0; i < 3; i++) (void)ends_sync(pol, ERR_OK);
+    lost_continued();
+    lost_is_done(0);
+    lost_sync_but(NULL);
+    is_ended(&k);
+}
+
+/* ------------------------------------------------------------------------------------------------ a note, in pieces */
+
+/* The share that let Sam write was Ada's, and burnt with her device. */
+static void a_note_that_was_acknowledged_is_there_also_where_the_share_that_let_it_be_written_is_lost(void **state)
+{
+    uint8_t c[16], part[16], note[16], again[16];
+    (void)state;
+    lost_case(c);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_sync(sam, ERR_OK);
+    ends_note(sam, c, note, "open", "what a teacher saw");
+    assert_int_equal(ends_sync(sam, ERR_OK).applied, 1);
+    (void)ends_sync(ann, ERR_OK);
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(ada);
+    lost_released("ada's laptop burnt");
+    for (int i = 0; i < 3; i++) lost_sync_but(ada);
+    assert_int_equal(ends_count("SELECT count(*) FROM record WHERE id = $1", note), 1);
+    assert_true(lost_holds(sam, "record", note)); /* what a site wrote stays with it … */
+    assert_false(lost_holds(sam, "case_file", c)); /* … and the case does not: as far as anybody knows, it takes no part */
+    ends_share(c, again, "school", "");
+    for (int i = 0; i < 2; i++) lost_sync_but(ada);
+    assert_true(lost_holds(sam, "case_file", c));
+    assert_true(lost_holds(sam, "record", note));
+}
+
+/* So are two versions, in their case, though his site does not see the case any more. */
+static void two_versions_are_kept_in_their_case_also_where_that_share_is_lost(void **state)
+{
+    uint8_t c[16], part[16], person[16];
+    (void)state;
+    lost_case(c);
+    ends_begin(ann);
+    ends_person(ann, c, person, "Smith");
+    (void)ends_commit(ann);
+    (void)ends_sync(ann, ERR_OK);
+    lost_sync_but(NULL);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_sync(sam, ERR_OK);
+    (void)ends_write(sam, "person", person, "family_name", "One");
+    (void)ends_write(ann, "person", person, "family_name", "Two");
+    (void)ends_sync(ann, ERR_OK);
+    (void)ends_sync(sam, ERR_OK);
+    (void)ends_sync(ann, ERR_OK);
+    assert_int_equal(ends_count("SELECT count(*) FROM conflict WHERE case_id = $1", c), 1);
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(ada);
+    lost_released("ada's laptop burnt");
+    for (int i = 0; i < 3; i++) lost_sync_but(ada);
+    assert_int_equal(ends_count("SELECT count(*) FROM conflict WHERE case_id = $1", c), 1);
+    assert_int_equal(fake_hub_int(ends_hub, "SELECT count(*) FROM conflict"), 1);
+    assert_false(lost_holds(sam, "case_file", c));
+}
+
+/* The earlier words on that note were taken in, and lack a share that burnt: nobody can decide about them. */
+static void new_words_upon_what_waits_for_a_lost_share_are_read_by_a_manager_and_follow(void **state)
+{
+    uint8_t c[16], part[16], note[16];
+    struct stmt *s;
+    bool row = false;
+    (void)state;
+    lost_case(c);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_sync(ann, ERR_OK);
+    lost_access_with_note(ann, c, part, "none");
+    assert_int_equal(ends_sync(ann, ERR_OK).applied, 1);
+    MUST(db_prepare(node_db(ann->n), "SELECT id FROM record WHERE body LIKE 'why the school%'", &s, &why));
+    MUST(db_step(s, &row, &why));
+    assert_true(row && db_id(s, 0, note));
+    db_done(s);
+    (void)ends_write(ann, "record", note, "body", "the father has a key to the house");
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(ada);
+    lost_released("ada's laptop burnt");
+    for (int i = 0; i < 3; i++) lost_sync_but(ada);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting' AND what LIKE '%\"columns\":{\"body\":null}%'", c), 1);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", c), 2);
+    for (int i = 0; i < 3; i++) (void)ends_sync(ada, ERR_OK); /* it was found */
+    lost_continued();
+    lost_sync_but(NULL);
+    assert_int_equal(ends_count("SELECT count(*) FROM record WHERE id = $1 AND body LIKE '%has a key%'", note), 1);
+    assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", c), 0);
+    lost_stays_withdrawn(c, part);
+}
+
+/* More changes than are carried out at once, of one device that comes late: it shares first, and withdraws last. */
+static void what_a_late_device_withdrew_itself_is_shown_to_nobody_in_between(void **state)
+{
+    uint8_t c[16], part[16], note[16];
+    (void)state;
+    lost_case(c);
+    (void)lost_backup("old");
+    lost_shares(ada, c, part);
+    (void)ends_sync(ada, ERR_OK);
+    for (int i = 0; i < 520; i++) ends_note(ada, c, note, "open", "one of many");
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_write(ada, "participant", part, "access", "none");
+    (void)ends_sync(ada, ERR_OK);
+    lost_destroy();
+    lost_restored("old");
+    lost_sync_but(ada);
+    lost_released("ada's laptop was in the fire");
+    for (int i = 0; i < 2; i++) lost_sync_but(ada);
+    ada->rounds = sam->rounds = 1; /* one request each */
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_sync(sam, ERR_OK);
+    (void)ends_sync(ada, ERR_OK);
+    (void)ends_sync(sam, ERR_BUSY); /* half of it is carried out */
+    ada->rounds = sam->rounds = 0;
+    assert_false(lost_holds(sam, "case_file", c));
+    for (int i = 0; i < 3; i++) {
+        lost_sync_but(NULL);
+        assert_false(lost_holds(sam, "case_file", c));
+    }
+    lost_is_done(0);
+    lost_stays_withdrawn(c, part);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, lost_start, lost_stop)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(a_share_given_again_that_comes_as_new_stays_withdrawn),
+        T(and_one_of_which_its_device_has_no_note),
+        T(and_one_that_comes_late),
+        T(and_one_that_comes_late_and_as_new),
+        T(and_where_the_withdrawal_comes_as_new_before_it),
+        T(where_the_part_is_not_even_there_yet_a_manager_reads_that_it_was_withdrawn),
+        T(a_managers_word_follows_where_what_it_accepts_comes_as_new),
+        T(and_where_that_comes_late),
+        T(a_note_that_was_acknowledged_is_there_also_where_the_share_that_let_it_be_written_is_lost),
+        T(two_versions_are_kept_in_their_case_also_where_that_share_is_lost),
+        T(new_words_upon_what_waits_for_a_lost_share_are_read_by_a_manager_and_follow),
+        T(what_a_late_device_withdrew_itself_is_shown_to_nobody_in_between),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
