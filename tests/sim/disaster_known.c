@@ -85,16 +85,28 @@ static bool is_taken(enum verdict v)
     return v == VERDICT_APPLIED || v == VERDICT_MERGED;
 }
 
+static bool is_accepted(struct sim *s, const struct known *k)
+{
+    struct stmt *st = ask(s, hub_db(s->hub), "SELECT 1 FROM h_held WHERE node_no = $1 AND seq = $2 AND state = 'accepted'");
+    db_bind_int(st, 1, k->node_no);
+    db_bind_int(st, 2, k->seq);
+    bool out = ask_next(s, st);
+    db_done(st);
+    return out;
+}
+
 /* What the device knew, or what the hub knew besides: that a manager had decided is in the manager's own work, which
  * came back or did not. What was open new work may have decided. Where something of the lost hub is not there (somebody
  * was not waited for, or had not heard that his work was judged: then it comes as new), what met it in a conflict meets
- * nothing, and what rests upon it cannot be carried out: it is held whole, or a fault, and says so. */
-static bool may_be(const struct sim *s, const struct known *k, enum verdict told, enum verdict now, struct bytes reason, bool pure)
+ * nothing, and what rests upon it cannot be carried out: it is held whole, or a fault, and says so. Where the hub was
+ * opened without whoever had dismissed it or taken it back, a manager may have accepted it since, and that stands. */
+static bool may_be(struct sim *s, const struct known *k, enum verdict told, enum verdict now, struct bytes reason, bool pure)
 {
     bool open = told == VERDICT_HELD || told == VERDICT_WAITS, all = s->calamity->strict && s->calamity->whole;
     if (now == told || (open && (!all || !pure || now == k->verdict))) return true;
     if (all) return false;
     if (is_taken(told) && is_taken(now)) return true;
+    if (told == VERDICT_DISMISSED && is_taken(now) && !s->calamity->strict && is_accepted(s, k)) return true;
     if (now != VERDICT_HELD && now != VERDICT_FAULT) return false;
     return told == VERDICT_DISMISSED ||
            (reason.n >= sizeof REASON_TAKEN - 1 && memcmp(reason.p, REASON_TAKEN, sizeof REASON_TAKEN - 1) == 0);
