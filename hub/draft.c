@@ -108,7 +108,7 @@ static enum err case_of_row(struct hub *h, const struct draft *d, const struct o
     struct stmt *s;
     enum err e = sight_row(h, op->table_index, op_row_id(op), &r, &found, why);
     if (e == ERR_OK && found) e = standing_view(h, d, &r, &v, why);
-    if (e != ERR_OK || !found || (!view_any(v) && !d->vouched)) return e;
+    if (e != ERR_OK || !found || !view_any(v)) return e;
     e = db_prepare(h->db, "SELECT id FROM h_case WHERE no = $1", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, r.case_no);

@@ -61,7 +61,6 @@ struct draft {
     int64_t sight_at;   /* where that was thinned (hub/rescue.c): the step as of which it counts what its author was shown; else 0 */
     struct actor actor; /* clock clamped */
     int64_t received_at;
-    bool vouched;    /* a lost hub had taken it in: what it names its author had seen there */
     bool user_known; /* the person is of the device's site */
     bool granted;    /* a manager accepted it: refusals for want of authority do not count */
     bool late;       /* judged out of its order in the chain: later envelopes of it may have been applied */
@@ -73,13 +72,6 @@ struct draft {
     struct chains line, kin;
 };
 
-/* Held or waiting work that makes a row. */
-struct held_maker {
-    bool found;
-    int64_t node_no;
-    uint64_t seq;
-};
-
 /* What became of it. A refusal is hard when no manager's word could change it. */
 struct judgement {
     enum verdict verdict; /* APPLIED stands for "may be applied" until it is */
@@ -88,7 +80,6 @@ struct judgement {
     bool lacks;   /* a row that it needs is nowhere at the hub: */
     int lacks_table;
     uint8_t lacks_id[16];
-    struct held_maker upon; /* it builds on this, which stays as it is (restore_stays): a manager finds it in that one's case */
     char reason[320];
 };
 /* The worst finding stands: fault, then held (hard before soft), then waits. */
@@ -176,10 +167,8 @@ MUST_CHECK enum err intake_may_write(struct hub *h, struct draft *d, const struc
 /* hub/intake_release.c: columns of the rule WRITE_RELEASE; and a new release. */
 void intake_release(const struct draft *d, const struct column_write *w, struct judgement *j);
 void intake_new_release(const struct draft *d, const struct op *op, struct judgement *j);
-/* What would be said of this held envelope if a manager accepted it now (granted), or if it came now? Nothing is
- * written. */
-MUST_CHECK enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, bool granted, struct judgement *j,
-                               struct why *why);
+/* What would be said of this held envelope if a manager accepted it now? Nothing is written. */
+MUST_CHECK enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why);
 /* Could it be taken in on a manager's word? Why not goes to *j. */
 MUST_CHECK enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j,
                                       struct why *why);
@@ -230,8 +219,8 @@ void held_id(const uint8_t envelope[HASH_BYTES], size_t part, uint8_t out[16]);
 /* Note which held work of its own device the draft withdraws. */
 MUST_CHECK enum err held_withdrawn(struct hub *h, struct draft *d, struct why *why);
 /* Would held or waiting work of this device make the row? */
-MUST_CHECK enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16],
-                               struct held_maker *out, struct why *why);
+MUST_CHECK enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
+                               struct why *why);
 /* The envelope that a held row stands for. */
 MUST_CHECK enum err held_envelope(struct hub *h, const uint8_t held_id[16], int64_t *out_node, uint64_t *out_seq,
                                   bool *out_found, struct why *why);

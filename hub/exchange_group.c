@@ -91,11 +91,12 @@ static enum err judge(struct hub *h, struct member *m, const struct hub_asked *a
 }
 
 /* What the process holds in memory goes back with the store. A step that was cut off leaves anything in h->sight. */
-static enum err undo(struct hub *h, int64_t version, struct why *why)
+static enum err undo(struct hub *h, int64_t version, bool follows, struct why *why)
 {
     enum err e = db_savepoint_rollback(h->db, SAVEPOINT, why);
     h->version = version;
-    h->moved = h->follows = false;
+    h->moved = false;
+    h->follows = follows; /* what the transaction itself began with stands */
     memset(h->verdicts, 0, sizeof h->verdicts);
     sight_free(h->sight);
     h->sight = NULL;
@@ -123,6 +124,7 @@ static enum err take_one(struct group *g, size_t at, struct why *why)
     struct member *m = &g->all[at];
     struct hub_asked *a = &g->asked[at];
     const int64_t version = h->version;
+    const bool follows = h->follows;
     bool again = false;
     h->moved = false;
     memset(h->verdicts, 0, sizeof h->verdicts);
@@ -131,11 +133,11 @@ static enum err take_one(struct group *g, size_t at, struct why *why)
     a->e = judge(h, m, a, &again, &a->why);
     if (a->e == ERR_OK) g->bytes += m->answer.len;
     if (a->e != ERR_OK || again || m->res.parked) {
-        e = undo(h, version, why);
+        e = undo(h, version, follows, why);
         return e == ERR_OK && a->e == ERR_REFUSED && m->r.refusal != NULL ? note_refusal(g, &m->r, why) : e;
     }
     a->e = db_savepoint_release(h->db, SAVEPOINT, &a->why); /* on PostgreSQL a fault of its last writes may be told here */
-    if (a->e != ERR_OK) return undo(h, version, why);
+    if (a->e != ERR_OK) return undo(h, version, follows, why);
     m->res.moved = h->moved || g->due;
     memcpy(m->res.verdicts, h->verdicts, sizeof m->res.verdicts);
     g->moved = g->moved || h->moved;

@@ -2,7 +2,6 @@
 #include "hub/draft.h"
 
 #include "crypto/hash.h"
-#include "sync/messages.h"
 
 #include <string.h>
 
@@ -113,34 +112,14 @@ static bool shows(const struct draft_part *p)
     return p->has_case && p->who.known && (p->who.sees_now || p->who.sees_base);
 }
 
-static enum err case_of_held(struct hub *h, const struct held_maker *m, uint8_t out[16], bool *out_found, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "SELECT r.case_id FROM h_held_case k JOIN held r ON r.id = k.held_id WHERE k.node_no = $1 AND k.seq = $2 ORDER BY "
-                            "r.id LIMIT 1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, m->node_no);
-    db_bind_int(s, 2, (int64_t)m->seq);
-    e = db_step(s, out_found, why);
-    *out_found = e == ERR_OK && *out_found && db_id(s, 0, out);
-    db_done(s);
-    return e;
-}
-
 static enum err show_part(struct hub *h, const struct draft *d, size_t i, const struct judgement *j, struct why *why)
 {
     const struct draft_part *p = &d->decoded[i];
     uint8_t own[16];
     bool open = false;
-    /* What a lost hub had taken in its site was let write there. */
-    bool let = p->has_case && p->who.known && verdict_lacks(bytes_of_str(j->reason));
-    if (let || shows(p)) return put_row(h, d, i, p->case_id, false, j, why);
-    enum err e = j->upon.found ? case_of_held(h, &j->upon, own, &open, why) : ERR_OK;
-    if (e == ERR_OK && open) return put_row(h, d, i, own, false, j, why);
-    if (e != ERR_OK || !p->makes_case) return e;
-    e = held_case_open(h, d, i, own, &open, why);
+    if (shows(p)) return put_row(h, d, i, p->case_id, false, j, why);
+    if (!p->makes_case) return ERR_OK;
+    enum err e = held_case_open(h, d, i, own, &open, why);
     return e == ERR_OK && open ? put_row(h, d, i, own, true, j, why) : e;
 }
 
@@ -207,7 +186,7 @@ struct awaited {
 
 /* Work that the draft takes back itself is not awaited. */
 static enum err chain_makes(struct hub *h, const struct draft *d, int64_t node_no, int64_t before,
-                            const struct awaited *a, struct held_maker *out, struct why *why)
+                            const struct awaited *a, bool *out, struct why *why)
 {
     struct stmt *s;
     bool row = true;
@@ -218,21 +197,19 @@ static enum err chain_makes(struct hub *h, const struct draft *d, int64_t node_n
     db_bind_int(s, 2, a->table_index);
     db_bind_int(s, 3, node_no);
     db_bind_int(s, 4, before);
-    while (!out->found && (e = db_step(s, &row, why)) == ERR_OK && row) {
-        const uint64_t seq = (uint64_t)db_int(s, 0);
-        *out = (struct held_maker){.found = node_no != d->node->no || !is_withdrawn(d, seq), .node_no = node_no, .seq = seq};
-    }
+    while (!*out && (e = db_step(s, &row, why)) == ERR_OK && row)
+        *out = node_no != d->node->no || !is_withdrawn(d, (uint64_t)db_int(s, 0));
     db_done(s);
     return e;
 }
 
-enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16],
-                    struct held_maker *out, struct why *why)
+enum err held_makes(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16], bool *out,
+                    struct why *why)
 {
     const struct awaited a = {.table_index = table_index, .id = id};
-    *out = (struct held_maker){0};
+    *out = false;
     enum err e = chain_makes(h, d, d->node->no, (int64_t)d->env.h.seq, &a, out, why);
-    for (size_t i = 0; e == ERR_OK && !out->found && i < d->kin.n; i++)
+    for (size_t i = 0; e == ERR_OK && !*out && i < d->kin.n; i++)
         e = chain_makes(h, d, d->kin.no[i], INT64_MAX, &a, out, why);
     return e;
 }

@@ -178,22 +178,22 @@ static enum err held_waiting(struct hub *h, int64_t node_no, uint64_t seq, bool 
     return e;
 }
 
-static enum err try_accept(struct hub *h, int64_t node_no, uint64_t seq, bool granted, struct hub_node *node, struct draft *d,
+static enum err try_accept(struct hub *h, int64_t node_no, uint64_t seq, struct hub_node *node, struct draft *d,
                            struct buf *store, struct judgement *j, struct why *why)
 {
     enum err e = journal_draft(h, node_no, seq, node, d, store, j, why);
-    d->granted = granted;
+    d->granted = true;
     if (e == ERR_OK && j->verdict != VERDICT_FAULT) e = intake_authorise(h, d, j, why);
     return e;
 }
 
-enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, bool granted, struct judgement *j, struct why *why)
+enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
 {
     struct hub_node node;
     struct draft d = {0};
     struct buf store;
     buf_init(&store, 160u << 20);
-    enum err e = try_accept(h, node_no, seq, granted, &node, &d, &store, j, why);
+    enum err e = try_accept(h, node_no, seq, &node, &d, &store, j, why);
     draft_release(&d);
     buf_release(&store);
     return e;
@@ -202,7 +202,7 @@ enum err intake_try(struct hub *h, int64_t node_no, uint64_t seq, bool granted, 
 enum err intake_acceptable(struct hub *h, int64_t node_no, uint64_t seq, struct judgement *j, struct why *why)
 {
     struct judgement now = {0};
-    enum err e = intake_try(h, node_no, seq, true, &now, why);
+    enum err e = intake_try(h, node_no, seq, &now, why);
     if (e == ERR_OK && now.verdict != VERDICT_APPLIED)
         judgement_note(j, VERDICT_HELD, true, "This held change cannot be taken in, not even on a manager's word.");
     return e;
@@ -233,7 +233,7 @@ static enum err accept(struct hub *h, struct decision *what, struct judgement *j
     struct draft d = {0};
     struct buf store;
     buf_init(&store, 160u << 20);
-    enum err e = try_accept(h, what->node_no, what->seq, true, &node, &d, &store, j, why);
+    enum err e = try_accept(h, what->node_no, what->seq, &node, &d, &store, j, why);
     if (e == ERR_OK && j->verdict == VERDICT_APPLIED) {
         e = carry_out(h, &d, j, l, why);
     } else {
@@ -361,8 +361,6 @@ static enum err settle_new(struct hub *h, struct draft *d, struct judgement *j, 
         e = intake_authorise(h, d, j, why);
     rescue_hold(d, j);
     erase_hold(d, j);
-    if (e == ERR_OK && j->verdict == VERDICT_HELD && (d->env.h.epoch < h->epoch || j->upon.found))
-        e = restore_lacks(h, d->node->no, d->env.h.seq, j, why);
     return e == ERR_OK ? conclude(h, d, j, l, why) : e;
 }
 
@@ -373,7 +371,6 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
 {
     struct judgement now = {0};
     bool known = false, taken = was->verdict == VERDICT_APPLIED || was->verdict == VERDICT_MERGED;
-    d->vouched = taken;
     enum err e = draft_decode(h, d, &now, why);
     if (e == ERR_OK && erase_left_nothing(d, j)) return nothing_left(h, why);
     if (e == ERR_OK && now.verdict != VERDICT_FAULT) e = rescue_known(h, d, &known, why);
@@ -386,7 +383,7 @@ static enum err settle_recorded(struct hub *h, struct draft *d, const struct rec
     /* Who comes after the hub was opened without him finds decided what others have decided since: that stands. */
     bool overtaken = !h->gathering && now.decided;
     if (now.verdict == VERDICT_FAULT ||
-        (taken && (overtaken || now.verdict == VERDICT_WAITS || now.lacks))) {
+        (taken && (overtaken || now.verdict == VERDICT_WAITS || strcmp(now.reason, REASON_UNKNOWN) == 0))) {
         j->verdict = now.verdict == VERDICT_FAULT ? VERDICT_FAULT : VERDICT_HELD;
         taken_reason(j, &now);
         e = restore_lacks(h, d->node->no, d->env.h.seq, &now, why);

@@ -1,7 +1,6 @@
 /* May this be done? Every operation of an envelope is judged before any is carried out, by what held when it was
  * written and by what holds now. Nothing is written here. */
 #include "hub/draft.h"
-#include "hub/restore_internal.h"
 
 #include <string.h>
 
@@ -45,23 +44,17 @@ static void hard(struct judgement *j, const char *reason)
 static enum err unknown(struct hub *h, const struct draft *d, int table_index, const uint8_t id[16],
                         struct judgement *j, struct why *why)
 {
-    struct held_maker m;
     struct hub_row r;
-    bool there = false, stays = false;
-    enum err e = held_makes(h, d, table_index, id, &m, why);
+    bool awaited = false, there = false;
+    enum err e = held_makes(h, d, table_index, id, &awaited, why);
     if (e == ERR_OK) e = sight_row(h, table_index, id, &r, &there, why);
-    if (e == ERR_OK && m.found) e = restore_stays(h, m.node_no, m.seq, &stays, why);
     if (e != ERR_OK) return e;
     if (!there) {
         j->lacks = true;
         j->lacks_table = table_index;
         memcpy(j->lacks_id, id, sizeof j->lacks_id);
     }
-    if (stays) { /* nobody can decide about that: so that a manager reads this at all */
-        j->upon = m;
-        hard(j, "This change builds on one that the hub had taken in before it was put back from a backup, and that waits itself "
-                "for what it builds on. It takes effect by itself when that comes.");
-    } else if (m.found)
+    if (awaited)
         judgement_note(j, VERDICT_WAITS, false, "This change builds on an earlier one that has not been accepted yet.");
     else
         hard(j, REASON_UNKNOWN);
@@ -182,7 +175,7 @@ static enum err judge_parent(struct hub *h, const struct draft *d, size_t part, 
     enum err e = sight_row(h, index, id, &r, &found, why);
     if (e == ERR_OK && found) e = standing_view(h, d, &r, &v, why);
     if (e != ERR_OK) return e;
-    if (found && p->who.known && r.case_no == p->who.case_no && (view_any(v) || d->vouched)) return ERR_OK;
+    if (found && p->who.known && r.case_no == p->who.case_no && view_any(v)) return ERR_OK;
     return unknown(h, d, index, id, j, why);
 }
 
@@ -275,7 +268,7 @@ static enum err judge_insert(struct hub *h, struct draft *d, size_t part, const 
     enum err e = sight_row(h, op->table_index, op_row_id(op), &r, &found, why);
     if (e != ERR_OK) return e;
     if (found) return judge_meeting(h, d, part, op, &r, j, why);
-    if (!p->makes_case && (!p->who.known || (!p->who.sees_now && !p->who.sees_base && !d->vouched)))
+    if (!p->makes_case && (!p->who.known || (!p->who.sees_now && !p->who.sees_base)))
         return unknown(h, d, rules_table_index(bytes_of_str("case_file")), p->case_id, j, why);
     if (strcmp(op->table->name, "participant") == 0)
         e = judge_participant(h, d, p, op, j, why);
@@ -302,7 +295,7 @@ static enum err judge_update(struct hub *h, struct draft *d, size_t part, const 
     enum err e = sight_row(h, op->table_index, op_row_id(op), &r, &found, why);
     if (e == ERR_OK && found) e = standing_view(h, d, &r, &v, why);
     if (e != ERR_OK) return e;
-    if (!found || (!view_any(v) && !d->vouched)) return unknown(h, d, op->table_index, op_row_id(op), j, why);
+    if (!found || !view_any(v)) return unknown(h, d, op->table_index, op_row_id(op), j, why);
     if (p->who.known && r.case_no != p->who.case_no)
         judgement_note(j, VERDICT_FAULT, true, "This change mixes several cases in one part.");
     if (!v.now) soft(d, j, "What this changes was taken back from your site before the change arrived.");

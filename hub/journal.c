@@ -1,6 +1,5 @@
 /* h_envelope: every envelope that came, whole, with its verdict. */
 #include "hub/draft.h"
-#include "hub/restore_internal.h"
 #include "hub/log.h"
 #include "hub/retention_internal.h"
 
@@ -172,6 +171,5 @@ enum err journal_draft(struct hub *h, int64_t node_no, uint64_t seq, struct hub_
     draft_init(d, node, &env, cose, parts, n);
     d->received_at = received;
     d->late = true;
-    e = restore_was_taken(h, node_no, seq, &d->vouched, why);
-    return e == ERR_OK ? draft_decode(h, d, j, why) : e;
+    return draft_decode(h, d, j, why);
 }

@@ -104,15 +104,16 @@ static enum err at_its_time(struct hub *h, const struct restore_event *ev, struc
     return e == ERR_OK ? sight_sweep_at(h, ev->was.received_at > now ? ev->was.received_at : now, why) : e;
 }
 
-static enum err standing(struct hub *h, const struct restore_event *ev, enum verdict *out, bool *out_found, struct why *why)
+static enum err standing(struct hub *h, const struct restore_event *ev, enum verdict *out, bool *out_found, bool *out_same, struct why *why)
 {
     struct stmt *s;
-    enum err e = db_prepare(h->db, "SELECT verdict FROM h_envelope WHERE node_no = $1 AND seq = $2", &s, why);
+    enum err e = db_prepare(h->db, "SELECT verdict, hash FROM h_envelope WHERE node_no = $1 AND seq = $2", &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, ev->node_no);
     db_bind_int(s, 2, ev->seq);
     e = db_step(s, out_found, why);
     if (e == ERR_OK && *out_found) *out = (enum verdict)db_int(s, 0);
+    *out_same = e == ERR_OK && *out_found && bytes_equal(db_bytes(s, 1), bytes_of(ev->was.hash, HASH_BYTES));
     db_done(s);
     return e;
 }
@@ -189,15 +190,15 @@ static enum err one_event(struct hub *h, bool *out_found, struct why *why)
 {
     struct restore_event ev;
     enum verdict stands = VERDICT_FAULT;
-    bool there = false;
+    bool there = false, same = false;
     event_init(&ev);
     enum err e = next_event(h, &ev, out_found, why);
     if (e != ERR_OK || !*out_found) goto out;
     e = give_cuts(h, ev.was.version, why);
     if (e == ERR_OK && h->gathering) e = at_its_time(h, &ev, why);
     if (e == ERR_OK) e = version_before(h, ev.was.version, why);
-    if (e == ERR_OK) e = standing(h, &ev, &stands, &there, why);
-    if (e == ERR_OK) e = there ? decide_later(h, &ev, stands, why) : first_time(h, &ev, why);
+    if (e == ERR_OK) e = standing(h, &ev, &stands, &there, &same, why);
+    if (e == ERR_OK) e = !there ? first_time(h, &ev, why) : same ? decide_later(h, &ev, stands, why) : ERR_OK; /* of another change under its number */
     if (e == ERR_OK) e = event_done(h, &ev, why);
     if (e == ERR_OK && h->gathering) e = step_time_note(h, why);
 out:

@@ -1,6 +1,5 @@
 /* What a lost hub had taken in, and what is held at this one because a row that it builds on was not here when it came
- * back: it follows when that row comes, whichever way it comes. So does what was written for the lost hub and came as
- * new before that row did, but as judged then: nothing vouches for it. A share that was withdrawn must not stand until
+ * back: it follows when that row comes, whichever way it comes. A share that was withdrawn must not stand until
  * somebody looks at held work. */
 #include "hub/draft.h"
 #include "hub/restore_internal.h"
@@ -50,7 +49,6 @@ enum err restore_lacks(struct hub *h, int64_t node_no, uint64_t seq, const struc
 /* A place in the order in which the lost hub had taken it in, as far as that is known. */
 struct taken {
     int64_t node_no, seq;
-    bool vouched; /* the lost hub had taken it in. Else it came as new and lacked a row: it is judged as if it came now */
 };
 struct all_taken {
     struct taken *v; /* owned */
@@ -70,24 +68,22 @@ static enum err put_taken(struct all_taken *l, struct taken t, struct why *why)
     return ERR_OK;
 }
 
-/* All that is held as taken in and for which there may be something to build on now, in the old order; and what was
- * written for the lost hub, came as new, and lacked a row that is here now. */
+/* All that is held as taken in and for which there may be something to build on now, in the old order. */
 static enum err list_taken(struct hub *h, struct all_taken *out, struct why *why)
 {
     struct stmt *s;
     bool row = true;
     out->n = 0;
     enum err e = db_prepare(h->db,
-                            "SELECT x.node_no, x.seq, CASE WHEN v.reason LIKE '" REASON_TAKEN "%' THEN 1 ELSE 0 END FROM h_held x JOIN "
-                            "h_envelope v ON v.node_no = x.node_no AND v.seq = x.seq WHERE x.state = 'waiting' AND x.fault = 0 AND (v.reason "
-                            "LIKE '" REASON_TAKEN "%' OR EXISTS(SELECT 1 FROM h_lack k WHERE k.node_no = x.node_no AND k.seq = x.seq)) AND NOT EXISTS(SELECT 1 "
+                            "SELECT x.node_no, x.seq FROM h_held x JOIN h_envelope v ON v.node_no = x.node_no AND v.seq = x.seq "
+                            "WHERE x.state = 'waiting' AND x.fault = 0 AND v.reason LIKE '" REASON_TAKEN "%' AND NOT EXISTS(SELECT 1 "
                             "FROM h_lack l WHERE l.node_no = x.node_no AND l.seq = x.seq AND NOT EXISTS(SELECT 1 FROM h_row r WHERE "
                             "r.id = l.id AND r.tbl = l.tbl AND r.gone = 0) AND NOT EXISTS(SELECT 1 FROM h_case k WHERE k.id = l.id)) "
                             "ORDER BY v.version, x.node_no, x.seq",
                             &s, why);
     if (e != ERR_OK) return e;
     while ((e = db_step(s, &row, why)) == ERR_OK && row) {
-        e = put_taken(out, (struct taken){.node_no = db_int(s, 0), .seq = db_int(s, 1), .vouched = db_int(s, 2) != 0}, why);
+        e = put_taken(out, (struct taken){.node_no = db_int(s, 0), .seq = db_int(s, 1)}, why);
         if (e != ERR_OK) break;
     }
     db_done(s);
@@ -107,16 +103,6 @@ static enum err is_held(struct hub *h, const struct taken *at, bool *out, struct
     return e;
 }
 
-static enum err not_lacking(struct hub *h, const struct taken *at, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db, "DELETE FROM h_lack WHERE node_no = $1 AND seq = $2", &s, why);
-    if (e != ERR_OK) return e;
-    db_bind_int(s, 1, at->node_no);
-    db_bind_int(s, 2, at->seq);
-    return db_run(s, why);
-}
-
 /* One that cannot be carried out waits as before, for the reason that it had. *out_done stays false also where what
  * came before it in the list has seen to it. */
 static enum err take_now(struct hub *h, const struct taken *at, bool *out_done, struct why *why)
@@ -130,15 +116,13 @@ static enum err take_now(struct hub *h, const struct taken *at, bool *out_done, 
     if (e != ERR_OK || !held) return e;
     e = again_begin(h, &unused, &before, why);
     if (e != ERR_OK) return e;
-    enum err tried = intake_try(h, at->node_no, (uint64_t)at->seq, at->vouched, &j, &detail);
+    enum err tried = intake_try(h, at->node_no, (uint64_t)at->seq, &j, &detail);
     if (tried == ERR_OK && j.verdict != VERDICT_APPLIED) tried = ERR_REFUSED;
     if (tried == ERR_OK) tried = intake_decide(h, at->node_no, (uint64_t)at->seq, true, &detail);
     if (tried == ERR_OK) tried = is_held(h, at, &held, &detail);
     if (tried == ERR_OK && held) tried = ERR_REFUSED;
     e = again_after(h, tried, &before, &unused, &detail, out_done, why);
-    if (e != ERR_OK || *out_done) return e;
-    if (!at->vouched && !j.lacks) return not_lacking(h, at, why); /* held for what it is, as any other */
-    return restore_lacks(h, at->node_no, (uint64_t)at->seq, &j, why);
+    return e == ERR_OK && !*out_done ? restore_lacks(h, at->node_no, (uint64_t)at->seq, &j, why) : e;
 }
 
 /* In the old order; again from the beginning for as long as one of them made room for another. */

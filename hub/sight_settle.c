@@ -1,6 +1,7 @@
 /* The end of a step: every mask and seat that may have moved is asked of the views again, all pairs of row and site are
  * compared before and after with their final values, and drops, histories and news are written. */
 #include "hub/policy_change.h"
+#include "hub/restore_internal.h"
 #include "hub/retention_internal.h"
 #include "hub/sight_internal.h"
 
@@ -306,6 +307,8 @@ static enum err write_seat(struct hub *h, const struct sight_case *c, const stru
     struct stmt *q;
     int64_t case_no = c->no, news = c->turn == 0 || sight_gains(h->sight, seat) ? h->version : seat->news;
     int64_t version = seat->new_mask == seat->old_mask && !seat->is_new ? seat->version : h->version;
+    /* What a lost hub had taken in may be held for want of that. */
+    if (sight_gains(h->sight, seat) || seat->new_access > seat->old_access) restore_came(h);
     enum err e =
         db_prepare(h->db,
                    "INSERT INTO h_seat(site_no, case_no, mask, access, version, news) VALUES ($1, $2, $3, $4, $5, $6)"
