@@ -128,6 +128,7 @@ static enum err show_for_programs(struct hub *h, struct stmt *s, int64_t no, str
     db_done(s);
     if (e != ERR_OK) return e;
     if (!found) return why_set(why, ERR_NOTFOUND, "There is no proposal of this number.");
+    if (o == NULL) return why_set(why, ERR_NOMEM, "There is not enough memory to show a proposal.");
     e = say_cases(h, no, o, why);
     if (e == ERR_OK || e == ERR_NOTFOUND) return show_json(o, why);
     json_free(o);

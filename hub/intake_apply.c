@@ -115,10 +115,11 @@ static enum err awaits_decision(struct hub *h, int64_t node_no, bool *out, struc
     return e;
 }
 
-/* So too after a restore while work is missing: what a late device brings was there before, and must not undo it. */
+/* So too what had been said to a hub that is lost, whether it is re-applied or comes as new: what it answers may come
+ * after it, from a late device or as new work, and must not undo it. */
 static enum err last_word(const struct applying *a, bool *out, struct why *why)
 {
-    *out = a->h->replaying || a->d->env.h.epoch < a->h->epoch; /* also a word for the hub that was lost */
+    *out = a->h->replaying || a->d->env.h.epoch < a->h->epoch;
     return *out ? ERR_OK : awaits_decision(a->h, a->d->node->no, out, why);
 }
 

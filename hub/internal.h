@@ -58,7 +58,6 @@ struct hub {
     bool gathering;      /* as hub_begin found it: put back from a backup, and not all devices have reported (hub/restore.h) */
     bool applying;       /* there is work for hub_restore_continue */
     bool replaying;      /* what they returned is being re-applied */
-    bool partial;        /* and some of them have not returned yet: what they bring later stands before it */
     bool follows;        /* restore_follow is due before anybody is shown anything: hub/restore_follow.c */
     size_t returned;     /* what devices returned in it, weighed: hub/restore_return.c */
     int64_t mark;        /* rows up to this version are told whole to a device that begins anew after a restore; 0: none */

@@ -383,9 +383,8 @@ enum err hub_restore_continue(struct hub *h, size_t most, bool *out_done, struct
             return ERR_OK;
         }
         h->replaying = true;
-        if (e == ERR_OK) e = restore_missing(h, &h->partial, why);
         if (e == ERR_OK) e = batch(h, most - n < BATCH ? most - n : BATCH, &more, why);
-        h->replaying = h->partial = false;
+        h->replaying = false;
         if (e == ERR_OK)
             e = hub_commit(h, why);
         else

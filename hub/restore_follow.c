@@ -7,23 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Is somebody not here of whom the lost hub may have taken in work since the backup? Whoever was cut off in it already
- * told nothing. */
-enum err restore_missing(struct hub *h, bool *out, struct why *why)
-{
-    struct stmt *s;
-    enum err e = db_prepare(h->db,
-                            "SELECT 1 FROM h_awaited a JOIN h_node n ON n.no = a.node_no WHERE a.state NOT IN ('reported', 'applied') "
-                            "AND (n.state IN ('enrolled', 'waiting') OR EXISTS(SELECT 1 FROM h_act WHERE act = 'revoke' AND at >= "
-                            "(SELECT max(at) FROM h_epoch))) LIMIT 1",
-                            &s, why);
-    if (e != ERR_OK) return e;
-    *out = false;
-    e = db_step(s, out, why);
-    db_done(s);
-    return e;
-}
-
 /* ------------------------------------------------------------------------------------------------ what is not here */
 
 /* One row that it cannot do without, and that is nowhere: until that comes there is nothing to try. What was noted
@@ -151,18 +134,16 @@ void restore_came(struct hub *h)
 
 enum err restore_follow(struct hub *h, struct why *why)
 {
-    const bool replaying = h->replaying, partial = h->partial;
+    const bool replaying = h->replaying;
     if (h->mark == 0 && !h->gathering) return ERR_OK; /* it was never put back */
-    enum err e = replaying ? ERR_OK : restore_missing(h, &h->partial, why);
     h->replaying = true;
-    if (e == ERR_OK) e = take_all(h, why);
+    enum err e = take_all(h, why);
     if (e == ERR_OK)
         e = db_exec(h->db,
                     "DELETE FROM h_lack WHERE NOT EXISTS(SELECT 1 FROM h_held x WHERE x.node_no = h_lack.node_no AND x.seq = "
                     "h_lack.seq AND x.state = 'waiting')",
                     why);
     h->replaying = replaying;
-    h->partial = partial;
     if (e == ERR_OK) h->follows = false;
     return e;
 }

@@ -133,9 +133,9 @@ static enum err put_outcome(void *ctx, const struct note_outcome *o, struct why 
     enum err e = returned_weighs(t->h, 1, why); /* each is a look at the store, like a row */
     if (e == ERR_OK)
         e = db_prepare(t->h->db,
-                            "INSERT INTO h_outcome(node_no, seq, version, verdict, hash, received_at, reason) "
-                            "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                            &s, why);
+                       "INSERT INTO h_outcome(node_no, seq, version, verdict, hash, received_at, reason) "
+                       "VALUES($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                       &s, why);
     if (e != ERR_OK) return e;
     db_bind_int(s, 1, t->n->no);
     db_bind_int(s, 2, (int64_t)o->seq);

@@ -105,8 +105,6 @@ MUST_CHECK enum err restore_mark_taken(struct hub *h, int64_t node_no, uint64_t 
 /* Judged now, it lacked this row, if j->lacks: until that is here it is not tried again. */
 struct judgement;
 MUST_CHECK enum err restore_lacks(struct hub *h, int64_t node_no, uint64_t seq, const struct judgement *j, struct why *why);
-/* Is somebody not here of whom the lost hub may have taken in work? */
-MUST_CHECK enum err restore_missing(struct hub *h, bool *out, struct why *why);
 
 /* hub/restore_again.c: a change that came back, with the verdict that its device was told. */
 struct restore_event {

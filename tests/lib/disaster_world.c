@@ -1,5 +1,7 @@
 #include "tests/lib/disaster_world.h"
 
+#include "hub/watch.h"
+
 #include "hub/restore.h"
 #include "tests/lib/test_store.h"
 
@@ -255,6 +257,41 @@ void lost_stays_withdrawn(const uint8_t c[16], const uint8_t part[16])
     (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "case_file", c));
     ends_same(sam);
+}
+
+void lost_comes_back_withdrawn(const uint8_t c[16], const uint8_t part[16])
+{
+    lost_destroy();
+    lost_restored("old");
+    for (int i = 0; i < 4; i++) {
+        lost_sync_but(NULL);
+        assert_false(lost_holds(sam, "case_file", c));
+    }
+    lost_is_done(0);
+    lost_stays_withdrawn(c, part);
+}
+
+int64_t lost_rows_held(const struct ends_node *n)
+{
+    struct why why = {0};
+    struct hub_device d;
+    MUST(hub_device_get(ends_hub->hub, n->kid, UINT64_MAX, &d, &why));
+    return d.held;
+}
+
+static enum err count_one(void *ctx, const struct row *r, struct why *why)
+{
+    (void)r, (void)why;
+    ++*(int64_t *)ctx;
+    return ERR_OK;
+}
+
+int64_t lost_rows_seen(const struct ends_node *n)
+{
+    struct why why = {0};
+    int64_t rows = 0;
+    MUST(hub_site_rows(ends_hub->hub, n->site, count_one, &rows, &why));
+    return rows;
 }
 
 int lost_start(void **state)

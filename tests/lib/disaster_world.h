@@ -50,5 +50,11 @@ void lost_access_with_note(struct ends_node *n, const uint8_t c[16], const uint8
 void lost_waiting(struct ends_node *n, uint8_t held[16]);
 /* The share is at the hub, and nobody sees anything by it: at no moment, also not in the round in which it came. */
 void lost_stays_withdrawn(const uint8_t c[16], const uint8_t part[16]);
+/* The hub is destroyed and put back from "old", and everybody comes: the school has the case at no moment, and every
+ * change is here. */
+void lost_comes_back_withdrawn(const uint8_t c[16], const uint8_t part[16]);
+/* Rows that a device holds, as the hub counts them; and that its site sees. */
+int64_t lost_rows_held(const struct ends_node *n);
+int64_t lost_rows_seen(const struct ends_node *n);
 
 #endif

@@ -1,6 +1,5 @@
 /* How many rows a device holds, as the hub counts them, where somebody comes late to a hub that was put back: what
  * others lost and got again until then is told them whole, and was theirs before. */
-#include "hub/watch.h"
 #include "tests/lib/disaster_world.h"
 
 #include <setjmp.h>
@@ -10,35 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void must_line(enum err e, const struct why *why, const char *what, int line)
-{
-    if (e != ERR_OK) fail_msg("%s (line %d): %s: %s", what, line, err_word(e), why->text);
-}
-#define MUST(call) must_line(call, &why, #call, __LINE__)
-
-static int64_t held(const struct ends_node *n)
-{
-    struct why why = {0};
-    struct hub_device d;
-    MUST(hub_device_get(ends_hub->hub, n->kid, UINT64_MAX, &d, &why));
-    return d.held;
-}
-
-static enum err count_one(void *ctx, const struct row *r, struct why *why)
-{
-    (void)r, (void)why;
-    ++*(int64_t *)ctx;
-    return ERR_OK;
-}
-
-static int64_t sees(const struct ends_node *n)
-{
-    struct why why = {0};
-    int64_t rows = 0;
-    MUST(hub_site_rows(ends_hub->hub, n->site, count_one, &rows, &why));
-    return rows;
-}
 
 /* The school is shut out and let in again while Pat's device is missing; Sam's has no contact in between. */
 static void shut_out_and_let_in(const struct ends_case *k)
@@ -63,14 +33,14 @@ static void rows_that_were_lost_and_given_again_until_a_late_device_came_count_o
     lost_released("the station has no network");
     lost_sync_but(pat);
     lost_sync_but(pat);
-    assert_int_equal(held(sam), sees(sam));
+    assert_int_equal(lost_rows_held(sam), lost_rows_seen(sam));
     shut_out_and_let_in(&k);
     for (int i = 0; i < 2; i++) (void)ends_sync(pat, ERR_OK);
     lost_continued();
     lost_is_done(0);
     (void)ends_sync(sam, ERR_OK);
     ends_same(sam);
-    assert_int_equal(held(sam), sees(sam));
+    assert_int_equal(lost_rows_held(sam), lost_rows_seen(sam));
 }
 
 int main(void)

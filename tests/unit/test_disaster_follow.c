@@ -28,14 +28,7 @@ static void a_share_whose_verdict_was_lost_on_its_way_does_not_come_to_life_when
     ada->lose_answer = true;
     (void)ends_sync(ada, ERR_UNREACHABLE);
     lost_withdrawn_by(ann, c, part);
-    lost_destroy();
-    lost_restored("old");
-    for (int i = 0; i < 3; i++) {
-        lost_sync_but(NULL);
-        assert_false(lost_holds(sam, "case_file", c));
-    }
-    lost_is_done(0);
-    lost_stays_withdrawn(c, part);
+    lost_comes_back_withdrawn(c, part);
 }
 
 /* Ada's requests and the school's come together, and are taken in in one transaction, Ada's first. */
@@ -125,14 +118,7 @@ static void nor_when_it_is_judged_after_all_others_for_want_of_a_note(void **sta
     assert_int_equal(ends_sync(ada, ERR_OK).applied, 1);
     lost_withdrawn_by(ann, c, part);
     MUST(db_exec(node_db(ada->n), "DELETE FROM n_note", &why));
-    lost_destroy();
-    lost_restored("old");
-    for (int i = 0; i < 3; i++) {
-        lost_sync_but(NULL);
-        assert_false(lost_holds(sam, "case_file", c));
-    }
-    lost_is_done(0);
-    lost_stays_withdrawn(c, part);
+    lost_comes_back_withdrawn(c, part);
 }
 
 /* The case itself is the late device's: Ada's share waits for it, and Ann's withdrawal for that. */

@@ -27,16 +27,6 @@ static void ended_part(uint8_t c[16], uint8_t part[16])
     (void)ends_write(ada, "participant", part, "access", "contribute");
 }
 
-static void all_come_back(const uint8_t c[16], const uint8_t part[16])
-{
-    for (int i = 0; i < 4; i++) {
-        lost_sync_but(NULL);
-        assert_false(lost_holds(sam, "case_file", c));
-    }
-    lost_is_done(0);
-    lost_stays_withdrawn(c, part);
-}
-
 static void a_share_given_again_that_comes_as_new_stays_withdrawn(void **state)
 {
     uint8_t c[16], part[16];
@@ -45,9 +35,7 @@ static void a_share_given_again_that_comes_as_new_stays_withdrawn(void **state)
     ada->lose_answer = true;
     (void)ends_sync(ada, ERR_UNREACHABLE);
     lost_withdrawn_by(ann, c, part);
-    lost_destroy();
-    lost_restored("old");
-    all_come_back(c, part);
+    lost_comes_back_withdrawn(c, part);
 }
 
 /* As of a device whose program kept no notes then. */
@@ -59,9 +47,7 @@ static void and_one_of_which_its_device_has_no_note(void **state)
     (void)ends_sync(ada, ERR_OK);
     lost_withdrawn_by(ann, c, part);
     MUST(db_exec(node_db(ada->n), "DELETE FROM n_note", &why));
-    lost_destroy();
-    lost_restored("old");
-    all_come_back(c, part);
+    lost_comes_back_withdrawn(c, part);
 }
 
 static void late(bool told)
@@ -113,14 +99,7 @@ static void and_where_the_withdrawal_comes_as_new_before_it(void **state)
     (void)ends_sync(ann, ERR_UNREACHABLE);
     (void)ends_sync(sam, ERR_OK);
     assert_false(lost_holds(sam, "case_file", c));
-    lost_destroy();
-    lost_restored("old");
-    for (int i = 0; i < 4; i++) {
-        lost_sync_but(NULL); /* Ann first */
-        assert_false(lost_holds(sam, "case_file", c));
-    }
-    lost_is_done(0);
-    lost_stays_withdrawn(c, part);
+    lost_comes_back_withdrawn(c, part); /* Ann first */
     assert_int_equal(ends_count("SELECT count(*) FROM held WHERE case_id = $1 AND state = 'waiting'", c), 0);
 }
 

@@ -147,21 +147,27 @@ static void a_row_whose_gap_goes_later_can_be_changed_by_what_comes_before(void 
     ends_shows(pol, "person", made, "given_names", "Of Sam");
 }
 
+/* Of which Sam changes one since, and the answer comes. */
+static void both_names_are_sent_and_rotten(struct ends_case *k)
+{
+    struct buf answer;
+    answer_with_an_order_is_lost(k);
+    long_notes(pol, k->c);
+    ends_begin(pol);
+    ends_set(pol, "person", k->person, "family_name", value_str("Jones"));
+    ends_set(pol, "person", k->person, "given_names", value_str("Of Pol"));
+    sent_and_rotten(ends_commit(pol), &answer);
+    (void)ends_sync(sam, ERR_OK);
+    (void)ends_write(sam, "person", k->person, "given_names", "Of Sam");
+    (void)ends_sync(sam, ERR_OK);
+    the_answer_comes(&answer);
+}
+
 static void nor_is_a_column_left_out_whose_gap_goes_later(void **state)
 {
     struct ends_case k;
-    struct buf answer;
     (void)state;
-    answer_with_an_order_is_lost(&k);
-    long_notes(pol, k.c);
-    ends_begin(pol);
-    ends_set(pol, "person", k.person, "family_name", value_str("Jones"));
-    ends_set(pol, "person", k.person, "given_names", value_str("Of Pol"));
-    sent_and_rotten(ends_commit(pol), &answer);
-    (void)ends_sync(sam, ERR_OK);
-    (void)ends_write(sam, "person", k.person, "given_names", "Of Sam");
-    (void)ends_sync(sam, ERR_OK);
-    the_answer_comes(&answer);
+    both_names_are_sent_and_rotten(&k);
     one_round_does_not_reach_the_gap();
     (void)ends_sync(pol, ERR_OK);
     settled(pol);
@@ -314,19 +320,9 @@ static void nor_where_it_made_a_row_that_is_not_here_any_more(void **state)
 static void nor_does_a_gap_that_an_older_program_made(void **state)
 {
     struct ends_case k;
-    struct buf answer;
     struct why why = {0};
     (void)state;
-    answer_with_an_order_is_lost(&k);
-    long_notes(pol, k.c);
-    ends_begin(pol);
-    ends_set(pol, "person", k.person, "family_name", value_str("Jones"));
-    ends_set(pol, "person", k.person, "given_names", value_str("Of Pol"));
-    sent_and_rotten(ends_commit(pol), &answer);
-    (void)ends_sync(sam, ERR_OK);
-    (void)ends_write(sam, "person", k.person, "given_names", "Of Sam");
-    (void)ends_sync(sam, ERR_OK);
-    the_answer_comes(&answer);
+    both_names_are_sent_and_rotten(&k);
     MUST(db_exec(node_db(pol->n), "DELETE FROM n_pending WHERE seq IN (SELECT seq FROM n_gap_kept); DELETE FROM n_gap_kept", &why));
     for (int i = 0; i < 4; i++) (void)ends_sync(pol, ERR_OK);
     ends_shows(pol, "person", k.person, "given_names", "Of Sam");
